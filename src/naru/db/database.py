@@ -1,0 +1,106 @@
+"""The engine's one SQLite file: opening it, migrating it, writing to it.
+
+Owns the connection; the modules beside it own the tables and their SQL. One process writes, and
+inside it one transaction at a time. All calls are short, so they run on the loop's own thread
+or on any worker thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from naru.errors import CorruptDataError
+
+
+class Database:
+    """A connection that several threads share, one at a time."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Open or make the file, and bring its tables up to date.
+
+        Raises:
+            CorruptDataError: the file is no database, or one of a newer Naru.
+        """
+        self._lock = threading.RLock()
+        self._depth = 0
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.row_factory = sqlite3.Row
+            # WAL with NORMAL loses nothing when the process dies, which is the crash that this
+            # engine is built for; after a power cut the last transactions may be missing, the
+            # file is whole, and reconciliation mends the rest.
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA foreign_keys = ON")
+            self._connection.execute("PRAGMA busy_timeout = 5000")
+            self._migrate()
+        except sqlite3.DatabaseError as error:
+            raise CorruptDataError(f"state database {path}: {error}") from error
+
+    def close(self) -> None:
+        """Close the file. Harmless when called twice."""
+        with self._lock:
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[None]:
+        """Make the block one transaction: all of it is written, or nothing.
+
+        Blocks nest; the outermost one commits.
+        """
+        with self._lock:
+            if self._depth == 0:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.execute("COMMIT")
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement and return how many rows it changed."""
+        with self._lock:
+            return self._connection.execute(sql, parameters).rowcount
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Return all rows of a query; columns are found by name."""
+        with self._lock:
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
+        """Return the first row of a query, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    def _migrate(self) -> None:
+        """Apply the migrations that the file has not seen, each in one transaction."""
+        done = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        scripts = sorted(
+            (
+                entry
+                for entry in resources.files("naru.db.migrations").iterdir()
+                if entry.name.endswith(".sql")
+            ),
+            key=lambda entry: entry.name,
+        )
+        if done > len(scripts):
+            raise CorruptDataError(
+                f"state database has version {done}, this engine knows {len(scripts)}",
+                hint="run the newer engine, or point --data-root elsewhere",
+            )
+        for number, script in enumerate(scripts[done:], start=done + 1):
+            self._connection.executescript(
+                f"BEGIN; {script.read_text(encoding='utf-8')}; PRAGMA user_version = {number}; COMMIT"
+            )

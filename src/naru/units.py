@@ -1,0 +1,126 @@
+"""Sizes, durations and times, parsed and printed the way Docker's clients do."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from naru.errors import InvalidInputError
+
+_SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s?([kmgtpe]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9})\d*)?)?(Z|[+-]\d\d:?\d\d)?"
+)
+ZERO_TIME = "0001-01-01T00:00:00Z"
+
+
+def parse_bytes(text: str) -> int:
+    """Read `512m`, `1.5GiB` or `100` as bytes; the units are powers of 1024.
+
+    Raises:
+        InvalidInputError: `text` is no size.
+
+    Spec: docker/go-units, RAMInBytes.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInputError(f"invalid size: '{text}'")
+    number, unit = match.groups()
+    power = " kmgtpe".index(unit.lower() or " ")
+    return int(float(number) * 1024**power)
+
+
+def print_bytes_decimal(count: float) -> str:
+    """Print bytes in powers of 1000 with four significant digits: `1.235MB`.
+
+    Spec: docker/go-units, HumanSize.
+    """
+    return _human(count, 1000.0, ("B", "kB", "MB", "GB", "TB", "PB", "EB"))
+
+
+def print_bytes_binary(count: float) -> str:
+    """Print bytes in powers of 1024 with four significant digits: `1.5GiB`.
+
+    Spec: docker/go-units, BytesSize.
+    """
+    return _human(count, 1024.0, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
+
+
+def _human(count: float, base: float, names: tuple[str, ...]) -> str:
+    step = 0
+    while count >= base and step < len(names) - 1:
+        count /= base
+        step += 1
+    return f"{count:.4g}{names[step]}"
+
+
+def parse_duration(text: str) -> int:
+    """Read Go's durations (`1h30m`, `1.5s`, `0`) as nanoseconds.
+
+    Raises:
+        InvalidInputError: `text` is no duration.
+
+    Spec: Go, time.ParseDuration.
+    """
+    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
+    if rest == "0":
+        return 0
+    total, position = 0.0, 0
+    for match in _DURATION_PART.finditer(rest):
+        if match.start() != position:
+            break
+        total += float(match[1]) * _NANOSECONDS[match[2]]
+        position = match.end()
+    if not rest or position != len(rest):
+        raise InvalidInputError(f'time: invalid duration "{text}"')
+    return sign * round(total)
+
+
+def print_rfc3339(nanoseconds: int) -> str:
+    """Print UTC nanoseconds as Go's RFC3339Nano: no trailing zeros, `Z` at the end."""
+    if nanoseconds == 0:
+        return ZERO_TIME
+    seconds, fraction = divmod(nanoseconds, 10**9)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    digits = f"{fraction:09d}".rstrip("0")
+    return f"{text}.{digits}Z" if digits else f"{text}Z"
+
+
+def parse_time(text: str, *, now_ns: int) -> int:
+    """Read a time as Docker's `since` and `until` take it, as UTC nanoseconds.
+
+    Taken are seconds since 1970 with an optional fraction, RFC 3339 with or without a zone
+    (none means UTC), a date alone, and a duration, which is counted back from `now_ns`.
+
+    Raises:
+        InvalidInputError: `text` is none of these.
+    """
+    if re.fullmatch(r"\d+(\.\d*)?", text):
+        seconds, _, fraction = text.partition(".")
+        return int(seconds) * 10**9 + int(f"{fraction[:9]:0<9}")
+    match = _TIME.fullmatch(text)
+    if match is None:
+        try:
+            return now_ns - parse_duration(text)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"invalid time: '{text}'") from error
+    date, clock, fraction, zone = match.groups()
+    clock = f"{clock or '00:00'}:00"[:8]
+    zone = "+00:00" if zone in (None, "Z") else zone
+    try:
+        moment = datetime.fromisoformat(f"{date}T{clock}{zone}")
+    except ValueError as error:
+        raise InvalidInputError(f"invalid time: '{text}'") from error
+    since_epoch = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return since_epoch // timedelta(seconds=1) * 10**9 + int(f"{fraction or '':0<9}")
