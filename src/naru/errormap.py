@@ -47,7 +47,9 @@ def error_from_response(status: int, message: str) -> errors.NaruError:
     kind = _KIND_BY_STATUS.get(status)
     if kind is None:
         kind = errors.InvalidInputError if 400 <= status < 500 else errors.FaultError
-    return kind(message)
+    error = kind(message)
+    error.reported = True
+    return error
 
 
 # The words by which runtimes say that a program is missing or cannot be executed. The wire

@@ -12,7 +12,12 @@ from __future__ import annotations
 
 
 class NaruError(Exception):
-    """Root of every failure that is not a bug."""
+    """Root of every failure that is not a bug.
+
+    `reported` is True when an engine answered with this failure, False when it is our own.
+    """
+
+    reported = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
