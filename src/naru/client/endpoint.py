@@ -1,0 +1,186 @@
+"""Where the engine listens: host texts and TLS files become an `Endpoint`."""
+
+from __future__ import annotations
+
+import os
+
+from naru.errors import InvalidInputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_HOST = "unix:///run/naru.sock"
+_DEFAULT_TCP_NAME = "localhost"
+_DEFAULT_TCP_PORT = "2375"
+_UNRESOLVED = "unable to resolve docker endpoint: "
+
+
+class TlsFiles:
+    """The files of a mutual TLS connection; an empty path means none."""
+
+    __slots__ = ("ca", "cert", "key", "verify")
+
+    def __init__(self, ca: str, cert: str, key: str, *, verify: bool) -> None:
+        self.ca = ca
+        self.cert = cert
+        self.key = key
+        self.verify = verify
+
+
+class TlsFlags:
+    """What the flags `--tls`, `--tlsverify`, `--tlscacert`, `--tlscert`, `--tlskey` said.
+
+    None stands for a flag that was not given.
+    """
+
+    __slots__ = ("ca", "cert", "key", "tls", "verify")
+
+    def __init__(
+        self,
+        *,
+        tls: bool | None = None,
+        verify: bool | None = None,
+        ca: str | None = None,
+        cert: str | None = None,
+        key: str | None = None,
+    ) -> None:
+        self.tls = tls
+        self.verify = verify
+        self.ca = ca
+        self.cert = cert
+        self.key = key
+
+
+class Endpoint:
+    """One place to dial.
+
+    `host` is the text that users see, `scheme` is `unix` or `tcp`, `address` a socket path or
+    a `(name, port)` pair, `base_path` what goes before every request's path.
+    """
+
+    __slots__ = ("address", "base_path", "host", "is_default", "scheme", "tls")
+
+    def __init__(
+        self,
+        host: str,
+        scheme: str,
+        address: str | tuple[str, int],
+        *,
+        base_path: str = "",
+        tls: TlsFiles | None = None,
+        is_default: bool = False,
+    ) -> None:
+        self.host = host
+        self.scheme = scheme
+        self.address = address
+        self.base_path = base_path
+        self.tls = tls
+        self.is_default = is_default
+
+    @property
+    def path(self) -> str:
+        """The socket's path, or "" for TCP."""
+        return self.address if isinstance(self.address, str) else ""
+
+
+def resolve(
+    host_flag: str | None, environ: Mapping[str, str], tls: TlsFlags | None = None
+) -> Endpoint:
+    """Choose the engine: the `-H` flag, then NARU_HOST, then DOCKER_HOST, then our default.
+
+    Raises:
+        InvalidInputError: the host text or a TLS file is no good, in Docker's words without
+            the `Failed to initialize: ` in front.
+
+    Spec: docker/cli, opts/hosts.go and cli/command/cli.go.
+    """
+    text = next(
+        (t for t in (host_flag, environ.get("NARU_HOST"), environ.get("DOCKER_HOST")) if t), ""
+    ).strip()
+    endpoint = parse_host(text or DEFAULT_HOST)
+    endpoint.is_default = not text
+    endpoint.tls = _tls_files(environ, tls or TlsFlags())
+    return endpoint
+
+
+def parse_host(text: str) -> Endpoint:
+    """Read `unix://PATH`, `tcp://HOST:PORT/BASE` or a bare `HOST:PORT`.
+
+    Raises:
+        InvalidInputError: in Docker's words.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "tcp", text
+    if scheme == "tcp":
+        return _parse_tcp(rest)
+    if scheme == "unix":
+        if "://" in rest:
+            raise InvalidInputError(f"{_UNRESOLVED}invalid proto, expected unix: {rest}")
+        path = rest or DEFAULT_HOST.removeprefix("unix://")
+        return Endpoint(f"unix://{path}", "unix", path)
+    if scheme == "fd":
+        raise InvalidInputError(f"unable to parse docker host `{text}`")
+    if scheme == "npipe":
+        raise InvalidInputError("protocol not available")
+    raise InvalidInputError(f"{_UNRESOLVED}invalid bind address format: {text}")
+
+
+def _parse_tcp(rest: str) -> Endpoint:
+    if "://" in rest:
+        raise InvalidInputError(f"{_UNRESOLVED}invalid proto, expected tcp: {rest}")
+    authority, slash, path = rest.partition("/")
+    if authority.startswith("["):
+        name, _, tail = authority[1:].partition("]")
+        port = tail.removeprefix(":")
+    else:
+        name, _, port = authority.rpartition(":") if ":" in authority else (authority, "", "")
+    if port and not (port.isascii() and port.isdigit()) or ":" in name and authority[0] != "[":
+        bad = authority[authority.index(":") :] if ":" in name else f":{port}"
+        bad = f":{port}" if port and not port.isdigit() else bad
+        raise InvalidInputError(
+            f'{_UNRESOLVED}parse "tcp://{rest}": invalid port "{bad}" after host'
+        )
+    name = name or _DEFAULT_TCP_NAME
+    port = port or _DEFAULT_TCP_PORT
+    if int(port) > 65535:
+        raise InvalidInputError(f"{_UNRESOLVED}invalid bind address format: {rest}")
+    shown = f"[{name}]" if ":" in name else name
+    host = f"tcp://{shown}:{port}{slash}{path}"
+    base_path = f"/{path.strip('/')}" if path.strip("/") else ""
+    return Endpoint(host, "tcp", (name, int(port)), base_path=base_path)
+
+
+def _tls_files(environ: Mapping[str, str], flags: TlsFlags) -> TlsFiles | None:
+    """Say which TLS files a connection uses, or None for a plain one.
+
+    The environment's words are the defaults of the flags; naming a file alone turns nothing on.
+    """
+    env_verify = environ.get("DOCKER_TLS_VERIFY", "") != ""
+    wants_verify = flags.verify if flags.verify is not None else env_verify
+    wants_tls = flags.tls if flags.tls is not None else environ.get("DOCKER_TLS", "") != ""
+    if not wants_tls and not wants_verify and flags.verify is None:
+        return None
+    folder = environ.get("DOCKER_CERT_PATH") or config_folder(environ)
+    ca = flags.ca if flags.ca is not None else os.path.join(folder, "ca.pem")
+    cert = flags.cert if flags.cert is not None else os.path.join(folder, "cert.pem")
+    key = flags.key if flags.key is not None else os.path.join(folder, "key.pem")
+    if flags.cert is None and not os.path.exists(cert):
+        cert = ""
+    if flags.key is None and not os.path.exists(key):
+        key = ""
+    for path in filter(None, (ca, cert, key)):
+        try:
+            os.close(os.open(path, os.O_RDONLY))
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise InvalidInputError(f"{_UNRESOLVED}open {path}: {reason}") from error
+    return TlsFiles(ca, cert, key, verify=bool(wants_verify))
+
+
+def config_folder(environ: Mapping[str, str]) -> str:
+    """Return where `config.json` and the TLS files lie: DOCKER_CONFIG, else `~/.docker`."""
+    return environ.get("DOCKER_CONFIG") or os.path.join(
+        environ.get("HOME") or os.path.expanduser("~"), ".docker"
+    )
