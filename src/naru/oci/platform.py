@@ -1,0 +1,135 @@
+"""Platforms: what an image was built for, and which of several fits a machine best.
+
+Spec: image-spec v1.1, image-index.md §platform; variants as Go spells them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import msgspec
+
+from naru.errors import InvalidInputError
+
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "x86-64": "amd64",
+    "i386": "386",
+    "i486": "386",
+    "i586": "386",
+    "i686": "386",
+    "x86": "386",
+    "aarch64": "arm64",
+    "armhf": "arm",
+    "armel": "arm",
+    "armv6l": "arm",
+    "armv7l": "arm",
+    "armv8l": "arm",
+    "loongarch64": "loong64",
+    "mips64el": "mips64le",
+    "mipsel": "mipsle",
+    "powerpc64le": "ppc64le",
+}
+_IMPLIED_VARIANTS = {"armhf": "v7", "armel": "v6", "armv6l": "v6", "armv7l": "v7", "armv8l": "v8"}
+_OPERATING_SYSTEMS = {"macos": "darwin"}
+_KNOWN_SYSTEMS = frozenset(
+    {"linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "solaris", "aix", "wasip1"}
+)
+_COMPONENT = re.compile(r"[A-Za-z0-9_.-]+")
+# A 64-bit arm machine runs these as well, in this order.
+_ARM_VARIANTS = ("v8", "v7", "v6", "v5")
+
+
+class Platform(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Operating system and processor. Field names are the wire's."""
+
+    architecture: str = ""
+    os: str = ""
+    os_version: str = msgspec.field(default="", name="os.version")
+    os_features: tuple[str, ...] = msgspec.field(default=(), name="os.features")
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    def normalised(self) -> Platform:
+        """Return the platform with Go's spellings and without variants that go without saying."""
+        architecture = self.architecture.lower()
+        variant = self.variant.lower() or _IMPLIED_VARIANTS.get(architecture, "")
+        architecture = _ARCHITECTURES.get(architecture, architecture)
+        if variant.isdigit():
+            variant = f"v{variant}"
+        if (architecture, variant) in {("arm64", "v8"), ("amd64", "v1")}:
+            variant = ""
+        if architecture == "arm" and not variant:
+            variant = "v7"
+        system = self.os.lower()
+        return msgspec.structs.replace(
+            self,
+            os=_OPERATING_SYSTEMS.get(system, system),
+            architecture=architecture,
+            variant=variant,
+        )
+
+
+def parse_platform(text: str) -> Platform:
+    """Read `os`, `arch`, `os/arch` or `os/arch/variant`; what is missing is the host's.
+
+    Raises:
+        InvalidInputError: no platform.
+    """
+    parts = text.split("/")
+    if len(parts) > 3 or not all(_COMPONENT.fullmatch(part) for part in parts):
+        raise InvalidInputError(
+            f'"{text}": platform specifier component must match '
+            '"^[A-Za-z0-9_.-]+$": invalid argument'
+            if len(parts) <= 3
+            else f'"{text}": cannot parse platform specifier: invalid argument'
+        )
+    host = host_platform()
+    if len(parts) == 1:
+        alone = parts[0].lower()
+        if _OPERATING_SYSTEMS.get(alone, alone) in _KNOWN_SYSTEMS:
+            return Platform(
+                os=alone, architecture=host.architecture, variant=host.variant
+            ).normalised()
+        return Platform(os=host.os, architecture=alone).normalised()
+    return Platform(os=parts[0], architecture=parts[1], variant="".join(parts[2:])).normalised()
+
+
+def host_platform() -> Platform:
+    """Return this machine's platform, normalised."""
+    machine = os.uname()
+    return Platform(os=machine.sysname.lower(), architecture=machine.machine).normalised()
+
+
+def rank(candidate: Platform, wanted: Platform) -> int | None:
+    """Say how well `candidate` runs on `wanted`: 0 is best, None means not at all."""
+    candidate, wanted = candidate.normalised(), wanted.normalised()
+    if candidate.os != wanted.os:
+        return None
+    runnable = _runnable_on(wanted)
+    spelled = (candidate.architecture, candidate.variant)
+    return runnable.index(spelled) if spelled in runnable else None
+
+
+def matches(candidate: Platform, wanted: Platform) -> bool:
+    """Say whether `candidate` can run on `wanted`."""
+    return rank(candidate, wanted) is not None
+
+
+def _runnable_on(wanted: Platform) -> list[tuple[str, str]]:
+    """Return the (architecture, variant) pairs that `wanted` runs, best first."""
+    architecture, variant = wanted.architecture, wanted.variant
+    runnable = [(architecture, variant)]
+    if architecture == "amd64":
+        level = int(variant[1:]) if re.fullmatch(r"v[2-9]", variant) else 1
+        runnable += [("amd64", f"v{lower}") for lower in range(level - 1, 1, -1)]
+        runnable += [("amd64", ""), ("386", "")]
+    elif architecture == "arm64":
+        runnable += [("arm64", "")] + [("arm", older) for older in _ARM_VARIANTS]
+    elif architecture == "arm" and variant in _ARM_VARIANTS:
+        older_ones = _ARM_VARIANTS[_ARM_VARIANTS.index(variant) :]
+        runnable += [("arm", older) for older in older_ones]
+    return list(dict.fromkeys(runnable))
