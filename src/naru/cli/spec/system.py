@@ -1,0 +1,51 @@
+"""The commands on the engine itself, and `inspect` of anything, declared; `naru.cli.command_table` says how to read this."""
+
+from __future__ import annotations
+
+from naru.cli.spec.wording import FORMAT_PLAIN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+COMMANDS: dict[str, dict[str, Any]] = {
+    "events": {
+        "usage": "[OPTIONS]",
+        "about": "Get real time events from the server",
+        "aliases": ("system events", "events"),
+        "arity": (0, 0),
+        "handler": "naru.cli.commands.events:events",
+        "options": (
+            ("filter", "f", "filter", "", "Filter output based on conditions provided"),
+            ("format", "", "string", "", FORMAT_PLAIN),
+            ("since", "", "string", "", "Show all events created since timestamp"),
+            ("until", "", "string", "", "Stream events until this timestamp"),
+        ),
+    },
+    "info": {
+        "usage": "[OPTIONS]",
+        "about": "Display system-wide information",
+        "aliases": ("system info", "info"),
+        "arity": (0, 0),
+        "handler": "naru.cli.commands.info:info",
+        "options": (("format", "f", "string", "", FORMAT_PLAIN),),
+    },
+    "inspect": {
+        "usage": "[OPTIONS] NAME|ID [NAME|ID...]",
+        "about": "Return low-level information on Docker objects",
+        "arity": (1, None),
+        "handler": "naru.cli.commands.inspect:inspect_anything",
+        "options": (
+            ("format", "f", "string", "", FORMAT_PLAIN),
+            ("size", "s", "bool", "", "Display total file sizes if the type is container"),
+            ("type", "", "string", "", "Only inspect objects of the given type"),
+        ),
+    },
+    "version": {
+        "usage": "[OPTIONS]",
+        "about": "Show the Docker version information",
+        "arity": (0, 0),
+        "handler": "naru.cli.commands.version:version",
+        "options": (("format", "f", "string", "", FORMAT_PLAIN),),
+    },
+}
