@@ -1,0 +1,188 @@
+"""Files and trees, handled so that a crash or a hostile tree cannot hurt: atomic writes, safe removal.
+
+Walks by directory descriptors: no step follows a symbolic link or enters another mount.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_GONE = (errno.ENOENT, errno.ENOTDIR)
+# Deeper than any path that could have been made through the API, shallower than Python's stack.
+_MAX_OPEN_DEPTH = 256
+
+
+def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, *, fsync: bool = False) -> None:
+    """Replace the content of `path`: readers see the old file or the new one, never a part.
+
+    With `fsync`, it also survives a power cut. Nothing is left behind on failure, other than
+    by a kill, which may leave a `.<name>.<random>` beside it.
+    """
+    content = data.encode() if isinstance(data, str) else data
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, mode)
+    try:
+        try:
+            # The process's umask must not decide who can read.
+            os.fchmod(descriptor, mode)
+            write_all(descriptor, content)
+            if fsync:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    if fsync:
+        fsync_dir(path.parent)
+
+
+def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+    """Write every byte; write(2) may stop early."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def fsync_dir(path: Path) -> None:
+    """Make the names in a directory survive a power cut."""
+    descriptor = os.open(path, _DIRECTORY & ~os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_tree(path: Path) -> None:
+    """Delete a file or a tree. Idempotent; never follows links, never crosses into a mount.
+
+    Removal goes on as far as it can; the first obstacle is raised at the end.
+
+    Raises:
+        OSError: something could not be removed; a mount inside the tree gives EBUSY.
+    """
+    try:
+        parent = os.open(path.parent, _DIRECTORY & ~os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in _GONE:
+            return
+        raise
+    try:
+        _remove_entry(parent, path.name, None, 0)
+    finally:
+        os.close(parent)
+
+
+def _remove_entry(parent: int, name: str, device: int | None, depth: int) -> None:
+    try:
+        os.unlink(name, dir_fd=parent)
+    except IsADirectoryError:
+        pass
+    except PermissionError:
+        # Some filesystems answer EPERM for a directory; so does an immutable file.
+        if not _is_directory(parent, name):
+            raise
+    except FileNotFoundError:
+        return
+    else:
+        return
+    with contextlib.suppress(FileNotFoundError):
+        _remove_directory(parent, name, device, depth)
+
+
+def _remove_directory(parent: int, name: str, device: int | None, depth: int) -> None:
+    try:
+        os.rmdir(name, dir_fd=parent)
+        return
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    failure: OSError | None = None
+    try:
+        here = os.fstat(descriptor).st_dev
+        if device is not None and here != device:
+            raise OSError(errno.EBUSY, "a filesystem is mounted here", name)
+        if depth >= _MAX_OPEN_DEPTH:
+            _flatten(descriptor)
+        for entry in os.listdir(descriptor):
+            try:
+                _remove_entry(descriptor, entry, here, depth + 1)
+            except OSError as error:
+                failure = failure or error
+    finally:
+        os.close(descriptor)
+    if failure is not None:
+        raise failure
+    os.rmdir(name, dir_fd=parent)
+
+
+def _flatten(descriptor: int) -> None:
+    """Lift everything below one level up, again and again, until no directory has children.
+
+    A hostile tree can be deeper than the limits on open files and on Python's stack.
+    """
+    lifted = True
+    while lifted:
+        lifted = False
+        for entry in os.listdir(descriptor):
+            if not _is_directory(descriptor, entry):
+                continue
+            child = os.open(entry, _DIRECTORY, dir_fd=descriptor)
+            try:
+                for grandchild in os.listdir(child):
+                    fresh = secrets.token_hex(8)
+                    os.rename(grandchild, fresh, src_dir_fd=child, dst_dir_fd=descriptor)
+                    lifted = True
+            finally:
+                os.close(child)
+            os.rmdir(entry, dir_fd=descriptor)
+
+
+def _is_directory(parent: int, name: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def tree_size(path: Path) -> int:
+    """Return the bytes of all files below `path`, each hard-linked file once; 0 if absent.
+
+    Files that vanish meanwhile are left out, so that a tree in use can be measured.
+    """
+    total = 0
+    linked: set[tuple[int, int]] = set()
+    pending = [os.fspath(path)]
+    while pending:
+        try:
+            entries = list(os.scandir(pending.pop()))
+        except OSError as error:
+            if error.errno in _GONE:
+                continue
+            raise
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                    continue
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if status.st_nlink > 1:
+                identity = (status.st_dev, status.st_ino)
+                if identity in linked:
+                    continue
+                linked.add(identity)
+            if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                total += status.st_size
+    return total

@@ -1,0 +1,183 @@
+"""A blob being written: resumable by its key, verified at the end, all or nothing.
+
+An ingest is a directory with the bytes so far and its key. Whatever happens to the process, the
+bytes stay until somebody commits, aborts or collects them; the next writer with the same key
+goes on behind them. Calls block on the disk and on hashing, which lets other threads run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from naru.errors import CorruptDataError, FaultError, NaruError
+from naru.faults import fault_point
+from naru.linux import fs
+from naru.oci.digest import Digest, Hasher, algorithm_of
+
+DATA = "data"
+KEY = "key"
+_READ_SIZE = 1 << 20
+_BEFORE_COMMIT = fault_point("store.ingest.before_commit")
+_AFTER_RENAME = fault_point("store.content.after_rename")
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Ingest:
+    """One blob on its way into the store. Made by `ContentStore.ingest`.
+
+    One thread at a time. As a context manager it closes at the end of the block: what was
+    neither committed nor aborted stays for a later try.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        key: str,
+        *,
+        place: Callable[[Digest], Path],
+        on_close: Callable[[], None],
+        expected_digest: Digest | None,
+        expected_size: int | None,
+    ) -> None:
+        self.key = key
+        self.expected_digest = expected_digest
+        self.expected_size = expected_size
+        self._directory = directory
+        self._place = place
+        self._on_close = on_close
+        self._descriptor = -1
+        self._hasher = Hasher(algorithm_of(expected_digest) if expected_digest else "sha256")
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        try:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            if not (self._directory / KEY).exists():
+                fs.write_atomic(self._directory / KEY, self.key, 0o600)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._descriptor = os.open(self._directory / DATA, flags, 0o644)
+        except OSError as error:
+            raise self._failure(error) from error
+        size = os.fstat(self._descriptor).st_size
+        if self.expected_size is not None and size > self.expected_size:
+            self.restart()
+            return
+        while chunk := os.read(self._descriptor, _READ_SIZE):
+            self._hasher.update(chunk)
+
+    @property
+    def offset(self) -> int:
+        """How many bytes are there: where the next `write` goes on."""
+        return self._hasher.size
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append bytes; 1 MiB and more at once is cheapest.
+
+        Raises:
+            CorruptDataError: there are now more than the expected bytes; the ingest is aborted.
+            FaultError: the disk is full; the ingest is aborted, which frees the space.
+        """
+        if self.expected_size is not None and self.offset + len(data) > self.expected_size:
+            self.abort()
+            raise CorruptDataError(f"{self._what()}: more than {self.expected_size} bytes")
+        try:
+            fs.write_all(self._descriptor, data)
+        except OSError as error:
+            if error.errno in _DISK_FULL:
+                self.abort()
+            raise self._failure(error) from error
+        self._hasher.update(data)
+
+    def restart(self) -> None:
+        """Forget all bytes so far: the other side cannot resume."""
+        os.ftruncate(self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self._hasher = Hasher(self._hasher.algorithm)
+
+    def commit(self) -> Digest:
+        """Check size and digest, and move the blob into the store.
+
+        Atomic and durable. Idempotent: a blob that is there already stays.
+
+        Raises:
+            CorruptDataError: size or digest differ from what was expected; the ingest is
+                aborted, since its bytes are worth nothing.
+            FaultError: the disk is full or fails.
+        """
+        if self.expected_size is not None and self.offset != self.expected_size:
+            got = self.offset
+            self.abort()
+            raise CorruptDataError(
+                f"{self._what()}: expected {self.expected_size} bytes, got {got}"
+            )
+        digest = self._hasher.digest()
+        if self.expected_digest is not None and digest != self.expected_digest:
+            self.abort()
+            raise CorruptDataError(f"{self._what()}: expected {self.expected_digest}, got {digest}")
+        target = self._place(digest)
+        try:
+            os.fsync(self._descriptor)
+            _BEFORE_COMMIT()
+            os.rename(self._directory / DATA, target)
+            _AFTER_RENAME()
+            fs.fsync_dir(target.parent)
+        except OSError as error:
+            raise self._failure(error) from error
+        self.close()
+        fs.remove_tree(self._directory)
+        return digest
+
+    def abort(self) -> None:
+        """Give up and delete the bytes. Idempotent."""
+        self.close()
+        fs.remove_tree(self._directory)
+
+    def close(self) -> None:
+        """Let go, and keep the bytes for the next try. Idempotent."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        on_close, self._on_close = self._on_close, lambda: None
+        on_close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _what(self) -> str:
+        return f"blob {self.expected_digest}" if self.expected_digest else f"ingest {self.key}"
+
+    def _failure(self, error: OSError) -> NaruError:
+        """Say what failed and where, in the words that Docker's users know."""
+        path = self._directory / DATA
+        reason = os.strerror(error.errno or errno.EIO).lower()
+        hint = ""
+        if error.errno in _DISK_FULL:
+            hint = f"the disk of {self._directory.parent} is full; remove images or add space"
+        return FaultError(f"write {path}: {reason}", hint=hint)
+
+
+def read_key(directory: Path) -> str | None:
+    """Return the key of an ingest's directory; None if it holds nothing to resume."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if stat.S_ISREG((directory / DATA).lstat().st_mode):
+            return (directory / KEY).read_text(encoding="utf-8")
+    return None

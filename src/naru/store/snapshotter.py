@@ -1,0 +1,109 @@
+"""What a snapshotter promises. The implementations are `store.overlay` and `store.native`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from naru.linux.mount import Mount
+from naru.oci.digest import ChainId
+
+Kind = Literal["active", "view", "committed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """One snapshot. `key` is the name of a committed one; `size` is -1 while unknown."""
+
+    key: str
+    kind: Kind
+    parent: ChainId | None
+    size: int = -1
+
+
+class Snapshotter(Protocol):
+    """Builds a container's root filesystem from a stack of layers.
+
+    An *active* snapshot is writable and found by its key; a *view* is the same, read-only; a
+    *committed* one is immutable and found by its name, the chain id of its layers. Keys and
+    names share one namespace. Only committed snapshots are parents.
+
+        mounts = snapshots.prepare(key, parent=chain_id)   # 1. writable view of the parent
+        tar_apply.apply_to_mounts(layer, mounts, ...)      # 2. change it
+        snapshots.commit(child_chain_id, key)              # 3. freeze it; `key` is gone
+
+    Mounts are descriptions; nothing is mounted here. All calls block on the disk, none on the
+    network, and any thread may make them. A process killed in any of them leaves at most what
+    the next `repair` removes.
+    """
+
+    name: str
+    """`overlay2` or `vfs`: what Docker calls this kind of storage."""
+
+    def prepare(self, key: str, parent: ChainId | None) -> list[Mount]:
+        """Make the active snapshot `key` on top of `parent` (None: on nothing).
+
+        Raises:
+            ConflictError: `key` exists.
+            NotFoundError: no committed snapshot `parent`.
+            FaultError: the disk is full, or fails.
+        """
+
+    def view(self, key: str, parent: ChainId | None) -> list[Mount]:
+        """Make the read-only snapshot `key` of `parent`. Raises as `prepare` does."""
+
+    def commit(self, name: ChainId, key: str) -> None:
+        """Freeze the active snapshot `key` under `name`. It must not be mounted any more.
+
+        Atomic: after a crash either `key` or `name` exists, never both, never neither.
+        Idempotent on `name`: if it is there already with the same parent, `key` is dropped.
+
+        Raises:
+            NotFoundError: no active snapshot `key`.
+            ConflictError: `name` exists with another parent.
+        """
+
+    def mounts(self, key: str) -> list[Mount]:
+        """Return how to mount the active snapshot or view `key`; the same at every call.
+
+        Raises:
+            NotFoundError: no such active snapshot or view.
+            CorruptDataError: a layer below it is gone.
+        """
+
+    def usage(self, key: str) -> int:
+        """Return the bytes that `key` (or a name) itself takes, without what is below it.
+
+        Counted once for committed snapshots, and walked anew for the others.
+
+        Raises:
+            NotFoundError: no such snapshot.
+        """
+
+    def stat(self, key: str) -> SnapshotInfo | None:
+        """Return what is known of a key or name; None if there is no such snapshot."""
+
+    def walk(self) -> Iterator[SnapshotInfo]:
+        """Go through all snapshots, in the order in which they were made."""
+
+    def chain(self, parent: ChainId | None) -> Sequence[ChainId]:
+        """Return `parent` and all below it, topmost first.
+
+        Raises:
+            NotFoundError: one of them is missing.
+        """
+
+    def remove(self, key: str) -> None:
+        """Delete a snapshot. It must not be mounted. Idempotent.
+
+        Raises:
+            ConflictError: others are built on it.
+        """
+
+    def repair(self) -> list[str]:
+        """Finish or undo what a crash interrupted; call once, before anything else.
+
+        Directories without rows go, and rows without directories. Returns what was done, in
+        words for the log.
+        """
