@@ -1,0 +1,247 @@
+"""Which images there are, and which of them a name means.
+
+Owns names: everything a user may type for an image is resolved here, with Docker's precedence
+and messages. All calls are short (rows, and one small blob per image the first time) and may be
+made from any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from naru.clock import Clock
+from naru.db.images import ImageRow, ImageRows, NameRow
+from naru.errors import InvalidInputError, NotFoundError
+from naru.images.removal import UsersOf, remove_rows
+from naru.oci.digest import ChainId, DiffId, Digest, is_digest
+from naru.oci.image_config import MAX_CONFIG_SIZE, ImageConfig, parse_image_config
+from naru.oci.platform import Platform, matches
+from naru.oci.reference import Reference
+from naru.store.content import ContentStore
+
+_CACHED_CONFIGS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image as it stands now. Names are familiar forms, as Docker prints them.
+
+    `size` is the sum of `layer_sizes`, bytes of unpacked layers, lowest first. `created` is
+    RFC 3339 from the config, or empty. `tagged_ns` is when it was last tagged here, or 0.
+    """
+
+    id: str
+    manifest_digest: Digest
+    repo_tags: tuple[str, ...]
+    repo_digests: tuple[str, ...]
+    size: int
+    layer_sizes: tuple[int, ...]
+    created: str
+    config: ImageConfig
+    chain_id: ChainId | None
+    parent_id: str
+    tagged_ns: int
+
+    @property
+    def layers(self) -> tuple[DiffId, ...]:
+        """The layers' diff_ids, lowest first."""
+        return self.config.diff_ids
+
+
+class Catalog:
+    """The images of one engine, by name and by id."""
+
+    def __init__(
+        self,
+        rows: ImageRows,
+        content: ContentStore,
+        clock: Clock,
+        *,
+        changed: Callable[[], object],
+        collect: Callable[[], Sequence[ChainId]],
+    ) -> None:
+        """Serve `rows`. `changed` hears of every change of names; `collect` frees what nothing
+        names any more and returns the layers that went, topmost first.
+        """
+        self._rows = rows
+        self._content = content
+        self._clock = clock
+        self._changed = changed
+        self._collect = collect
+        self._configs: OrderedDict[str, ImageConfig] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def resolve(self, name: str, platform: Platform | None = None) -> Image:
+        """Return the image that a user means: a name counts before an id.
+
+        Accepted are familiar and canonical names, with a tag, a digest or neither (`latest`),
+        whole ids, and the start of an id that no other image shares, with and without
+        `sha256:`.
+
+        Raises:
+            InvalidInputError: this can name nothing.
+            NotFoundError: `No such image: name:tag`, also when a prefix fits several images or
+                when the image is for another `platform` than wanted.
+
+        Spec: moby, daemon/images/image.go, GetImage.
+        """
+        row = self._find(name)
+        image = self._image(row, self._rows.names(row.image_id))
+        if platform is not None and not matches(image.config.platform, platform):
+            raise NotFoundError(
+                f"image with reference {name} was found but does not match the specified "
+                f"platform: wanted {platform}, actual: {image.config.platform}"
+            )
+        return image
+
+    def get(self, image_id: str) -> Image | None:
+        """Return an image by its whole id; None if there is none."""
+        row = self._rows.get(image_id)
+        return self._image(row, self._rows.names(image_id)) if row else None
+
+    def images(self) -> list[Image]:
+        """Return all images, youngest first, as `docker images` lists them."""
+        names: dict[str, list[NameRow]] = {}
+        for name in self._rows.names():
+            names.setdefault(name.image_id, []).append(name)
+        found = [self._image(row, names.get(row.image_id, [])) for row in self._rows.all()]
+        return sorted(found, key=lambda image: (image.created, image.id), reverse=True)
+
+    def children(self, image_id: str) -> list[Digest]:
+        """Return the images that were built on this one."""
+        return self._rows.children(image_id)
+
+    def add(self, row: ImageRow, names: Sequence[Reference] = ()) -> None:
+        """Make an image known, and give it names: all of it, or nothing. Idempotent.
+
+        Its manifest, config and layers must be stored, and leased until this returns.
+        """
+        now = self._clock.now_ns()
+        with self._rows.write():
+            self._rows.put(row)
+            for reference in names:
+                self._rows.set_name(NameRow(reference, row.image_id), now)
+        self._changed()
+
+    def add_pulled(self, row: ImageRow, tag: Reference | None, digest: Reference) -> None:
+        """Make a pulled image known under its tag and under the digest that the registry uses.
+
+        All of it, or nothing. Idempotent. Unlike tagging, pulling is no event in the life of
+        the image, so the time of its last tagging stays.
+        """
+        with self._rows.write():
+            self._rows.put(row)
+            for reference in (tag, digest):
+                if reference is not None:
+                    name = NameRow(reference, row.image_id, row.manifest_digest)
+                    self._rows.set_name(name)
+        self._changed()
+
+    def known_digest(self, reference: Reference) -> Image | None:
+        """Return the image that was pulled from this repository with this digest, if any."""
+        found = self._rows.find_name(reference)
+        return self.get(found.image_id) if found else None
+
+    def tag(self, image_id: str, target: Reference) -> None:
+        """Name an image `target`, taking the name from any other. Idempotent.
+
+        Raises:
+            InvalidInputError: `target` has a digest, or is named like a digest algorithm.
+            NotFoundError: no such image.
+        """
+        check_tag_target(target)
+        if self._rows.get(image_id) is None:
+            raise NotFoundError(f"No such image: {image_id}")
+        name = NameRow(target.with_default_tag(), Digest(image_id))
+        self._rows.set_name(name, self._clock.now_ns())
+        self._changed()
+
+    def remove(
+        self, name: str, *, force: bool, prune: bool, users: UsersOf
+    ) -> list[dict[str, str]]:
+        """Untag `name`, delete the image if that was its last name, and free what it took.
+
+        Returns what was done, in order: `{"Untagged": name}` and `{"Deleted": id or chain id}`.
+        Names and image go in one transaction; freeing the space afterwards is repeated by the
+        next collection if it is cut short.
+
+        Raises:
+            InvalidInputError, NotFoundError: as `resolve`.
+            ConflictError: with Docker's reason why the image stays.
+        """
+        row = self._find(name)
+        removed = remove_rows(self._rows, row, name, force=force, prune=prune, users=users)
+        self._changed()
+        if any("Deleted" in record for record in removed.records):
+            for chain_id in self._collect():
+                removed.deleted(chain_id)
+        return removed.records
+
+    def _find(self, text: str) -> ImageRow:
+        """Return the row that `text` means."""
+        if is_digest(text) or is_digest(f"sha256:{text}"):
+            whole = text if ":" in text else f"sha256:{text}"
+            row = self._rows.get(whole)
+            if row is None:
+                raise NotFoundError(f"No such image: {whole}")
+            return row
+        reference = Reference.parse(text).with_default_tag()
+        name = self._rows.find_name(reference)
+        row = self._rows.get(name.image_id) if name else self._by_prefix(text)
+        if row is None:
+            raise NotFoundError(f"No such image: {reference.familiar}")
+        return row
+
+    def _by_prefix(self, text: str) -> ImageRow | None:
+        prefix = text.removeprefix("sha256:")
+        if not prefix or any(character not in "0123456789abcdef" for character in prefix):
+            return None
+        found = self._rows.by_prefix(f"sha256:{prefix}")
+        return found[0] if len(found) == 1 else None
+
+    def _image(self, row: ImageRow, names: Sequence[NameRow]) -> Image:
+        config = self._config(row.image_id)
+        references = [name.reference for name in names]
+        return Image(
+            id=row.image_id,
+            manifest_digest=row.manifest_digest,
+            repo_tags=tuple(ref.familiar for ref in references if not ref.digest),
+            repo_digests=tuple(ref.familiar for ref in references if ref.digest),
+            size=sum(row.layer_sizes),
+            layer_sizes=row.layer_sizes,
+            created=config.created,
+            config=config,
+            chain_id=row.chain_id,
+            parent_id=row.parent_id,
+            tagged_ns=row.tagged_ns,
+        )
+
+    def _config(self, image_id: Digest) -> ImageConfig:
+        with self._lock:
+            config = self._configs.get(image_id)
+            if config is not None:
+                self._configs.move_to_end(image_id)
+                return config
+        config = parse_image_config(self._content.read(image_id, MAX_CONFIG_SIZE))
+        with self._lock:
+            self._configs[image_id] = config
+            if len(self._configs) > _CACHED_CONFIGS:
+                self._configs.popitem(last=False)
+        return config
+
+
+def check_tag_target(target: Reference) -> None:
+    """Refuse what must not become a tag.
+
+    Raises:
+        InvalidInputError: `target` has a digest, or is named like a digest algorithm.
+    """
+    if target.digest is not None:
+        raise InvalidInputError("refusing to create a tag with a digest reference")
+    if target.familiar_name == "sha256":
+        raise InvalidInputError(
+            "refusing to create an ambiguous tag using digest algorithm as name"
+        )
