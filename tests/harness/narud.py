@@ -1,0 +1,223 @@
+"""Our engine as a process of its own: started, killed, restarted, and looked at from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness import leaks
+from harness.engine import Engine
+from harness.subnets import Subnet, bridge_name
+from harness.waiting import eventually
+
+
+class EngineUnderTest(Engine):
+    """A `narud` with roots, socket, bridge, subnet, nft table and cgroup of its own."""
+
+    is_naru = True
+
+    def __init__(self, *flags: str, env: Mapping[str, str] | None = None) -> None:
+        # Short, because sockets live below it and their paths end at 107 bytes.
+        self.root = Path(tempfile.mkdtemp(prefix="nt-", dir="/tmp"))
+        super().__init__(str(self.root / "s.sock"))
+        self.data_root = self.root / "data"
+        self.exec_root = self.root / "run"
+        self.log_path = self.root / "narud.log"
+        self.bridge = bridge_name()
+        self.table = self.bridge
+        self.cgroup_parent = f"/{self.bridge}"
+        self.subnet = Subnet()
+        self.flags = list(flags)
+        self.env = dict(env or {})
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # -- life ------------------------------------------------------------------------------------
+
+    @property
+    def argv(self) -> list[str]:
+        """Return the command line."""
+        return [
+            str(Path(sys.executable).parent / "narud"),
+            f"--data-root={self.data_root}",
+            f"--exec-root={self.exec_root}",
+            f"--host=unix://{self.socket}",
+            f"--pidfile={self.root / 'pid'}",
+            f"--bridge={self.bridge}",
+            f"--bip={self.subnet.bip}",
+            f"--nft-table={self.table}",
+            f"--cgroup-parent={self.cgroup_parent}",
+            *self.flags,
+        ]
+
+    def start_engine(
+        self, *, env: Mapping[str, str] | None = None, timeout_s: float = 30
+    ) -> EngineUnderTest:
+        """Start `narud` and wait for its first answer.
+
+        `env` is for this start only; a fault is armed with it.
+        """
+        self.spawn(env=env)
+        self.await_ping(timeout_s=timeout_s)
+        return self
+
+    def spawn(self, *, env: Mapping[str, str] | None = None) -> None:
+        """Start `narud` without waiting for it."""
+        assert self.process is None, "the engine runs already"
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environ | self.env | dict(env or {}),
+            )
+
+    def await_ping(self, *, timeout_s: float = 30) -> None:
+        """Wait until the engine answers.
+
+        Raises:
+            AssertionError: it ended instead, or the time is up; carries its log.
+        """
+
+        def probe() -> bool:
+            if self.process is None or self.process.poll() is not None:
+                return True
+            try:
+                return self.api("GET", "/_ping", version="", timeout_s=5).status == 200
+            except OSError:
+                return False
+
+        eventually(probe, f"the engine answers\n{self.log_tail()}", timeout_s=timeout_s)
+        assert self.is_alive, f"the engine ended at once\n{self.log_tail()}"
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether the process is there."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Return the pid of `narud`."""
+        assert self.process is not None
+        return self.process.pid
+
+    def kill9(self) -> None:
+        """End the engine without a chance to tidy up."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+        self.process = None
+
+    def terminate(self, *, timeout_s: float = 20) -> int:
+        """End the engine politely; return its exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        status = self.process.wait(timeout_s)
+        self.process = None
+        return status
+
+    def await_death(self, *, timeout_s: float = 30) -> int:
+        """Wait for an engine that dies by itself, as one with an armed fault does."""
+        assert self.process is not None
+        status = self.process.wait(timeout_s)
+        self.process = None
+        return status
+
+    def restart(self, *, how: str = "terminate") -> None:
+        """End the engine, by `terminate` or `kill9`, and start it again."""
+        self.terminate() if how == "terminate" else self.kill9()
+        self.start_engine()
+
+    def log_tail(self, lines: int = 60) -> str:
+        """Return the end of the engine's log."""
+        if not self.log_path.exists():
+            return "(no log)"
+        text = self.log_path.read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    # -- the outside view ------------------------------------------------------------------------
+
+    def footprint(self) -> leaks.Footprint:
+        """Return everything that this engine has on the machine now."""
+        return leaks.footprint(
+            data_root=self.data_root,
+            exec_root=self.exec_root,
+            bridge=self.bridge,
+            table=self.table,
+            cgroup_parent=self.cgroup_parent,
+            engine_pid=self.pid if self.is_alive else None,
+        )
+
+    def monitors(self) -> list[int]:
+        """Return the pids of this engine's conmon processes."""
+        return [pid for pid, words in leaks.processes(self.exec_root) if "conmon" in words[0]]
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    def lose_power(self) -> None:
+        """Take away what a reboot takes: processes, mounts, namespaces, links, cgroups, exec root."""
+        if self.process is not None:
+            self.kill9()
+        self.wipe_kernel_state()
+        shutil.rmtree(self.exec_root, ignore_errors=True)
+
+    def wipe_kernel_state(self) -> None:
+        """Remove all that the engine has in the kernel, by force."""
+        for cgroup in leaks.cgroups(self.cgroup_parent):
+            for pid in leaks.cgroup_pids(cgroup):
+                _kill(pid)
+        for pid, _ in leaks.processes(self.root):
+            if pid != os.getpid():
+                _kill(pid)
+        for target in reversed(leaks.mounts([self.root])):
+            subprocess.run(["umount", "-l", target], check=False, capture_output=True)
+        for argv in (
+            ["ip", "link", "delete", self.bridge],
+            ["nft", "delete", "table", "inet", self.table],
+        ):
+            subprocess.run(argv, check=False, capture_output=True)
+        time.sleep(0.05)
+        for cgroup in leaks.cgroups(self.cgroup_parent):
+            with contextlib.suppress(OSError):
+                os.rmdir(cgroup)
+
+    def destroy(self) -> None:
+        """End the engine and take away all it left, so that tests cannot disturb each other."""
+        if self.is_alive:
+            with contextlib.suppress(OSError, AssertionError):
+                self.remove_all()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.terminate()
+        if self.process is not None:
+            self.kill9()
+        self.wipe_kernel_state()
+        shutil.rmtree(self.root, ignore_errors=True)
+        shutil.rmtree(self.config_dir, ignore_errors=True)
+        self.subnet.close()
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def started(flags: Sequence[str] = (), env: Mapping[str, str] | None = None) -> EngineUnderTest:
+    """Return a running engine with `busybox:latest` in it."""
+    engine = EngineUnderTest(*flags, env=env)
+    try:
+        engine.start_engine()
+        engine.ensure_busybox()
+    except BaseException:
+        log = engine.log_tail()
+        engine.destroy()
+        sys.stderr.write(f"{log}\n")
+        raise
+    return engine
