@@ -1,0 +1,98 @@
+"""`attach` and the size of a container's terminal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from naru.aio import in_thread
+from naru.engine.attachments import STDERR, STDOUT, AttachStreams, log_path
+from naru.engine.context import EngineContext
+from naru.engine.detach_keys import DEFAULT_KEYS, parse_keys
+from naru.engine.model import Container
+from naru.engine.views import container_attributes
+from naru.errors import ConflictError
+from naru.runtime import bundle as bundles
+from naru.runtime import log_file
+from naru.runtime.attach import AttachConnection, resize
+
+
+async def attach_container(
+    ctx: EngineContext,
+    name: str,
+    *,
+    stdin: bool,
+    stdout: bool,
+    stderr: bool,
+    stream: bool,
+    logs: bool,
+    detach_keys: str,
+) -> AttachStreams:
+    """Return the streams of a container, which may still have to start.
+
+    `logs` replays what was written so far; without `stream` it ends there.
+
+    Raises:
+        NotFoundError: no such container.
+        ConflictError: it is paused, restarting or being removed.
+        InvalidInputError: the detach keys are none.
+    """
+    container = ctx.registry.find(name)
+    keys = parse_keys(detach_keys or DEFAULT_KEYS)
+    match container.state.status:
+        case "paused":
+            raise ConflictError(
+                f"container {container.id} is paused, unpause the container before attach"
+            )
+        case "restarting":
+            raise ConflictError(
+                f"container {container.id} is restarting, wait until the container is running"
+            )
+        case "removing" | "dead":
+            raise ConflictError(f"container {container.id} is marked for removal")
+    outputs = frozenset(number for number, wanted in ((STDOUT, stdout), (STDERR, stderr)) if wanted)
+    streams = AttachStreams(
+        tty=container.config.tty,
+        stdin=stdin and stream and container.config.open_stdin,
+        outputs=outputs,
+        detach_keys=keys,
+        replay=_replay(ctx, container, outputs) if logs else None,
+    )
+    if not stream:
+        streams.join(None)
+    elif container.is_running:
+        bundle = bundles.find(ctx.config.exec_root, container.id)
+        streams.join(await AttachConnection.connect(bundle.attach_socket))
+    elif container.state.status == "created" or not logs:
+        ctx.attachments.wait_for_start(container.id, streams)
+    else:
+        streams.join(None)
+    ctx.events.publish("container", "attach", container.id, container_attributes(container))
+    return streams
+
+
+async def _replay(
+    ctx: EngineContext, container: Container, outputs: frozenset[int]
+) -> AsyncIterator[tuple[int, bytes]]:
+    path = log_path(ctx.config.container_dir(container.id))
+    async for record in log_file.records(path, outputs=outputs):
+        yield record.stream, record.data
+
+
+async def resize_container(ctx: EngineContext, name: str, rows: int, columns: int) -> None:
+    """Tell a container's terminal its size.
+
+    Raises:
+        NotFoundError: no such container.
+        ConflictError: it does not run.
+    """
+    container = ctx.registry.find(name)
+    if not container.is_running:
+        raise ConflictError(f"Container {container.id} is not running")
+    bundle = bundles.find(ctx.config.exec_root, container.id)
+    await in_thread(resize, bundle.path, rows, columns)
+    ctx.events.publish(
+        "container",
+        "resize",
+        container.id,
+        container_attributes(container, height=str(rows), width=str(columns)),
+    )

@@ -1,0 +1,226 @@
+"""`create`: a request becomes a row, a snapshot, a folder and its volumes; nothing runs yet."""
+
+from __future__ import annotations
+
+from naru.aio import in_thread
+from naru.api.container_config import ContainerConfig, EndpointSettings, NetworkingConfig
+from naru.api.host_config import HostConfig, LogConfig
+from naru.engine.containers.files import delete_files
+from naru.engine.containers.merge import merge_config
+from naru.engine.containers.mount_requests import wanted_mounts
+from naru.engine.containers.volume_mounts import (
+    copy_up_volumes,
+    inherited_mounts,
+    provide_volumes,
+)
+from naru.engine.context import EngineContext
+from naru.engine.model import Container, ContainerRecord, ContainerState
+from naru.engine.names import generate_name
+from naru.engine.views import container_attributes
+from naru.errors import InvalidInputError, NotSupportedError
+from naru.faults import fault_point
+from naru.ids import is_valid_name, new_id, short_id
+from naru.images.catalog import Image
+from naru.network.port_requests import parse_port_requests
+from naru.specgen.validate import validate_host_config
+from naru.units import parse_bytes
+
+_AFTER_ROW = fault_point("engine.create.after_row")
+_AFTER_SNAPSHOT = fault_point("engine.create.after_snapshot")
+_LOG_DRIVERS = ("json-file", "none")
+_LOG_OPTIONS = ("max-size", "max-file")
+
+
+async def create_container(
+    ctx: EngineContext,
+    *,
+    name: str,
+    config: ContainerConfig,
+    host_config: HostConfig,
+    networking_config: NetworkingConfig | None,
+    platform: str = "",
+) -> tuple[str, list[str]]:
+    """Make a container and return its id and the warnings.
+
+    The row is written first, as one that is being removed, and becomes `created` only when the
+    rest stands: an engine killed in between clears it away at its next start.
+
+    Raises:
+        InvalidInputError: the request contradicts itself or this host.
+        NotFoundError: no such image, or no such container to join or to share volumes with.
+        ConflictError: the name is taken.
+    """
+    name = _checked_name(ctx, name)
+    image = ctx.images.catalog.resolve(config.image, platform=platform or None)
+    merged = merge_config(config, image.config.config)
+    fill_defaults(ctx, host_config)
+    warnings = validate_host_config(host_config, ctx.facts)
+    _check_network_mode(ctx, host_config)
+    check_logging(host_config.log_config)
+    parse_port_requests(
+        merged.exposed_ports or {},
+        host_config.port_bindings or {},
+        publish_all=host_config.publish_all_ports,
+    )
+    container_id = new_id()
+    if not merged.hostname:
+        merged.hostname = _default_hostname(ctx, container_id, host_config)
+    container = Container(
+        container_id,
+        name,
+        ContainerRecord(
+            created_ns=ctx.clock.now_ns(),
+            image_id=image.id,
+            image_name=config.image,
+            config=merged,
+            host_config=host_config,
+            endpoints=_endpoints(host_config, networking_config),
+            mounts=wanted_mounts(merged, host_config, inherited_mounts(ctx, host_config)),
+        ),
+        ContainerState(status="removing"),
+    )
+    ctx.registry.add(container)
+    _AFTER_ROW()
+    await _build(ctx, container, image)
+    ctx.registry.replace_state(container, ContainerState(status="created"))
+    ctx.events.publish("container", "create", container_id, container_attributes(container))
+    return container_id, warnings
+
+
+async def _build(ctx: EngineContext, container: Container, image: Image) -> None:
+    anonymous: list[str] = []
+
+    def build() -> None:
+        ctx.config.container_dir(container.id).mkdir(parents=True, mode=0o710)
+        anonymous.extend(provide_volumes(ctx, container))
+        ctx.images.snapshots.prepare(container.id, image.chain_id)
+
+    def unbuild() -> None:
+        delete_files(ctx, container.id)
+        for name in anonymous:
+            ctx.volumes.remove(name, force=True)
+
+    try:
+        await in_thread(build)
+        _AFTER_SNAPSHOT()
+        await copy_up_volumes(ctx, container)
+        ctx.registry.save_record(container, container.record)
+    except BaseException:
+        await in_thread(unbuild)
+        ctx.registry.remove(container)
+        raise
+
+
+def _checked_name(ctx: EngineContext, name: str) -> str:
+    if not name:
+        return generate_name(ctx.registry.is_name_free)
+    name = name.removeprefix("/")
+    check_name(name)
+    return name
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot name a container.
+
+    Raises:
+        InvalidInputError: with Docker's words.
+    """
+    if not is_valid_name(name):
+        raise InvalidInputError(
+            f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        )
+
+
+def fill_defaults(ctx: EngineContext, host_config: HostConfig) -> None:
+    """Write the engine's defaults into what the request leaves open, as inspect shows them."""
+    config = ctx.config
+    host_config.network_mode = host_config.network_mode or "bridge"
+    host_config.ipc_mode = host_config.ipc_mode or "private"
+    host_config.runtime = host_config.runtime or config.default_runtime
+    host_config.shm_size = host_config.shm_size or config.shm_size
+    host_config.restart_policy.name = host_config.restart_policy.name or "no"
+    if host_config.runtime not in ctx.runtimes:
+        raise InvalidInputError(f"unknown or invalid runtime name: {host_config.runtime}")
+    if not host_config.log_config.type:
+        host_config.log_config = LogConfig(
+            type=config.log_driver,
+            config={**config.log_options, **(host_config.log_config.config or {})},
+        )
+    if host_config.init is None and config.init_by_default:
+        host_config.init = True
+    host_config.cgroupns_mode = host_config.cgroupns_mode or (
+        "host" if ctx.facts.cgroup_version == 1 or host_config.privileged else "private"
+    )
+
+
+def check_logging(log_config: LogConfig) -> None:
+    """Refuse log drivers and options that are none of ours.
+
+    Raises:
+        InvalidInputError: an unknown driver or option, or a value that is no size or number.
+    """
+    if log_config.type not in _LOG_DRIVERS:
+        raise InvalidInputError(
+            f"logger: no log driver named '{log_config.type}' is registered",
+            hint=f"known are {', '.join(_LOG_DRIVERS)}",
+        )
+    for option, value in (log_config.config or {}).items():
+        if log_config.type == "none" or option not in _LOG_OPTIONS:
+            raise InvalidInputError(f"unknown log opt '{option}' for {log_config.type} log driver")
+        if option == "max-size" and parse_bytes(value) <= 0:
+            raise InvalidInputError(f"max-size must be a positive number: '{value}'")
+        if option == "max-file" and not (value.isdigit() and int(value) > 0):
+            raise InvalidInputError(f"max-file must be a positive number: '{value}'")
+
+
+def _check_network_mode(ctx: EngineContext, host_config: HostConfig) -> None:
+    kind, _, name = host_config.network_mode.partition(":")
+    if kind != "container":
+        return
+    if not name:
+        raise InvalidInputError(
+            "Invalid network mode: invalid container format container:<name|id>"
+        )
+    joined = ctx.registry.find(name)
+    # The id is kept, so that the mode survives a rename of the container that is joined.
+    host_config.network_mode = f"container:{joined.id}"
+    if host_config.port_bindings:
+        raise InvalidInputError(
+            "conflicting options: port publishing and the container type network mode"
+        )
+    if host_config.publish_all_ports:
+        raise InvalidInputError(
+            "conflicting options: port publishing and the container type network mode"
+        )
+    if host_config.extra_hosts:
+        raise InvalidInputError(
+            "conflicting options: custom host-to-IP mapping and the network mode"
+        )
+    if host_config.dns:
+        raise InvalidInputError("conflicting options: dns and the network mode")
+
+
+def _default_hostname(ctx: EngineContext, container_id: str, host_config: HostConfig) -> str:
+    kind, _, name = host_config.network_mode.partition(":")
+    if kind == "host" or host_config.uts_mode == "host":
+        return ctx.config.hostname
+    if kind == "container":
+        return ctx.registry.find(name).config.hostname
+    return short_id(container_id)
+
+
+def _endpoints(
+    host_config: HostConfig, networking: NetworkingConfig | None
+) -> dict[str, EndpointSettings]:
+    given = {
+        name: settings or EndpointSettings()
+        for name, settings in ((networking and networking.endpoints_config) or {}).items()
+    }
+    mode = host_config.network_mode
+    if len(given) > 1:
+        raise NotSupportedError("a container can join one network when it is created")
+    if mode.startswith("container:"):
+        return {}
+    if mode not in given and "default" in given:
+        given[mode] = given.pop("default")
+    return given or {mode: EndpointSettings()}

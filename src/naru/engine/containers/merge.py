@@ -1,0 +1,93 @@
+"""A container's config with the image's defaults filled in. Pure.
+
+Spec: moby, runconfig merge rules; an entrypoint given by the user drops the image's command.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from naru.api.container_config import ContainerConfig, HealthConfig
+from naru.errors import InvalidInputError
+
+
+class ImageDefaults(Protocol):
+    """The part of an image's config that a container inherits."""
+
+    user: str
+    exposed_ports: dict[str, dict[str, str]] | None
+    env: list[str] | None
+    entrypoint: list[str] | None
+    cmd: list[str] | None
+    volumes: dict[str, dict[str, str]] | None
+    working_dir: str
+    labels: dict[str, str] | None
+    stop_signal: str
+    healthcheck: HealthConfig | None
+    shell: list[str] | None
+    args_escaped: bool
+
+
+def merge_config(config: ContainerConfig, image: ImageDefaults | None) -> ContainerConfig:
+    """Return `config` with everything that it leaves open taken from the image.
+
+    Raises:
+        InvalidInputError: neither names a command.
+    """
+    merged = msgspec.structs.replace(config)
+    if image is not None:
+        _inherit(merged, image)
+    merged.entrypoint = _word_list(merged.entrypoint)
+    merged.cmd = _word_list(merged.cmd)
+    if merged.entrypoint == [""]:
+        merged.entrypoint = None
+    if not merged.argv():
+        raise InvalidInputError("no command specified")
+    return merged
+
+
+def _inherit(merged: ContainerConfig, image: ImageDefaults) -> None:
+    merged.user = merged.user or image.user
+    merged.working_dir = merged.working_dir or image.working_dir
+    merged.stop_signal = merged.stop_signal or image.stop_signal
+    merged.exposed_ports = {**(image.exposed_ports or {}), **(merged.exposed_ports or {})} or None
+    merged.volumes = {**(image.volumes or {}), **(merged.volumes or {})} or None
+    merged.labels = {**(image.labels or {}), **(merged.labels or {})}
+    merged.env = _merged_env(merged.env, image.env)
+    merged.shell = merged.shell or image.shell
+    merged.healthcheck = _merged_healthcheck(merged.healthcheck, image.healthcheck)
+    if not merged.entrypoint:
+        if not merged.cmd:
+            merged.cmd = image.cmd
+            merged.args_escaped = image.args_escaped
+        if merged.entrypoint is None:
+            merged.entrypoint = image.entrypoint
+
+
+def _merged_env(own: list[str] | None, inherited: list[str] | None) -> list[str] | None:
+    if own is None and inherited is None:
+        return None
+    names = {entry.partition("=")[0] for entry in own or ()}
+    kept = [entry for entry in inherited or () if entry.partition("=")[0] not in names]
+    return [*(own or ()), *kept]
+
+
+def _merged_healthcheck(
+    own: HealthConfig | None, inherited: HealthConfig | None
+) -> HealthConfig | None:
+    if own is None or inherited is None:
+        return own or inherited
+    return HealthConfig(
+        test=own.test or inherited.test,
+        interval=own.interval or inherited.interval,
+        timeout=own.timeout or inherited.timeout,
+        retries=own.retries or inherited.retries,
+        start_period=own.start_period or inherited.start_period,
+        start_interval=own.start_interval or inherited.start_interval,
+    )
+
+
+def _word_list(value: list[str] | str | None) -> list[str] | None:
+    return [value] if isinstance(value, str) else value

@@ -1,0 +1,146 @@
+"""What `specgen` needs to know of one start: files in /etc, mounts, namespaces, cgroup."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from naru.engine.context import EngineContext
+from naru.engine.model import Container, MountRecord
+from naru.network import etc_files
+from naru.network.networks import Sandbox
+from naru.runtime import bundle as bundles
+from naru.runtime.bundle import Bundle
+from naru.specgen.generate import SpecRequest
+from naru.specgen.mounts import MountPoint
+
+
+def cgroup_path(ctx: EngineContext, container: Container) -> str:
+    """Return the container's cgroup, from the root of every hierarchy."""
+    parent = container.host_config.cgroup_parent or ctx.config.cgroup_parent
+    return f"/{parent.strip('/')}/{container.id}"
+
+
+def spec_request(
+    ctx: EngineContext,
+    container: Container,
+    bundle: Bundle,
+    etc: dict[str, Path],
+    netns_path: Path | None,
+) -> SpecRequest:
+    """Gather everything that the runtime spec is made from. Blocking; reads the root mount.
+
+    Raises:
+        NotFoundError: the container whose namespace is to be shared is gone.
+    """
+    return SpecRequest(
+        container_id=container.id,
+        config=container.config,
+        host_config=container.host_config,
+        rootfs=bundle.rootfs,
+        hostname=container.config.hostname,
+        passwd=bundles.read_rootfs_text(bundle, "etc/passwd"),
+        group=bundles.read_rootfs_text(bundle, "etc/group"),
+        mounts=tuple(_mount_point(ctx, mount) for mount in container.record.mounts),
+        etc_files=etc,
+        netns_path=netns_path,
+        pid_namespace=_shared_namespace(ctx, container.host_config.pid_mode, "pid"),
+        ipc_namespace=_shared_namespace(ctx, container.host_config.ipc_mode, "ipc"),
+        shm_path=_shared_shm(ctx, container.host_config.ipc_mode),
+        cgroups_path=cgroup_path(ctx, container),
+    )
+
+
+def _shared_process(ctx: EngineContext, mode: str) -> int:
+    kind, _, name = mode.partition(":")
+    return ctx.registry.find(name).state.pid if kind == "container" else 0
+
+
+def _shared_namespace(ctx: EngineContext, mode: str, kind: str) -> Path | None:
+    pid = _shared_process(ctx, mode)
+    return Path(f"/proc/{pid}/ns/{kind}") if pid else None
+
+
+def _shared_shm(ctx: EngineContext, mode: str) -> Path | None:
+    pid = _shared_process(ctx, mode)
+    return Path(f"/proc/{pid}/root/dev/shm") if pid else None
+
+
+def _mount_point(ctx: EngineContext, mount: MountRecord) -> MountPoint:
+    source = mount.source
+    if mount.type == "volume":
+        source = str(ctx.volumes.path(mount.name, mount.subpath))
+    elif mount.type == "bind" and "required" not in mount.options:
+        # Docker makes the source of a -v that is missing, as a folder.
+        os.makedirs(source, mode=0o755, exist_ok=True) if not os.path.lexists(source) else None
+    return MountPoint(
+        type=mount.type,
+        source=source,
+        destination=mount.destination,
+        read_only=not mount.read_write,
+        propagation=mount.propagation,
+        options=tuple(mount.options) if mount.type == "tmpfs" else (),
+    )
+
+
+def write_etc_files(
+    ctx: EngineContext, container: Container, sandbox: Sandbox | None
+) -> dict[str, Path]:
+    """Write hosts, hostname and resolv.conf, and return where each is to be mounted. Blocking.
+
+    A container that joins another one's network shares that one's files.
+    """
+    owner = container
+    if container.joined_container():
+        owner = ctx.registry.find(container.joined_container())
+    folder = ctx.config.container_dir(owner.id)
+    if owner is container:
+        _write(folder / "hostname", f"{container.config.hostname}\n")
+        _write(folder / "hosts", _hosts(ctx, container, sandbox))
+        _write(folder / "resolv.conf", _resolv_conf(ctx, container))
+    return {f"/etc/{name}": folder / name for name in ("hosts", "hostname", "resolv.conf")}
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)
+
+
+def _hosts(ctx: EngineContext, container: Container, sandbox: Sandbox | None) -> str:
+    extra = [_extra_host(ctx, text) for text in container.host_config.extra_hosts or ()]
+    if container.network_mode == "host":
+        host_text = _read("/etc/hosts")
+        return host_text + "".join(f"{address}\t{name}\n" for name, address in extra)
+    addresses = [e.ipv4 for e in (sandbox.endpoints if sandbox else ()) if e.ipv4]
+    return etc_files.hosts_text(
+        container.config.hostname, container.config.domainname, addresses, extra
+    )
+
+
+def _extra_host(ctx: EngineContext, text: str) -> tuple[str, str]:
+    name, _, address = text.replace("=", ":", 1).partition(":")
+    if address == "host-gateway":
+        address = ctx.config.host_gateway_ip or ctx.networks.gateway("bridge")
+    return name, address.strip("[]")
+
+
+def _resolv_conf(ctx: EngineContext, container: Container) -> str:
+    host_config, config = container.host_config, ctx.config
+    host_text = _read("/etc/resolv.conf")
+    if container.network_mode == "host" and not (
+        host_config.dns or host_config.dns_search or host_config.dns_options
+    ):
+        return host_text
+    return etc_files.resolv_conf_text(
+        host_text,
+        dns=host_config.dns or list(config.dns),
+        search=host_config.dns_search or list(config.dns_search),
+        options=host_config.dns_options or list(config.dns_options),
+    )
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError:
+        return ""

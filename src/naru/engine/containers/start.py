@@ -1,0 +1,210 @@
+"""`start`: network, root file system, runtime spec, monitor, process, in this order.
+
+The steps before the process are repeated without harm, and whatever an engine that was killed
+left of them is cleared at its next start; only then may the container be started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from naru.aio import in_thread, uncancelled
+from naru.engine.attachments import AttachStreams, log_path
+from naru.engine.containers.spec_request import spec_request, write_etc_files
+from naru.engine.context import EngineContext
+from naru.engine.model import Container, ContainerState
+from naru.engine.views import container_attributes
+from naru.errors import ConflictError, NaruError, NotModifiedError, StartFailedError
+from naru.faults import fault_point
+from naru.network.networks import EndpointRequest, Sandbox
+from naru.network.port_requests import parse_port_requests
+from naru.runtime import bundle as bundles
+from naru.runtime import conmon
+from naru.runtime.attach import AttachConnection
+from naru.runtime.bundle import Bundle
+from naru.specgen.generate import generate
+
+_AFTER_NETWORK = fault_point("engine.start.after_network")
+_AFTER_MONITOR = fault_point("engine.start.after_monitor")
+_AFTER_PROCESS = fault_point("engine.start.after_process")
+
+
+async def start_container(ctx: EngineContext, name: str, *, detach_keys: str = "") -> None:
+    """Start a container that does not run.
+
+    Raises:
+        NotFoundError: no such container, network or container to join.
+        NotModifiedError: it runs already.
+        ConflictError: it is paused or being removed.
+        StartFailedError: the runtime refused; the state keeps why, with exit code 126 to 128.
+    """
+    container = ctx.registry.find(name)
+    async with ctx.locks.hold(container.id):
+        match container.state.status:
+            case "running" | "restarting":
+                raise NotModifiedError(f"Container {container.id} is already running")
+            case "paused":
+                raise ConflictError("cannot start a paused container, try unpause instead")
+            case "removing" | "dead":
+                raise ConflictError("container is marked for removal and cannot be started")
+        await launch(ctx, container, restart_count=0)
+
+
+async def launch(ctx: EngineContext, container: Container, *, restart_count: int) -> None:
+    """Bring up the process. The caller holds the container's lock.
+
+    After a failure nothing of the attempt is left, and the state says what went wrong.
+    """
+    streams = ctx.attachments.take(container.id)
+    try:
+        started = await uncancelled(_bring_up(ctx, container, streams))
+    except BaseException as error:
+        await uncancelled(_give_up(ctx, container, streams, error))
+        raise
+    state = ContainerState(
+        status="running",
+        pid=started.pid,
+        monitor_pid=started.monitor_pid,
+        started_ns=ctx.clock.now_ns(),
+        finished_ns=container.state.finished_ns,
+        restart_count=restart_count,
+        restart_delay=container.state.restart_delay if restart_count else 0,
+        netns_path=started.netns_path,
+    )
+    ctx.registry.replace_state(container, state)
+    ctx.events.publish("container", "start", container.id, container_attributes(container))
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    pid: int
+    monitor_pid: int
+    netns_path: str
+
+
+async def _bring_up(
+    ctx: EngineContext, container: Container, streams: list[AttachStreams]
+) -> _Started:
+    network, root = await asyncio.gather(
+        _join_network(ctx, container),
+        in_thread(_mount_root, ctx, container),
+        return_exceptions=True,
+    )
+    for result in (network, root):
+        if isinstance(result, BaseException):
+            raise result
+    assert not isinstance(network, BaseException)
+    assert isinstance(root, Bundle)
+    sandbox, netns_path = network
+    _AFTER_NETWORK()
+    await in_thread(_write_bundle, ctx, container, root, sandbox, netns_path)
+    runtime = ctx.runtimes[container.host_config.runtime]
+    created = await conmon.create(runtime, root, container.id, _monitor_options(ctx, container))
+    _AFTER_MONITOR()
+    for stream in streams:
+        stream.join(await AttachConnection.connect(root.attach_socket))
+    await runtime.start(container.id)
+    _AFTER_PROCESS()
+    return _Started(created.pid, created.conmon_pid, str(netns_path or ""))
+
+
+def _mount_root(ctx: EngineContext, container: Container) -> Bundle:
+    mounts = ctx.images.snapshots.mounts(container.id)
+    return bundles.create(ctx.config.exec_root, container.id, mounts)
+
+
+async def _join_network(
+    ctx: EngineContext, container: Container
+) -> tuple[Sandbox | None, Path | None]:
+    """Return the container's own sandbox if it gets one, and its namespace if not the host's."""
+    if container.network_mode == "host":
+        return None, None
+    if container.joined_container():
+        return None, joined_namespace(ctx, container)
+    name, settings = next(iter(container.record.endpoints.items()))
+    request = EndpointRequest(
+        container_id=container.id,
+        container_name=container.name,
+        network=name,
+        ports=tuple(
+            parse_port_requests(
+                container.config.exposed_ports or {},
+                container.host_config.port_bindings or {},
+                publish_all=container.host_config.publish_all_ports,
+            )
+        ),
+        mac_address=settings.mac_address or container.config.mac_address,
+        ipv4_address=settings.ipam_config.ipv4_address if settings.ipam_config else "",
+    )
+    sandbox = await in_thread(ctx.networks.connect, request)
+    return sandbox, sandbox.netns_path
+
+
+def joined_namespace(ctx: EngineContext, container: Container) -> Path | None:
+    """Return the namespace of the container that this one joins; None is the host's.
+
+    Raises:
+        NotFoundError: no such container.
+        ConflictError: it does not run, or it is the container itself.
+    """
+    joined = ctx.registry.find(container.joined_container())
+    if joined.id == container.id:
+        raise ConflictError("cannot join own network")
+    if joined.state.status == "restarting":
+        raise ConflictError(
+            f"Container {joined.id} is restarting, wait until the container is running"
+        )
+    if not joined.is_running:
+        raise ConflictError(f"cannot join network of a non running container: {joined.id}")
+    return Path(joined.state.netns_path) if joined.state.netns_path else None
+
+
+def _write_bundle(
+    ctx: EngineContext,
+    container: Container,
+    bundle: Bundle,
+    sandbox: Sandbox | None,
+    netns_path: Path | None,
+) -> None:
+    etc_files = write_etc_files(ctx, container, sandbox)
+    request = spec_request(ctx, container, bundle, etc_files, netns_path)
+    bundles.write_spec(bundle, generate(request, ctx.facts))
+
+
+def _monitor_options(ctx: EngineContext, container: Container) -> conmon.MonitorOptions:
+    logs = container.host_config.log_config.type != "none"
+    return conmon.MonitorOptions(
+        terminal=container.config.tty,
+        open_stdin=container.config.open_stdin,
+        stdin_once=container.config.stdin_once,
+        log_path=log_path(ctx.config.container_dir(container.id)) if logs else None,
+        exit_dir=ctx.config.exec_root / "exits",
+    )
+
+
+async def _give_up(
+    ctx: EngineContext, container: Container, streams: list[AttachStreams], error: BaseException
+) -> None:
+    for stream in streams:
+        await stream.close()
+    await release_resources(ctx, container)
+    container.state.error = error.message if isinstance(error, NaruError) else str(error)
+    container.state.exit_code = error.exit_code if isinstance(error, StartFailedError) else 128
+    if container.state.status == "restarting":
+        container.state.status = "exited"
+    container.state.pid = 0
+    ctx.registry.save_state(container)
+    ctx.waiters.exited(container.id, container.state.exit_code, restarts=False)
+
+
+async def release_resources(ctx: EngineContext, container: Container) -> None:
+    """Give back what a process needed: runtime state, cgroup, network, root mount. Idempotent."""
+    runtime = ctx.runtimes[container.host_config.runtime]
+    await runtime.delete(container.id, force=True)
+    await asyncio.gather(
+        in_thread(ctx.networks.release, container.id),
+        in_thread(bundles.remove, ctx.config.exec_root, container.id),
+    )
+    ctx.exits.forget(container.id)

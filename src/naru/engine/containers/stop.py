@@ -1,0 +1,198 @@
+"""`stop`, `kill`, `restart`, `pause`, `unpause`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal as signals
+
+from naru.engine.containers.start import launch
+from naru.engine.context import EngineContext
+from naru.engine.model import Container
+from naru.engine.views import container_attributes
+from naru.errors import ConflictError, InvalidInputError, NotFoundError, NotModifiedError
+from naru.runtime.oci_runtime import signal_number
+
+_KILL_PATIENCE = 10.0
+
+
+def parse_signal(text: str) -> int:
+    """Read a signal's name, with or without SIG, or its number.
+
+    Raises:
+        InvalidInputError: there is no such signal.
+    """
+    number = signal_number(text)
+    if not number:
+        raise InvalidInputError(f"Invalid signal: {text}")
+    return number
+
+
+async def stop_container(
+    ctx: EngineContext, name: str, *, signal: str = "", timeout: int | None = None
+) -> None:
+    """Ask a container to end, and kill it when the grace is over.
+
+    `timeout` is the grace in seconds; -1 waits for ever, None takes the container's own.
+
+    Raises:
+        NotFoundError: no such container.
+        NotModifiedError: it does not run.
+        InvalidInputError: no such signal.
+    """
+    container = ctx.registry.find(name)
+    number = parse_signal(signal or container.config.stop_signal or "SIGTERM")
+    if container.state.status not in ("running", "paused", "restarting"):
+        raise NotModifiedError(f"Container {container.id} is already stopped")
+    await _end(ctx, container, number, _grace(ctx, container, timeout))
+    ctx.events.publish("container", "stop", container.id, container_attributes(container))
+
+
+def _grace(ctx: EngineContext, container: Container, timeout: int | None) -> float | None:
+    if timeout is None:
+        own = container.config.stop_timeout
+        timeout = ctx.config.stop_timeout if own is None else own
+    return None if timeout < 0 else float(timeout)
+
+
+async def _end(ctx: EngineContext, container: Container, number: int, grace: float | None) -> None:
+    """Signal the process and wait for its end; SIGKILL follows when `grace` seconds are over."""
+    stopped = ctx.waiters.stop(container.id)
+    async with ctx.locks.hold(container.id):
+        if container.state.status == "restarting":
+            _cancel_restart(ctx, container)
+            return
+        if not container.is_running:
+            return
+        container.state.stopped_by_user = True
+        ctx.registry.save_state(container)
+        await _signal(ctx, container, number)
+    if not await _within(stopped, grace):
+        async with ctx.locks.hold(container.id):
+            if container.is_running:
+                await _signal(ctx, container, signals.SIGKILL)
+        await stopped
+
+
+async def _within(future: asyncio.Future[int], seconds: float | None) -> bool:
+    done, _ = await asyncio.wait([future], timeout=seconds)
+    return bool(done)
+
+
+def _cancel_restart(ctx: EngineContext, container: Container) -> None:
+    container.state.status = "exited"
+    container.state.stopped_by_user = True
+    ctx.registry.save_state(container)
+    ctx.waiters.exited(container.id, container.state.exit_code, restarts=False)
+
+
+async def _signal(ctx: EngineContext, container: Container, number: int) -> None:
+    """Send a signal; a paused container is let go on, or the signal would never arrive."""
+    runtime = ctx.runtimes[container.host_config.runtime]
+    try:
+        await runtime.kill(container.id, number)
+    except NotFoundError:
+        return  # It ended on its own; the exit is on its way.
+    ctx.events.publish(
+        "container", "kill", container.id, container_attributes(container, signal=str(number))
+    )
+    if container.state.status == "paused":
+        await runtime.resume(container.id)
+        container.state.status = "running"
+        ctx.registry.save_state(container)
+
+
+async def kill_and_wait(ctx: EngineContext, container: Container) -> None:
+    """End a container at once, and return when its end is recorded."""
+    await _end(ctx, container, signals.SIGKILL, _KILL_PATIENCE)
+
+
+async def kill_container(ctx: EngineContext, name: str, signal: str) -> None:
+    """Send a signal to a container's first process; SIGKILL when none is named.
+
+    A signal that is not the stop signal leaves restart policies in force.
+
+    Raises:
+        NotFoundError: no such container.
+        ConflictError: it does not run.
+        InvalidInputError: no such signal.
+    """
+    container = ctx.registry.find(name)
+    number = parse_signal(signal or "SIGKILL")
+    stop_signal = parse_signal(container.config.stop_signal or "SIGTERM")
+    ended = ctx.waiters.exit(container.id)
+    async with ctx.locks.hold(container.id):
+        if not container.is_running:
+            raise ConflictError(
+                f"Cannot kill container: {name}: Container {container.id} is not running"
+            )
+        if number in (signals.SIGKILL, stop_signal):
+            container.state.stopped_by_user = True
+            ctx.registry.save_state(container)
+        await _signal(ctx, container, number)
+    if number == signals.SIGKILL:
+        await _within(ended, _KILL_PATIENCE)
+
+
+async def restart_container(
+    ctx: EngineContext, name: str, *, signal: str = "", timeout: int | None = None
+) -> None:
+    """Stop a container if it runs, and start it.
+
+    Raises:
+        NotFoundError: no such container.
+        StartFailedError: it does not start again.
+    """
+    container = ctx.registry.find(name)
+    number = parse_signal(signal or container.config.stop_signal or "SIGTERM")
+    container.keep_after_exit = True
+    try:
+        await _end(ctx, container, number, _grace(ctx, container, timeout))
+        async with ctx.locks.hold(container.id):
+            if not container.is_running:
+                await launch(ctx, container, restart_count=0)
+    finally:
+        container.keep_after_exit = False
+    ctx.events.publish("container", "restart", container.id, container_attributes(container))
+
+
+async def pause_container(ctx: EngineContext, name: str) -> None:
+    """Freeze all processes of a container.
+
+    Raises:
+        NotFoundError: no such container.
+        ConflictError: it does not run, or is paused already.
+    """
+    container = ctx.registry.find(name)
+    async with ctx.locks.hold(container.id):
+        match container.state.status:
+            case "running":
+                pass
+            case "paused":
+                raise ConflictError(f"Container {container.id} is already paused")
+            case "restarting":
+                raise ConflictError(
+                    f"Container {container.id} is restarting, wait until the container is running"
+                )
+            case _:
+                raise ConflictError(f"Container {container.id} is not running")
+        await ctx.runtimes[container.host_config.runtime].pause(container.id)
+        container.state.status = "paused"
+        ctx.registry.save_state(container)
+    ctx.events.publish("container", "pause", container.id, container_attributes(container))
+
+
+async def unpause_container(ctx: EngineContext, name: str) -> None:
+    """Let a paused container go on.
+
+    Raises:
+        NotFoundError: no such container.
+        ConflictError: it is not paused.
+    """
+    container = ctx.registry.find(name)
+    async with ctx.locks.hold(container.id):
+        if container.state.status != "paused":
+            raise ConflictError(f"Container {container.id} is not paused")
+        await ctx.runtimes[container.host_config.runtime].resume(container.id)
+        container.state.status = "running"
+        ctx.registry.save_state(container)
+    ctx.events.publish("container", "unpause", container.id, container_attributes(container))

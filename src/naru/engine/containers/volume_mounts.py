@@ -1,0 +1,115 @@
+"""From wanted mounts to places on the host: volumes made, sources checked, content copied up."""
+
+from __future__ import annotations
+
+import os
+
+from naru.aio import in_thread
+from naru.api.host_config import HostConfig
+from naru.engine.context import EngineContext
+from naru.engine.model import Container, MountRecord
+from naru.errors import InvalidInputError
+from naru.ids import new_id
+from naru.runtime import bundle as bundles
+from naru.volumes.copy_up import copy_up
+
+ANONYMOUS_LABEL = "com.docker.volume.anonymous"
+
+
+def inherited_mounts(ctx: EngineContext, host_config: HostConfig) -> list[MountRecord]:
+    """Return the mounts of the containers named by `--volumes-from`.
+
+    Raises:
+        NotFoundError: no such container.
+        InvalidInputError: the mode after the colon is neither `ro` nor `rw`.
+    """
+    mounts: list[MountRecord] = []
+    for text in host_config.volumes_from or ():
+        name, _, mode = text.partition(":")
+        if mode not in ("", "ro", "rw"):
+            raise InvalidInputError(f'invalid mode "{mode}" for volumes-from "{text}"')
+        for mount in ctx.registry.find(name).record.mounts:
+            if mount.type == "tmpfs":
+                continue
+            mounts.append(
+                MountRecord(
+                    type=mount.type,
+                    destination=mount.destination,
+                    source=mount.source,
+                    name=mount.name,
+                    driver=mount.driver,
+                    mode=mount.mode,
+                    read_write=mount.read_write and mode != "ro",
+                    propagation=mount.propagation,
+                    subpath=mount.subpath,
+                    options=mount.options,
+                )
+            )
+    return mounts
+
+
+def provide_volumes(ctx: EngineContext, container: Container) -> list[str]:
+    """Make the volumes that a new container needs and fill in their names and paths.
+
+    Blocking. Returns the names of the anonymous volumes made, for whoever must undo this.
+
+    Raises:
+        InvalidInputError: a bind that must exist does not.
+    """
+    made: list[str] = []
+    try:
+        for mount in container.record.mounts:
+            if mount.type == "volume" and not mount.source:
+                if not mount.name:
+                    mount.name = new_id()
+                    made.append(mount.name)
+                _provide_volume(ctx, container, mount)
+            elif mount.type == "bind" and "required" in mount.options:
+                if not os.path.lexists(mount.source):
+                    raise InvalidInputError(
+                        'invalid mount config for type "bind": '
+                        f"bind source path does not exist: {mount.source}"
+                    )
+    except BaseException:
+        for name in made:
+            ctx.volumes.remove(name, force=True)
+        raise
+    return made
+
+
+def _provide_volume(ctx: EngineContext, container: Container, mount: MountRecord) -> None:
+    options, labels = _volume_request(container.host_config, mount)
+    driver = mount.driver
+    if driver == "local" and container.host_config.volume_driver:
+        driver = container.host_config.volume_driver
+    volume = ctx.volumes.create(mount.name, driver, options, labels)
+    mount.driver = volume.driver
+    mount.source = str(ctx.volumes.path(mount.name))
+
+
+def _volume_request(
+    host_config: HostConfig, mount: MountRecord
+) -> tuple[dict[str, str], dict[str, str]]:
+    for request in host_config.mounts or ():
+        if request.target == mount.destination and request.volume_options:
+            config = request.volume_options.driver_config
+            return (config.options or {}) if config else {}, request.volume_options.labels or {}
+    return {}, {ANONYMOUS_LABEL: ""} if len(mount.name) == 64 else {}
+
+
+async def copy_up_volumes(ctx: EngineContext, container: Container) -> None:
+    """Fill empty volumes with what the image has at their destination. Idempotent."""
+    wanted = [m for m in container.record.mounts if m.type == "volume" and m.copy_up]
+    if not wanted:
+        return
+
+    def copy() -> None:
+        mounts = ctx.images.snapshots.mounts(container.id)
+        bundle = bundles.create(ctx.config.exec_root, container.id, mounts)
+        try:
+            for mount in wanted:
+                copy_up(bundle.rootfs, mount.destination, ctx.volumes.path(mount.name))
+        finally:
+            bundles.remove(ctx.config.exec_root, container.id)
+
+    await in_thread(copy)

@@ -1,0 +1,78 @@
+"""What every use-case is handed: the collaborators, and the engine's own settings.
+
+The context holds no behaviour. `naru.daemon.wiring` builds the only one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from naru.aio import KeyedLock, TaskSet
+from naru.clock import Clock
+from naru.engine.attachments import Attachments
+from naru.engine.events import EventBus
+from naru.engine.exec_sessions import ExecSessions
+from naru.engine.registry import Registry
+from naru.engine.waiters import Waiters
+from naru.images.services import ImageServices
+from naru.network.networks import Networks
+from naru.runtime.exits import ExitWatcher
+from naru.runtime.oci_runtime import OciRuntime
+from naru.specgen.facts import HostFacts
+from naru.volumes.volumes import Volumes
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """The settings that use-cases read; sizes in bytes, times in seconds."""
+
+    data_root: Path
+    exec_root: Path
+    engine_id: str
+    hostname: str
+    default_runtime: str
+    storage_driver: str
+    cgroup_parent: str = "/naru"
+    init_by_default: bool = False
+    shm_size: int = 64 << 20
+    log_driver: str = "json-file"
+    log_options: Mapping[str, str] = field(default_factory=dict)
+    ulimits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    dns: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    no_new_privileges: bool = False
+    seccomp_profile: str = ""
+    host_gateway_ip: str = ""
+    debug: bool = False
+    insecure_registries: tuple[str, ...] = ()
+    registry_mirrors: tuple[str, ...] = ()
+    stop_timeout: int = 10
+
+    def container_dir(self, container_id: str) -> Path:
+        """Return the folder with a container's own files: hosts, resolv.conf, log."""
+        return self.data_root / "containers" / container_id
+
+
+@dataclass(frozen=True, slots=True)
+class EngineContext:
+    """The engine's collaborators."""
+
+    config: EngineConfig
+    clock: Clock
+    facts: HostFacts
+    tasks: TaskSet
+    locks: KeyedLock
+    events: EventBus
+    registry: Registry
+    images: ImageServices
+    networks: Networks
+    volumes: Volumes
+    runtimes: Mapping[str, OciRuntime]
+    exits: ExitWatcher
+    waiters: Waiters
+    attachments: Attachments
+    execs: ExecSessions

@@ -1,0 +1,215 @@
+"""`exec`: a second process in a running container."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from naru.aio import in_thread
+from naru.api.exec import ExecConfig
+from naru.engine.attachments import STDERR, STDOUT, AttachStreams
+from naru.engine.context import EngineContext
+from naru.engine.detach_keys import DEFAULT_KEYS, parse_keys
+from naru.engine.exec_sessions import ExecSession
+from naru.engine.model import Container
+from naru.engine.views import container_attributes
+from naru.errors import ConflictError, InvalidInputError, NotFoundError
+from naru.ids import new_id
+from naru.runtime import bundle as bundles
+from naru.runtime import exec_process
+from naru.runtime.attach import resize
+from naru.runtime.exits import ContainerExit
+from naru.specgen.process import exec_process as exec_process_spec
+
+
+async def create_exec(ctx: EngineContext, name: str, config: ExecConfig) -> str:
+    """Prepare a process and return the id of its session; nothing runs yet.
+
+    Raises:
+        NotFoundError: no such container.
+        ConflictError: the container does not run, or is paused.
+        InvalidInputError: no command, or detach keys that are none.
+    """
+    container = ctx.registry.find(name)
+    _check_running(container)
+    if not config.cmd:
+        raise InvalidInputError("No exec command specified")
+    parse_keys(config.detach_keys or DEFAULT_KEYS)
+    session = ExecSession(new_id(), container.id, config)
+    ctx.execs.add(session)
+    _publish(ctx, container, session, f"exec_create: {' '.join(config.cmd)}")
+    return session.id
+
+
+def _check_running(container: Container) -> None:
+    match container.state.status:
+        case "running":
+            return
+        case "paused":
+            raise ConflictError(
+                f"Container {container.id} is paused, unpause the container before exec"
+            )
+        case "restarting":
+            raise ConflictError(
+                f"Container {container.id} is restarting, wait until the container is running"
+            )
+        case _:
+            raise ConflictError(f"container {container.id} is not running")
+
+
+def _publish(ctx: EngineContext, container: Container, session: ExecSession, action: str) -> None:
+    attributes = container_attributes(container, execID=session.id)
+    ctx.events.publish("container", action, container.id, attributes)
+
+
+async def start_exec(
+    ctx: EngineContext,
+    exec_id: str,
+    *,
+    tty: bool,
+    detach: bool,
+    console_size: tuple[int, int] | None = None,
+) -> AttachStreams | None:
+    """Start the process of a session and return its streams, or nothing when detached.
+
+    `console_size` is (rows, columns).
+
+    Raises:
+        NotFoundError: no such session, or its container is gone.
+        ConflictError: it was started before, or the container does not run any more.
+        StartFailedError: the runtime refused the process.
+    """
+    session = ctx.execs.find(exec_id)
+    container = ctx.registry.get(session.container_id)
+    if container is None:
+        raise NotFoundError(f"No such container: {session.container_id}")
+    if session.started:
+        state = "running" if session.running else "exited"
+        raise ConflictError(f"exec command {exec_id} is already {state}")
+    _check_running(container)
+    if not detach and tty != session.config.tty:
+        raise InvalidInputError(
+            f"exec session {exec_id} was made with tty={session.config.tty}, "
+            f"but is started with tty={tty}"
+        )
+    session.started = True
+    session.running = True
+    config = session.config
+    streams = None
+    if not detach:
+        streams = AttachStreams(
+            tty=config.tty,
+            stdin=config.attach_stdin,
+            outputs=_outputs(config),
+            detach_keys=parse_keys(config.detach_keys or DEFAULT_KEYS),
+        )
+    try:
+        await _launch(ctx, container, session, streams, console_size)
+    except BaseException as error:
+        session.running = False
+        session.exit_code = getattr(error, "exit_code", 126)
+        session.ended.set()
+        raise
+    _publish(ctx, container, session, f"exec_start: {' '.join(config.cmd or ())}")
+    return streams
+
+
+def _outputs(config: ExecConfig) -> frozenset[int]:
+    if config.tty:
+        return frozenset({STDOUT, STDERR})
+    wanted = ((STDOUT, config.attach_stdout), (STDERR, config.attach_stderr))
+    return frozenset(stream for stream, is_wanted in wanted if is_wanted)
+
+
+async def _launch(
+    ctx: EngineContext,
+    container: Container,
+    session: ExecSession,
+    streams: AttachStreams | None,
+    console_size: tuple[int, int] | None,
+) -> None:
+    bundle = bundles.find(ctx.config.exec_root, container.id)
+    process = await in_thread(_process, bundle, session.config)
+    started = await exec_process.start(
+        ctx.runtimes[container.host_config.runtime],
+        bundle,
+        ctx.config.exec_root / "x" / session.id,
+        session.id,
+        process,
+        exec_process.ExecOptions(
+            terminal=session.config.tty,
+            open_stdin=session.config.attach_stdin and streams is not None,
+            attach=streams is not None,
+            exit_dir=ctx.config.exec_root / "exits",
+            console_size=console_size or session.config.console_pair(),
+        ),
+    )
+    session.pid = started.pid
+    if streams is not None:
+        streams.join(started.connection)
+
+
+def _process(bundle: bundles.Bundle, config: ExecConfig) -> dict[str, Any]:
+    return exec_process_spec(
+        bundles.read_spec(bundle)["process"],
+        config,
+        bundles.read_rootfs_text(bundle, "etc/passwd"),
+        bundles.read_rootfs_text(bundle, "etc/group"),
+    )
+
+
+def exec_ended(ctx: EngineContext, session: ExecSession, end: ContainerExit) -> None:
+    """Record the end of a session's process. Idempotent."""
+    session.running = False
+    session.pid = 0
+    session.exit_code = end.exit_code
+    session.ended.set()
+    container = ctx.registry.get(session.container_id)
+    if container is not None:
+        ctx.events.publish(
+            "container",
+            "exec_die",
+            container.id,
+            container_attributes(container, execID=session.id, exitCode=str(end.exit_code)),
+        )
+
+
+async def resize_exec(ctx: EngineContext, exec_id: str, rows: int, columns: int) -> None:
+    """Tell the terminal of a session its size.
+
+    Raises:
+        NotFoundError: no such session.
+        ConflictError: it does not run.
+    """
+    session = ctx.execs.find(exec_id)
+    if not session.running:
+        raise ConflictError(f"exec {exec_id} is not running")
+    await in_thread(resize, ctx.config.exec_root / "x" / exec_id, rows, columns)
+
+
+async def inspect_exec(ctx: EngineContext, exec_id: str) -> dict[str, Any]:
+    """Return what is known of a session.
+
+    Raises:
+        NotFoundError: no such session.
+    """
+    session = ctx.execs.find(exec_id)
+    config, cmd = session.config, session.config.cmd or [""]
+    return {
+        "ID": session.id,
+        "Running": session.running,
+        "ExitCode": session.exit_code,
+        "ProcessConfig": {
+            "tty": config.tty,
+            "entrypoint": cmd[0],
+            "arguments": cmd[1:],
+            "privileged": config.privileged,
+            **({"user": config.user} if config.user else {}),
+        },
+        "OpenStdin": config.attach_stdin,
+        "OpenStderr": config.attach_stderr,
+        "OpenStdout": config.attach_stdout,
+        "CanRemove": session.started and not session.running,
+        "ContainerID": session.container_id,
+        "DetachKeys": config.detach_keys,
+        "Pid": session.pid,
+    }

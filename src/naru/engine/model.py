@@ -1,0 +1,127 @@
+"""What the engine knows of one container: the record, the state, and both together.
+
+The record keeps the request in the API's own structs, merged with the image's defaults; there
+is no further model of a container. `engine.views` turns it into answers, `specgen` into a
+runtime spec.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from naru.api.container_config import ContainerConfig, EndpointSettings
+from naru.api.host_config import HostConfig
+from naru.ids import short_id
+
+Status = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing"]
+
+
+class MountRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One resolved mount: `source` is a host path, `name` the volume's if it is one."""
+
+    type: str
+    destination: str
+    source: str = ""
+    name: str = ""
+    driver: str = ""
+    mode: str = ""
+    read_write: bool = True
+    propagation: str = ""
+    subpath: str = ""
+    copy_up: bool = False
+    options: list[str] = []
+
+
+class ContainerRecord(msgspec.Struct, kw_only=True):
+    """What was asked for; changes only by rename and update."""
+
+    created_ns: int
+    image_id: str
+    image_name: str
+    config: ContainerConfig
+    host_config: HostConfig
+    endpoints: dict[str, EndpointSettings]
+    mounts: list[MountRecord]
+
+
+class ContainerState(msgspec.Struct, kw_only=True):
+    """What became of it."""
+
+    status: Status = "created"
+    pid: int = 0
+    monitor_pid: int = 0
+    exit_code: int = 0
+    error: str = ""
+    oom_killed: bool = False
+    started_ns: int = 0
+    finished_ns: int = 0
+    restart_count: int = 0
+    # Set by stop and kill; keeps restart policies from bringing the container back.
+    stopped_by_user: bool = False
+    # Seconds that the restart before this run was held back; zero after a user's start.
+    restart_delay: float = 0
+    # The network namespace that a container: mode joined at the last start.
+    netns_path: str = ""
+
+
+@dataclass(slots=True)
+class Container:
+    """A container in memory; `engine.registry` keeps it equal to its row."""
+
+    id: str
+    name: str
+    record: ContainerRecord
+    state: ContainerState
+    # While a restart is between its stop and its start, --rm must not strike.
+    keep_after_exit: bool = False
+
+    @property
+    def short_id(self) -> str:
+        return short_id(self.id)
+
+    @property
+    def config(self) -> ContainerConfig:
+        return self.record.config
+
+    @property
+    def host_config(self) -> HostConfig:
+        return self.record.host_config
+
+    @property
+    def is_running(self) -> bool:
+        """Say whether a process is there: running or paused."""
+        return self.state.status in ("running", "paused")
+
+    @property
+    def network_mode(self) -> str:
+        """Return the network mode, with the default spelled out."""
+        mode = self.host_config.network_mode
+        return "bridge" if mode in ("", "default") else mode
+
+    def joined_container(self) -> str:
+        """Return the name after `container:` in the network mode, or nothing."""
+        kind, _, name = self.host_config.network_mode.partition(":")
+        return name if kind == "container" else ""
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_record = msgspec.json.Decoder(ContainerRecord).decode
+_decode_state = msgspec.json.Decoder(ContainerState).decode
+
+
+def encode_record(record: ContainerRecord) -> bytes:
+    """Return the record as stored."""
+    return _encode(record)
+
+
+def encode_state(state: ContainerState) -> bytes:
+    """Return the state as stored."""
+    return _encode(state)
+
+
+def decode(container_id: str, name: str, record: bytes, state: bytes) -> Container:
+    """Rebuild a container from its row."""
+    return Container(container_id, name, _decode_record(record), _decode_state(state))

@@ -1,0 +1,172 @@
+"""After a start of the engine: what the rows say against what the kernel has, and the repair.
+
+`plan` decides and is pure; `reconcile` looks, and carries the decisions out. Nothing here stops
+a container that runs as its row says.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+
+from naru.aio import in_thread
+from naru.engine.containers.files import delete_files
+from naru.engine.containers.finish import container_exited, restart_later
+from naru.engine.containers.remove import remove_stopped
+from naru.engine.containers.start import launch, release_resources
+from naru.engine.context import EngineContext
+from naru.engine.model import Container, ContainerState, Status
+from naru.engine.restart import restarts_with_engine
+from naru.errors import NaruError
+from naru.runtime import bundle as bundles
+from naru.runtime.exits import ContainerExit
+
+_log = logging.getLogger(__name__)
+
+# Docker's code for a container whose end nobody saw, as after a power cut.
+LOST_EXIT_CODE = 255
+
+
+class Action(Enum):
+    """What to do with one container."""
+
+    KEEP = "keep"  # it runs, as its row says
+    ADOPT = "adopt"  # it runs, and the engine died before it could say so
+    FINISH = "finish"  # it ended while no engine looked
+    REMOVE = "remove"  # it was on its way out, or never quite made
+    TIDY = "tidy"  # it does not run; whatever is left of a start goes away
+    RESTART = "restart"  # it waits for its next restart
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the kernel and the monitor's files say of one container."""
+
+    process_runs: bool = False
+    was_started: bool = False
+    end: ContainerExit | None = None
+
+
+def plan(status: Status, seen: Seen) -> Action:
+    """Decide what to do with a container that its row calls `status`."""
+    match status:
+        case "removing" | "dead":
+            return Action.REMOVE
+        case "running" | "paused":
+            return Action.KEEP if seen.process_runs and seen.end is None else Action.FINISH
+    if seen.process_runs and seen.was_started:
+        return Action.ADOPT
+    return Action.RESTART if status == "restarting" else Action.TIDY
+
+
+async def reconcile(ctx: EngineContext) -> None:
+    """Repair everything about containers, then start what its policy says.
+
+    Runs before the first request is served. A container that cannot be repaired is logged and
+    does not keep the others from it.
+    """
+    decisions = []
+    for container in ctx.registry:
+        seen = await _look(ctx, container)
+        decisions.append((container, seen, plan(container.state.status, seen)))
+    live = {c.id for c, _, action in decisions if action in (Action.KEEP, Action.ADOPT)}
+    await in_thread(ctx.networks.restore, live)
+    for container, seen, action in decisions:
+        try:
+            await _apply(ctx, container, seen, action)
+        except NaruError:
+            _log.exception("container %s was not repaired", container.short_id)
+    await in_thread(_sweep, ctx)
+    for container, _, action in decisions:
+        if action in (Action.FINISH, Action.TIDY):
+            _start_by_policy(ctx, container)
+
+
+async def _look(ctx: EngineContext, container: Container) -> Seen:
+    processes = bundles.find(ctx.config.exec_root, container.id).processes()
+    if processes is None or not processes.is_alive:
+        return Seen(end=ctx.exits.take(container.id))
+    state = await ctx.runtimes[container.host_config.runtime].state(container.id)
+    started = state is not None and state.status in ("running", "paused")
+    return Seen(process_runs=True, was_started=started, end=ctx.exits.take(container.id))
+
+
+async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: Action) -> None:
+    match action:
+        case Action.KEEP:
+            ctx.exits.watch(container.id, bundles.find(ctx.config.exec_root, container.id))
+        case Action.ADOPT:
+            _adopt(ctx, container)
+        case Action.FINISH:
+            await container_exited(ctx, container, seen.end or _lost(ctx))
+        case Action.REMOVE:
+            await release_resources(ctx, container)
+            await remove_stopped(ctx, container, volumes=container.host_config.auto_remove)
+        case Action.RESTART:
+            await release_resources(ctx, container)
+            restart_later(ctx, container)
+        case Action.TIDY:
+            await release_resources(ctx, container)
+            if container.host_config.auto_remove and container.state.started_ns:
+                await remove_stopped(ctx, container, volumes=True)
+
+
+def _adopt(ctx: EngineContext, container: Container) -> None:
+    bundle = bundles.find(ctx.config.exec_root, container.id)
+    processes = bundle.processes()
+    if processes is None:
+        return
+    sandbox = ctx.networks.sandbox(container.id)
+    state = ContainerState(
+        status="running",
+        pid=processes.pid,
+        monitor_pid=processes.conmon_pid,
+        started_ns=ctx.clock.now_ns(),
+        finished_ns=container.state.finished_ns,
+        restart_count=container.state.restart_count,
+        netns_path=str(sandbox.netns_path) if sandbox else "",
+    )
+    ctx.registry.replace_state(container, state)
+    ctx.exits.watch(container.id, bundle)
+
+
+def _lost(ctx: EngineContext) -> ContainerExit:
+    return ContainerExit(exit_code=LOST_EXIT_CODE, finished_ns=ctx.clock.now_ns(), oom_killed=False)
+
+
+def _sweep(ctx: EngineContext) -> None:
+    """Delete what belongs to no row: bundles, folders and snapshots of containers long gone."""
+    known = {container.id for container in ctx.registry}
+    folders = ctx.config.data_root / "containers"
+    orphans = set(bundles.walk(ctx.config.exec_root))
+    orphans |= {entry.name for entry in folders.iterdir()} if folders.exists() else set()
+    orphans |= {info.key for info in ctx.images.snapshots.walk() if info.is_active}
+    for container_id in orphans - known:
+        _log.info("removing what is left of container %s", container_id)
+        delete_files(ctx, container_id)
+
+
+def _start_by_policy(ctx: EngineContext, container: Container) -> None:
+    """Start what its policy brings back with the engine; what waits to restart does so already."""
+    state = container.state
+    if ctx.registry.get(container.id) is None or state.status == "restarting":
+        return
+    if restarts_with_engine(
+        container.host_config.restart_policy,
+        exit_code=state.exit_code,
+        restart_count=state.restart_count,
+        stopped_by_user=state.stopped_by_user,
+        was_started=state.started_ns > 0,
+    ):
+        ctx.tasks.start(_start(ctx, container), name=f"start {container.short_id}")
+
+
+async def _start(ctx: EngineContext, container: Container) -> None:
+    async with ctx.locks.hold(container.id):
+        if container.is_running:
+            return
+        try:
+            await launch(ctx, container, restart_count=0)
+        except NaruError as error:
+            _log.warning("container %s did not start: %s", container.short_id, error.message)

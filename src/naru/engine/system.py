@@ -1,0 +1,185 @@
+"""`info`, `version`, `ping`: what this engine is and what it runs on.
+
+Spec: Engine API 1.50, definitions SystemInfo and SystemVersion.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version as package_version
+from typing import Any
+
+from naru.api.version import MAXIMUM, MINIMUM, ApiVersion
+from naru.engine.context import EngineContext
+from naru.units import print_rfc3339
+
+ENGINE_VERSION = package_version("naru-engine")
+
+
+async def version(ctx: EngineContext) -> dict[str, Any]:
+    """Return the answer of `GET /version`."""
+    facts = ctx.facts
+    kernel = facts.kernel_version
+    build_time = print_rfc3339(int(os.stat(__file__).st_mtime) * 10**9)
+    runtime = ctx.runtimes[ctx.config.default_runtime]
+    return {
+        "Platform": {"Name": "Naru"},
+        "Components": [
+            {
+                "Name": "Engine",
+                "Version": ENGINE_VERSION,
+                "Details": {
+                    "ApiVersion": _dotted(MAXIMUM),
+                    "Arch": facts.architecture,
+                    "BuildTime": build_time,
+                    "Experimental": "false",
+                    "GitCommit": "",
+                    "GoVersion": "",
+                    "KernelVersion": kernel,
+                    "MinAPIVersion": _dotted(MINIMUM),
+                    "Os": "linux",
+                },
+            },
+            {
+                "Name": runtime.name,
+                "Version": facts.runtime_versions.get(runtime.name, ""),
+                "Details": {"GitCommit": ""},
+            },
+            {
+                "Name": "conmon",
+                "Version": facts.runtime_versions.get("conmon", ""),
+                "Details": {"GitCommit": ""},
+            },
+            {
+                "Name": "python",
+                "Version": platform.python_version(),
+                "Details": {"GitCommit": ""},
+            },
+        ],
+        "Version": ENGINE_VERSION,
+        "ApiVersion": _dotted(MAXIMUM),
+        "MinAPIVersion": _dotted(MINIMUM),
+        "GitCommit": "",
+        "GoVersion": "",
+        "Os": "linux",
+        "Arch": facts.architecture,
+        "KernelVersion": kernel,
+        "BuildTime": build_time,
+    }
+
+
+def _dotted(pair: ApiVersion) -> str:
+    return f"{pair[0]}.{pair[1]}"
+
+
+async def info(ctx: EngineContext, api_version: ApiVersion) -> dict[str, Any]:
+    """Return the answer of `GET /info`."""
+    facts, config = ctx.facts, ctx.config
+    statuses = [container.state.status for container in ctx.registry]
+    running = statuses.count("running") + statuses.count("restarting")
+    paused = statuses.count("paused")
+    view: dict[str, Any] = {
+        "ID": config.engine_id,
+        "Containers": len(statuses),
+        "ContainersRunning": running,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(statuses) - running - paused,
+        "Images": len(ctx.images.catalog.images()),
+        "Driver": config.storage_driver,
+        "DriverStatus": [["Backing Filesystem", facts.backing_filesystem]],
+        "Plugins": {
+            "Volume": ["local"],
+            "Network": ["bridge", "host", "null"],
+            "Authorization": None,
+            "Log": ["json-file", "none"],
+        },
+        "MemoryLimit": facts.memory_limit,
+        "SwapLimit": facts.swap_limit,
+        "CpuCfsPeriod": facts.cpu_limit,
+        "CpuCfsQuota": facts.cpu_limit,
+        "CPUShares": facts.cpu_limit,
+        "CPUSet": facts.cpuset,
+        "PidsLimit": facts.pids_limit,
+        "OomKillDisable": facts.cgroup_version == 1,
+        "IPv4Forwarding": True,
+        "Debug": config.debug,
+        "NFd": len(os.listdir("/proc/self/fd")),
+        "NGoroutines": 0,
+        "SystemTime": print_rfc3339(ctx.clock.now_ns()),
+        "LoggingDriver": config.log_driver,
+        "CgroupDriver": "cgroupfs",
+        "CgroupVersion": str(facts.cgroup_version),
+        "NEventsListener": ctx.events.listener_count,
+        "KernelVersion": facts.kernel_version,
+        "OperatingSystem": facts.operating_system,
+        "OSVersion": facts.os_version,
+        "OSType": "linux",
+        "Architecture": platform.machine(),
+        "IndexServerAddress": "https://index.docker.io/v1/",
+        "RegistryConfig": _registries(ctx),
+        "NCPU": facts.cpus,
+        "MemTotal": facts.memory,
+        "GenericResources": None,
+        "DockerRootDir": str(config.data_root),
+        "HttpProxy": os.environ.get("HTTP_PROXY", ""),
+        "HttpsProxy": os.environ.get("HTTPS_PROXY", ""),
+        "NoProxy": os.environ.get("NO_PROXY", ""),
+        "Name": config.hostname,
+        "Labels": list(config.labels),
+        "ExperimentalBuild": False,
+        "ServerVersion": ENGINE_VERSION,
+        "Runtimes": {
+            name: {"path": str(runtime.program)} for name, runtime in ctx.runtimes.items()
+        },
+        "DefaultRuntime": config.default_runtime,
+        "Swarm": {
+            "NodeID": "",
+            "NodeAddr": "",
+            "LocalNodeState": "inactive",
+            "ControlAvailable": False,
+            "Error": "",
+            "RemoteManagers": None,
+        },
+        # Containers always outlive the engine here.
+        "LiveRestoreEnabled": True,
+        "Isolation": "",
+        "InitBinary": facts.init_path.rpartition("/")[2],
+        "ContainerdCommit": {"ID": ""},
+        "RuncCommit": {"ID": ""},
+        "InitCommit": {"ID": ""},
+        "SecurityOptions": _security_options(ctx),
+        "Warnings": list(facts.warnings) or None,
+    }
+    if api_version >= (1, 49):
+        view["FirewallBackend"] = {"Driver": "nftables"}
+    if api_version >= (1, 44):
+        view["CDISpecDirs"] = []
+    return view
+
+
+def _registries(ctx: EngineContext) -> dict[str, Any]:
+    ranges = [text for text in ctx.config.insecure_registries if "/" in text]
+    hosts = [text for text in ctx.config.insecure_registries if "/" not in text]
+    mirrors = list(ctx.config.registry_mirrors)
+    index = {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}
+    return {
+        "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8", *ranges],
+        "IndexConfigs": {
+            "docker.io": index,
+            **{
+                host: {"Name": host, "Mirrors": [], "Secure": False, "Official": False}
+                for host in hosts
+            },
+        },
+        "Mirrors": mirrors,
+    }
+
+
+def _security_options(ctx: EngineContext) -> list[str]:
+    options = []
+    if ctx.facts.seccomp:
+        options.append("name=seccomp,profile=builtin")
+    if ctx.facts.cgroup_version == 2:
+        options.append("name=cgroupns")
+    return options

@@ -1,0 +1,137 @@
+"""Volumes, as the API says them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from naru.aio import in_thread
+from naru.api.filters import Filters
+from naru.engine.containers.volume_mounts import ANONYMOUS_LABEL
+from naru.engine.context import EngineContext
+from naru.errors import ConflictError, NotFoundError
+from naru.ids import new_id
+from naru.units import print_rfc3339
+from naru.volumes.driver import Volume
+
+_LIST_FILTERS = frozenset("dangling driver label name".split())
+_PRUNE_FILTERS = frozenset("all label label!".split())
+
+
+async def list_volumes(ctx: EngineContext, filters: Filters) -> dict[str, Any]:
+    """Return the volumes that fit.
+
+    Raises:
+        InvalidInputError: a filter is unknown.
+    """
+    filters.refuse_unknown(_LIST_FILTERS)
+    users = volume_users(ctx)
+    found = []
+    for volume in await in_thread(ctx.volumes.list):
+        dangling = volume.name not in users
+        if "dangling" in filters and filters.is_true("dangling") != dangling:
+            continue
+        if (
+            filters.matches_fuzzily("name", volume.name)
+            and filters.matches("driver", volume.driver)
+            and filters.matches_labels("label", volume.labels)
+        ):
+            found.append(_view(ctx, volume))
+    return {"Volumes": found, "Warnings": None}
+
+
+def volume_users(ctx: EngineContext) -> dict[str, list[str]]:
+    """Return the ids of the containers that mount each volume."""
+    users: dict[str, list[str]] = {}
+    for container in ctx.registry:
+        for mount in container.record.mounts:
+            if mount.type == "volume":
+                users.setdefault(mount.name, []).append(container.id)
+    return users
+
+
+def _view(ctx: EngineContext, volume: Volume) -> dict[str, Any]:
+    return {
+        "CreatedAt": print_rfc3339(volume.created_ns // 10**9 * 10**9),
+        "Driver": volume.driver,
+        "Labels": dict(volume.labels) or None,
+        "Mountpoint": str(volume.mountpoint),
+        "Name": volume.name,
+        "Options": dict(volume.options) or None,
+        "Scope": "local",
+    }
+
+
+async def create_volume(
+    ctx: EngineContext, name: str, driver: str, options: dict[str, str], labels: dict[str, str]
+) -> dict[str, Any]:
+    """Make a volume, or return the one that has this name and driver already.
+
+    Raises:
+        InvalidInputError: the name or an option is none.
+        NotFoundError: no such driver.
+        ConflictError: the name belongs to a volume of another driver.
+    """
+    if not name:
+        name, labels = new_id(), {**labels, ANONYMOUS_LABEL: ""}
+    volume = await in_thread(ctx.volumes.create, name, driver or "local", options, labels)
+    ctx.events.publish("volume", "create", volume.name, {"driver": volume.driver})
+    return _view(ctx, volume)
+
+
+async def inspect_volume(ctx: EngineContext, name: str) -> dict[str, Any]:
+    """Return one volume.
+
+    Raises:
+        NotFoundError: no such volume.
+    """
+    return _view(ctx, _find(ctx, name))
+
+
+def _find(ctx: EngineContext, name: str) -> Volume:
+    volume = ctx.volumes.get(name)
+    if volume is None:
+        raise NotFoundError(f"get {name}: no such volume")
+    return volume
+
+
+async def remove_volume(ctx: EngineContext, name: str, *, force: bool) -> None:
+    """Remove a volume and its content; `force` forgives that there is none.
+
+    Raises:
+        NotFoundError: no such volume.
+        ConflictError: a container mounts it.
+    """
+    if force and ctx.volumes.get(name) is None:
+        return
+    volume = _find(ctx, name)
+    users = volume_users(ctx).get(name)
+    if users:
+        raise ConflictError(f"remove {name}: volume is in use - [{', '.join(users)}]")
+    await in_thread(ctx.volumes.remove, name, force=force)
+    ctx.events.publish("volume", "destroy", name, {"driver": volume.driver})
+
+
+async def prune_volumes(
+    ctx: EngineContext, filters: Filters, api_version: tuple[int, int]
+) -> dict[str, Any]:
+    """Remove volumes that nobody mounts; from API 1.42 on only anonymous ones, unless `all`.
+
+    Raises:
+        InvalidInputError: a filter is unknown.
+    """
+    filters.refuse_unknown(_PRUNE_FILTERS)
+    everything = api_version < (1, 42) or filters.is_true("all")
+    users = volume_users(ctx)
+    deleted, reclaimed = [], 0
+    for volume in await in_thread(ctx.volumes.list):
+        if volume.name in users or not (everything or ANONYMOUS_LABEL in volume.labels):
+            continue
+        if not filters.matches_labels("label", volume.labels):
+            continue
+        if "label!" in filters and filters.matches_labels("label!", volume.labels):
+            continue
+        reclaimed += await in_thread(ctx.volumes.usage, volume.name)
+        await in_thread(ctx.volumes.remove, volume.name, force=True)
+        deleted.append(volume.name)
+    ctx.events.publish("volume", "prune", "", {"reclaimed": str(reclaimed)})
+    return {"VolumesDeleted": deleted or None, "SpaceReclaimed": reclaimed}

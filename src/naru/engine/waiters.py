@@ -1,0 +1,74 @@
+"""Who waits for which container to stop, exit again, or go away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import Literal
+
+Condition = Literal["not-running", "next-exit", "removed"]
+
+
+class Waiters:
+    """Futures that get a container's exit code.
+
+    `not-running` and `next-exit` differ only at the moment of asking, which is the use-case's
+    business; here both mean the next stop.
+    """
+
+    def __init__(self) -> None:
+        self._exits: defaultdict[str, list[asyncio.Future[int]]] = defaultdict(list)
+        self._stops: defaultdict[str, list[asyncio.Future[int]]] = defaultdict(list)
+        self._removals: defaultdict[str, list[asyncio.Future[int]]] = defaultdict(list)
+
+    def exit(self, container_id: str) -> asyncio.Future[int]:
+        """Return what resolves at the next exit, even when a restart follows."""
+        return _add(self._exits, container_id)
+
+    def stop(self, container_id: str) -> asyncio.Future[int]:
+        """Return what resolves when the container has stopped and stays so."""
+        return _add(self._stops, container_id)
+
+    def removal(self, container_id: str) -> asyncio.Future[int]:
+        """Return what resolves when the container is gone."""
+        return _add(self._removals, container_id)
+
+    def exited(self, container_id: str, exit_code: int, *, restarts: bool) -> None:
+        """Tell that the process ended, and whether it will be started again."""
+        _resolve(self._exits, container_id, exit_code)
+        if not restarts:
+            _resolve(self._stops, container_id, exit_code)
+
+    def removed(self, container_id: str, exit_code: int) -> None:
+        """Tell that the container is gone: everybody is answered."""
+        for group in (self._exits, self._stops, self._removals):
+            _resolve(group, container_id, exit_code)
+
+
+def _add(
+    group: defaultdict[str, list[asyncio.Future[int]]], container_id: str
+) -> asyncio.Future[int]:
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    group[container_id].append(future)
+    future.add_done_callback(lambda done: _drop(group, container_id, done))
+    return future
+
+
+def _drop(
+    group: defaultdict[str, list[asyncio.Future[int]]],
+    container_id: str,
+    done: asyncio.Future[int],
+) -> None:
+    waiting = group.get(container_id, [])
+    if done in waiting:
+        waiting.remove(done)
+    if not waiting:
+        group.pop(container_id, None)
+
+
+def _resolve(
+    group: defaultdict[str, list[asyncio.Future[int]]], container_id: str, exit_code: int
+) -> None:
+    for future in group.pop(container_id, []):
+        if not future.done():
+            future.set_result(exit_code)
