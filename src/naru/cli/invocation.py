@@ -75,19 +75,43 @@ class Invocation:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where the engine is, from `-H`, the environment or the default.
+        """Where the engine is: `-H`, `--context`, the environment, or the default.
 
         Raises:
-            InvalidInputError: the address cannot be read.
+            CommandFailedError: the address cannot be read.
         """
+        from naru.cli.failure import CommandFailedError
         from naru.client import endpoint
+        from naru.errors import InvalidInputError
 
-        hosts = self.root_options["host"]
-        if len(hosts) > 1:
-            from naru.cli.failure import CommandFailedError
+        hosts, given = self.root_options["host"], self.root_options.changed
+        try:
+            if len(hosts) > 1:
+                raise InvalidInputError("unable to resolve docker endpoint: Specify only one -H")
+            host = hosts[0] if hosts else None
+            if self.root_options["context"] not in ("", "default"):
+                from naru.cli import contexts
 
-            raise CommandFailedError("Specify only one -H", 125)
-        return endpoint.resolve(hosts[0] if hosts else None, self.environ)
+                if host:
+                    raise InvalidInputError(
+                        "conflicting options: cannot specify both --host and --context"
+                    )
+                host = contexts.host_of(
+                    self.root_options["context"], self.root_options["config"], self.environ
+                )
+            tls = None
+            if given("tls") or given("tlsverify"):
+                options = self.root_options
+                tls = endpoint.TlsFlags(
+                    tls=options["tls"] if given("tls") else None,
+                    verify=options["tlsverify"] if given("tlsverify") else None,
+                    ca=options["tlscacert"] or None,
+                    cert=options["tlscert"] or None,
+                    key=options["tlskey"] or None,
+                )
+            return endpoint.resolve(host, self.environ, tls)
+        except InvalidInputError as error:
+            raise CommandFailedError(f"Failed to initialize: {error.message}") from error
 
     @property
     def client(self) -> Client:
@@ -100,11 +124,11 @@ class Invocation:
             from naru.client.transport import Client
 
             endpoint = self.endpoint
-            if self._is_default_endpoint():
+            if endpoint.is_default:
                 from naru.cli import autostart
 
                 autostart.ensure_engine(endpoint, self.stderr)
-            self._client = Client(endpoint)
+            self._client = Client(endpoint, environ=self.environ)
         return self._client
 
     @property
@@ -113,7 +137,9 @@ class Invocation:
         if self._config is None:
             from naru.cli import config_file
 
-            self._config = config_file.load(self.root_options["config"], self.environ)
+            self._config, warning = config_file.load(self.root_options["config"], self.environ)
+            if warning:
+                self.complain(warning)
         return self._config
 
     def print(self, text: str = "", end: str = "\n") -> None:
@@ -125,7 +151,3 @@ class Invocation:
         self.stdout.flush()
         self.stderr.write(text + "\n")
         self.stderr.flush()
-
-    def _is_default_endpoint(self) -> bool:
-        given = self.root_options["host"]
-        return not (given or self.environ.get("NARU_HOST") or self.environ.get("DOCKER_HOST"))
