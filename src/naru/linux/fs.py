@@ -12,6 +12,8 @@ import secrets
 import stat
 from pathlib import Path
 
+from naru.linux import safe_path
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 # Deeper than any path that could have been made through the API, shallower than Python's stack.
@@ -77,12 +79,17 @@ def remove_tree(path: Path) -> None:
             return
         raise
     try:
-        _remove_entry(parent, path.name, None, 0)
+        _remove_entry(parent, path.name, 0)
     finally:
         os.close(parent)
 
 
-def _remove_entry(parent: int, name: str, device: int | None, depth: int) -> None:
+def remove_at(parent: int, name: str | bytes) -> None:
+    """Do as `remove_tree` does to `name` in the open directory `parent`."""
+    _remove_entry(parent, name, 0)
+
+
+def _remove_entry(parent: int, name: str | bytes, depth: int) -> None:
     try:
         os.unlink(name, dir_fd=parent)
     except IsADirectoryError:
@@ -96,27 +103,24 @@ def _remove_entry(parent: int, name: str, device: int | None, depth: int) -> Non
     else:
         return
     with contextlib.suppress(FileNotFoundError):
-        _remove_directory(parent, name, device, depth)
+        _remove_directory(parent, name, depth)
 
 
-def _remove_directory(parent: int, name: str, device: int | None, depth: int) -> None:
+def _remove_directory(parent: int, name: str | bytes, depth: int) -> None:
     try:
         os.rmdir(name, dir_fd=parent)
         return
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    descriptor = _open_directory(parent, name)
     failure: OSError | None = None
     try:
-        here = os.fstat(descriptor).st_dev
-        if device is not None and here != device:
-            raise OSError(errno.EBUSY, "a filesystem is mounted here", name)
         if depth >= _MAX_OPEN_DEPTH:
             _flatten(descriptor)
         for entry in os.listdir(descriptor):
             try:
-                _remove_entry(descriptor, entry, here, depth + 1)
+                _remove_entry(descriptor, entry, depth + 1)
             except OSError as error:
                 failure = failure or error
     finally:
@@ -124,6 +128,17 @@ def _remove_directory(parent: int, name: str, device: int | None, depth: int) ->
     if failure is not None:
         raise failure
     os.rmdir(name, dir_fd=parent)
+
+
+def _open_directory(parent: int, name: str | bytes) -> int:
+    """Open a directory to empty it; one that is a mount, a bind of the same disk too, is not ours."""
+    resolve = safe_path.RESOLVE_NO_XDEV | safe_path.RESOLVE_NO_SYMLINKS
+    try:
+        return safe_path.openat2(parent, os.fsencode(name), _DIRECTORY, 0, resolve)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        raise OSError(errno.EBUSY, "something is mounted here", os.fsdecode(name)) from error
 
 
 def _flatten(descriptor: int) -> None:
@@ -137,7 +152,7 @@ def _flatten(descriptor: int) -> None:
         for entry in os.listdir(descriptor):
             if not _is_directory(descriptor, entry):
                 continue
-            child = os.open(entry, _DIRECTORY, dir_fd=descriptor)
+            child = _open_directory(descriptor, entry)
             try:
                 for grandchild in os.listdir(child):
                     fresh = secrets.token_hex(8)
@@ -148,7 +163,7 @@ def _flatten(descriptor: int) -> None:
             os.rmdir(entry, dir_fd=descriptor)
 
 
-def _is_directory(parent: int, name: str) -> bool:
+def _is_directory(parent: int, name: str | bytes) -> bool:
     try:
         return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
     except FileNotFoundError:

@@ -10,11 +10,11 @@ import contextlib
 import ctypes
 import errno
 import os
-import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from naru.errors import FaultError, InvalidInputError, NaruError
 
@@ -32,6 +32,9 @@ MS_SHARED = 1 << 20
 _MNT_DETACH = 0x2
 _UMOUNT_NOFOLLOW = 0x8
 _CLONE_FS = 0x200
+_CLONE_NEWNS = 0x20000
+# Covered for an instant, in a namespace that nobody else sees.
+_HIDDEN_PLACE = Path("/proc")
 # The kernel reads one page of options, with the closing zero in it.
 _MAX_DATA = os.sysconf("SC_PAGE_SIZE") - 1
 _PATH_OPTIONS = frozenset({"lowerdir", "upperdir", "workdir"})
@@ -44,6 +47,8 @@ _libc.mount.argtypes = (
     ctypes.c_ulong,
     ctypes.c_char_p,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,26 +114,25 @@ def unmount(path: Path, *, lazy: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def detached(mounts: Sequence[Mount], *, scratch: Path) -> Iterator[int]:
-    """Mount a stack that no path leads to, and yield a descriptor of its root.
+def detached(mounts: Sequence[Mount]) -> Iterator[int]:
+    """Mount a stack that no path leads to, and yield a descriptor of its root directory.
 
-    For work on a tree that must leave no mount behind: the kernel drops it with the descriptor,
-    also when the process is killed. `scratch` is a directory in which the stack is mounted for
-    an instant.
+    For work on a tree that must leave no mount behind: it is made in a mount namespace that
+    ends at once, so that the kernel drops it with the last descriptor, also when this process
+    is killed. Other processes never see it.
 
     Raises:
         FaultError: the kernel refused.
     """
-    place = Path(tempfile.mkdtemp(prefix="mount-", dir=scratch))
-    try:
-        mount_all(mounts, place)
-        try:
-            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        finally:
-            for _ in mounts:
-                unmount(place, lazy=True)
-    finally:
-        place.rmdir()
+
+    def work() -> int:
+        _unshare(_CLONE_NEWNS)
+        # Nothing done here may travel back to where the namespace was copied from.
+        _raw_mount("", "/", "", MS_REC | MS_PRIVATE, "")
+        mount_all(mounts, _HIDDEN_PLACE)
+        return os.open(_HIDDEN_PLACE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    descriptor = _in_own_thread(work)
     try:
         yield descriptor
     finally:
@@ -181,22 +185,37 @@ def _relative_options(data: str) -> tuple[str, str]:
 
 def _mount_in(directory: str, mount: Mount, place: str, data: str) -> None:
     """Mount from a thread whose working directory is its own, so that short paths work."""
-    failure: list[Exception] = []
 
     def work() -> None:
+        _unshare(_CLONE_FS)
+        os.chdir(directory)
+        _raw_mount(mount.source, place, mount.type, mount.flags, data)
+
+    _in_own_thread(work)
+
+
+def _in_own_thread(work: Callable[[], T]) -> T:
+    """Run `work` in a thread that may change what it shares with others, and ends after it."""
+    answer: list[T] = []
+    failure: list[Exception] = []
+
+    def run() -> None:
         try:
-            if _libc.unshare(_CLONE_FS) != 0:
-                raise FaultError(f"unshare: {os.strerror(ctypes.get_errno())}")
-            os.chdir(directory)
-            _raw_mount(mount.source, place, mount.type, mount.flags, data)
+            answer.append(work())
         except (OSError, NaruError) as error:
             failure.append(error)
 
-    thread = threading.Thread(target=work, name="mount")
+    thread = threading.Thread(target=run, name="mount")
     thread.start()
     thread.join()
     if failure:
         raise failure[0]
+    return answer[0]
+
+
+def _unshare(flags: int) -> None:
+    if _libc.unshare(flags) != 0:
+        raise FaultError(f"unshare: {os.strerror(ctypes.get_errno())}")
 
 
 def _raw_mount(source: str, place: Path | str, type_: str, flags: int, data: str) -> None:

@@ -1,0 +1,377 @@
+"""A streaming reader of tar archives that believes nothing: headers in, checked entries out.
+
+Reads ustar, pax, GNU long names and base-256 numbers. Where readers of tar disagree it sides with
+Go's archive/tar, which Docker and containerd read layers with: two readings of one layer would
+be a hole. Sparse files are refused. Decides nothing about names or places: that is `tar_apply`.
+
+Spec: POSIX.1-2017, pax §ustar and §pax; GNU tar manual, Basic Tar Format.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from dataclasses import dataclass
+from struct import Struct
+from typing import Protocol
+
+from naru.errors import CorruptDataError, NotSupportedError
+
+BLOCK = 512
+READ_SIZE = 1 << 20
+MAX_EXTENSION = 1 << 20
+"""Bytes. Upper bound of one pax header or long name, as in Go."""
+
+REGULAR, HARD_LINK, SYMLINK = b"0", b"1", b"2"
+CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = b"3", b"4", b"5", b"6"
+_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK, _VOLUME = b"x", b"g", b"L", b"K", b"V"
+_SPARSE = b"S"
+_HEADER_ONLY = frozenset({HARD_LINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO})
+_KINDS = _HEADER_ONLY | {REGULAR}
+# name mode uid gid size mtime checksum type link magic uname gname major minor prefix
+_HEADER = Struct("100s8s8s8s12s12s8sc100s8s32x32x8s8s155s12x")
+_ZEROS = bytes(BLOCK)
+_SPACES = sum(b" " * 8)
+_ADLER = 65521
+_MAX_NUMBER = 2**63
+_MAX_ID = 2**32 - 2
+_XATTR = b"SCHILY.xattr."
+_DECIMAL_TIME = re.compile(rb"(-?)(\d{1,18})(?:\.(\d*))?")
+_MAX_MEMO = 4096
+
+
+class Readable(Protocol):
+    """Where bytes come from; `readinto` is used where it exists, and saves a copy."""
+
+    def read(self, count: int, /) -> bytes:
+        """Return up to `count` bytes; nothing means the end."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One member of an archive. Names are bytes as written, never decoded."""
+
+    kind: bytes
+    name: bytes
+    link: bytes
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime_ns: int
+    major: int = 0
+    minor: int = 0
+    xattrs: dict[bytes, bytes] | None = None
+
+    def __str__(self) -> str:
+        return show(self.name)
+
+
+def show(name: bytes) -> str:
+    """Print a hostile name for an error message: short, and on one line."""
+    text = name.decode("utf-8", "backslashreplace")
+    return repr(text if len(text) <= 200 else f"{text[:100]}…{text[-90:]}")
+
+
+class TarReader:
+    """Goes through an archive once, front to back. One thread at a time."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._source = _Source(stream)
+        self._unread = 0
+        self._padding = 0
+        self._numbers: dict[bytes, int] = {}
+        self._name = b""
+
+    def next(self) -> Entry | None:
+        """Return the next entry, past the data of the last one; None at the end.
+
+        Raises:
+            CorruptDataError: no valid tar, or cut off; the message names the entry.
+            NotSupportedError: a sparse file, or a kind of entry that nobody defines.
+        """
+        extended: dict[bytes, bytes] = {}
+        long_name = long_link = b""
+        while True:
+            self._finish_entry()
+            header = self._header()
+            if header is None:
+                if extended or long_name or long_link:
+                    raise CorruptDataError("tar: ends behind an extension header")
+                return None
+            kind = header.kind
+            if kind == _PAX:
+                extended = self._pax(header)
+            elif kind == _LONG_NAME:
+                long_name = self._extension(header).partition(b"\0")[0]
+            elif kind == _LONG_LINK:
+                long_link = self._extension(header).partition(b"\0")[0]
+            elif kind not in (_PAX_GLOBAL, _VOLUME):
+                break
+        if extended:
+            self._extend(header, extended)
+        header.name = long_name or header.name
+        header.link = long_link or header.link
+        self._name = header.name
+        return self._checked(header)
+
+    def _checked(self, entry: Entry) -> Entry:
+        if entry.kind not in _KINDS:
+            if entry.kind == _SPARSE:
+                raise NotSupportedError(f"tar: {entry}: sparse files are not supported")
+            raise NotSupportedError(f"tar: {entry}: unknown kind of entry {entry.kind!r}")
+        if not entry.name or b"\0" in entry.name or b"\0" in entry.link:
+            raise CorruptDataError(f"tar: {entry}: no valid name")
+        if entry.kind == REGULAR and entry.name.endswith(b"/"):
+            entry.kind = DIRECTORY
+        if entry.kind in _HEADER_ONLY:
+            entry.size = 0
+        self._unread = entry.size
+        self._padding = -entry.size % BLOCK
+        return entry
+
+    def copy_to(self, descriptor: int) -> None:
+        """Write the data of the current entry to a file.
+
+        Raises:
+            CorruptDataError: the archive is cut off.
+            OSError: the file cannot be written.
+        """
+        while self._unread:
+            piece = self._source.some(self._unread)
+            if not piece:
+                raise CorruptDataError(f"tar: {show(self._name)}: cut off within its data")
+            self._unread -= len(piece)
+            written = os.write(descriptor, piece)
+            while written < len(piece):
+                written += os.write(descriptor, piece[written:])
+
+    def read_data(self, limit: int) -> bytes:
+        """Return all data of the current entry, which is `limit` bytes at most.
+
+        Raises:
+            CorruptDataError: larger, or cut off.
+        """
+        if self._unread > limit:
+            raise CorruptDataError(f"tar: {show(self._name)}: larger than {limit} bytes")
+        data = self._source.exactly(self._unread)
+        if data is None:
+            raise CorruptDataError(f"tar: {show(self._name)}: cut off within its data")
+        self._unread = 0
+        return bytes(data)
+
+    def drain(self) -> None:
+        """Read whatever follows the archive, so that a digest covers the whole stream."""
+        while self._source.some(READ_SIZE):
+            pass
+
+    def _finish_entry(self) -> None:
+        rest = self._unread + self._padding
+        self._unread = self._padding = 0
+        while rest:
+            piece = self._source.some(rest)
+            if not piece:
+                raise CorruptDataError(f"tar: {show(self._name)}: cut off within its data")
+            rest -= len(piece)
+
+    def _header(self) -> Entry | None:
+        block = self._source.exactly(BLOCK)
+        if block is None:
+            # Archives without an end marker are common, and Go takes them.
+            if self._source.at_end:
+                return None
+            raise CorruptDataError(f"tar: cut off in the header behind {show(self._name)}")
+        fields = _HEADER.unpack_from(block)
+        if not block[0] and block == _ZEROS:
+            second = self._source.exactly(BLOCK)
+            if (second is None and self._source.at_end) or second == _ZEROS:
+                return None
+            raise CorruptDataError(f"tar: bad end marker behind {show(self._name)}")
+        name, mode, uid, gid, size, mtime, checksum, kind, link, magic, *rest = fields
+        self._name = name = name.partition(b"\0")[0]
+        if not _checksum_fits(block, checksum, self._number(checksum)):
+            raise CorruptDataError(f"tar: {show(name)}: header checksum does not match")
+        major, minor, prefix = rest
+        entry = Entry(
+            kind=REGULAR if kind in (b"\0", b"7") else kind,
+            name=name,
+            link=link.partition(b"\0")[0],
+            mode=self._number(mode) & 0o7777,
+            uid=self._number(uid),
+            gid=self._number(gid),
+            size=self._number(size),
+            mtime_ns=self._number(mtime) * 10**9,
+        )
+        if prefix[0] and magic.startswith(b"ustar\0"):
+            entry.name = prefix.partition(b"\0")[0] + b"/" + name
+        if kind in (CHARACTER, BLOCK_DEVICE):
+            entry.major, entry.minor = self._number(major), self._number(minor)
+        _check_range(entry)
+        return entry
+
+    def _number(self, field: bytes) -> int:
+        # Owners, modes and times repeat thousands of times in one archive.
+        known = self._numbers.get(field)
+        if known is not None:
+            return known
+        try:
+            value = _parse_number(field)
+        except ValueError:
+            raise CorruptDataError(f"tar: {show(self._name)}: bad number {field!r}") from None
+        if len(self._numbers) >= _MAX_MEMO:
+            self._numbers.clear()
+        self._numbers[field] = value
+        return value
+
+    def _extension(self, header: Entry) -> bytes:
+        if header.size > MAX_EXTENSION:
+            raise CorruptDataError(f"tar: {header}: extension of {header.size} bytes")
+        self._unread, self._padding = header.size, -header.size % BLOCK
+        return self.read_data(MAX_EXTENSION)
+
+    def _pax(self, header: Entry) -> dict[bytes, bytes]:
+        data = self._extension(header)
+        try:
+            return _parse_pax(data)
+        except ValueError as error:
+            raise CorruptDataError(f"tar: {header}: bad pax header: {error}") from None
+
+    def _extend(self, entry: Entry, records: dict[bytes, bytes]) -> None:
+        """Apply pax records; an empty value means the header's own. Spec: pax §Extended Header."""
+        for key, value in records.items():
+            if key.startswith(_XATTR):
+                entry.xattrs = entry.xattrs or {}
+                entry.xattrs[key[len(_XATTR) :]] = value
+            elif key.startswith(b"GNU.sparse."):
+                raise NotSupportedError(f"tar: {entry}: sparse files are not supported")
+            elif not value:
+                continue
+            elif key == b"path":
+                entry.name = value
+            elif key == b"linkpath":
+                entry.link = value
+            elif key in (b"size", b"uid", b"gid"):
+                if not value.isdigit() or len(value) > 19:
+                    raise CorruptDataError(f"tar: {entry}: bad pax {key.decode()} {value[:40]!r}")
+                setattr(entry, key.decode(), int(value))
+            elif key == b"mtime":
+                entry.mtime_ns = _parse_time(entry, value)
+        _check_range(entry)
+
+
+class _Source:
+    """The stream as big pieces; a header is a slice of one, and no byte is copied twice."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._read = stream.read
+        self._readinto = getattr(stream, "readinto", None)
+        self._buffer = bytearray(READ_SIZE) if self._readinto else bytearray()
+        self._piece = memoryview(b"")
+        self._position = 0
+        self.at_end = False
+
+    def _fill(self) -> bool:
+        """Put the next piece in place of a piece that is used up."""
+        if self._readinto is not None:
+            count = self._readinto(self._buffer) or 0
+            self._piece = memoryview(self._buffer)[:count]
+        else:
+            self._piece = memoryview(self._read(READ_SIZE))
+        self._position = 0
+        self.at_end = not self._piece
+        return not self.at_end
+
+    def some(self, count: int) -> memoryview:
+        """Return 1 to `count` bytes, valid until the next call; nothing at the end."""
+        position = self._position
+        if position == len(self._piece):
+            if not self._fill():
+                return self._piece
+            position = 0
+        piece = self._piece[position : position + count]
+        self._position = position + len(piece)
+        return piece
+
+    def exactly(self, count: int) -> memoryview | bytes | None:
+        """Return `count` bytes; None if fewer are left, with `at_end` only if none was."""
+        position = self._position
+        if position + count <= len(self._piece):
+            self._position = position + count
+            return self._piece[position : position + count]
+        parts = []
+        missing = count
+        while missing:
+            part = bytes(self.some(missing))
+            if not part:
+                self.at_end = missing == count
+                return None
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+
+def _checksum_fits(block: memoryview | bytes, field: bytes, stored: int) -> bool:
+    """Compare the sum of all bytes, with the checksum's own field taken as spaces."""
+    # Adler's low half is the sum of the bytes plus one, at a tenth of the cost of sum().
+    total = (zlib.adler32(block) & 0xFFFF) - 1 - sum(field) + _SPACES
+    if (total - stored) % _ADLER == 0:
+        return True
+    # Some old writers summed signed characters.
+    signed = sum(memoryview(block).cast("b")) - sum(memoryview(field).cast("b")) + _SPACES
+    return signed == stored
+
+
+def _parse_number(field: bytes) -> int:
+    """Read octal digits, or GNU's base 256 if the top bit is set."""
+    if field[0] & 0x80:
+        value = int.from_bytes(field, "big")
+        bits = 8 * len(field)
+        # 0xff starts a negative number, 0x80 a positive one.
+        return value - (1 << bits) if field[0] & 0x40 else value - (1 << (bits - 1))
+    digits = field.partition(b"\0")[0].strip(b" ")
+    if not digits:
+        return 0
+    if not digits.isdigit():
+        raise ValueError
+    return int(digits, 8)
+
+
+def _check_range(entry: Entry) -> None:
+    if not 0 <= entry.size < _MAX_NUMBER:
+        raise CorruptDataError(f"tar: {entry}: impossible size {entry.size}")
+    if not (0 <= entry.uid <= _MAX_ID and 0 <= entry.gid <= _MAX_ID):
+        raise CorruptDataError(f"tar: {entry}: impossible owner {entry.uid}:{entry.gid}")
+    if not (0 <= entry.major < 2**12 and 0 <= entry.minor < 2**20):
+        raise CorruptDataError(f"tar: {entry}: impossible device {entry.major}:{entry.minor}")
+
+
+def _parse_pax(data: bytes) -> dict[bytes, bytes]:
+    """Read records of `length key=value` and a newline; the last of equal keys counts."""
+    records: dict[bytes, bytes] = {}
+    position = 0
+    while position < len(data):
+        space = data.find(b" ", position, position + 20)
+        digits = data[position:space]
+        if space < 0 or not digits.isdigit():
+            raise ValueError(f"no length at byte {position}")
+        end = position + int(digits)
+        if end > len(data) or end <= space or data[end - 1] != 0x0A:
+            raise ValueError(f"bad length at byte {position}")
+        key, equals, value = data[space + 1 : end - 1].partition(b"=")
+        if not equals or not key or b"\0" in key:
+            raise ValueError(f"no key at byte {position}")
+        if b"\0" in value and not key.startswith(_XATTR):
+            raise ValueError(f"zero byte in the value of {key[:40]!r}")
+        records[key] = value
+        position = end
+    return records
+
+
+def _parse_time(entry: Entry, value: bytes) -> int:
+    match = _DECIMAL_TIME.fullmatch(value)
+    if match is None:
+        raise CorruptDataError(f"tar: {entry}: bad pax mtime {value[:40]!r}")
+    sign, seconds, fraction = match.groups()
+    nanoseconds = int(seconds) * 10**9 + int(((fraction or b"") + b"000000000")[:9])
+    return -nanoseconds if sign else nanoseconds
