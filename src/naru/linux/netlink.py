@@ -1,0 +1,272 @@
+"""Links, addresses and routes of one network namespace, by rtnetlink.
+
+Every function is one or few messages over a socket of our own: no forks, no cache, and about
+30 µs each where the kernel has nothing to wait for.
+
+Spec: rtnetlink(7), veth(4), linux/if_link.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from naru.linux.netlink_socket import (
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    NetlinkError,
+    NetlinkSocket,
+    attribute,
+    attributes,
+    nested_attribute,
+    number_attribute,
+    text_attribute,
+)
+
+MAX_NAME_LENGTH = 15
+
+_NETLINK_ROUTE = 0
+_AF_UNSPEC, _AF_INET, _AF_BRIDGE = 0, 2, 7
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_SETLINK = 16, 17, 18, 19
+_RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR = 20, 21, 22
+_RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_PROTINFO = 1, 3, 4, 10, 12
+_IFLA_LINKINFO, _IFLA_NET_NS_FD = 18, 28
+_IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
+_IFLA_BRPORT_ISOLATED = 33
+_VETH_INFO_PEER = 1
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
+_RT_TABLE_MAIN, _RTPROT_BOOT, _RTN_UNICAST = 254, 3, 1
+_IFF_UP = 0x1
+
+_LINK = struct.Struct("=BxHiII")
+_ADDRESS = struct.Struct("=BBBBi")
+_ROUTE = struct.Struct("=BBBBBBBBI")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network interface. `master` is the index of its bridge, or 0; `kind` may be empty."""
+
+    index: int
+    name: str
+    kind: str
+    mac_address: str
+    mtu: int
+    master: int
+    is_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VethPair:
+    """A pair to be made: `name` here under the bridge `master`, `peer_name` in the namespace."""
+
+    name: str
+    master: int
+    peer_name: str
+    peer_mac_address: str
+    peer_netns_fd: int
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A unicast route of the main table; `link` is the index of its interface, or 0."""
+
+    destination: IPv4Network
+    link: int
+
+
+class RouteSocket(NetlinkSocket):
+    """The links, addresses and routes of the namespace that the socket was opened in."""
+
+    def __init__(self) -> None:
+        super().__init__(_NETLINK_ROUTE)
+
+    def links(self) -> list[Link]:
+        """Return all interfaces."""
+        return [_link(body) for body in self.dump("list links", _RTM_GETLINK, _LINK_ANY)]
+
+    def link(self, name: str) -> Link | None:
+        """Return the interface `name`, or None."""
+        body = _LINK_ANY + text_attribute(_IFLA_IFNAME, name)
+        try:
+            return _link(self.query(f"find link {name}", _RTM_GETLINK, body))
+        except NetlinkError as error:
+            if error.errno == errno.ENODEV:
+                return None
+            raise
+
+    def addresses(self) -> list[tuple[int, IPv4Interface]]:
+        """Return all IPv4 addresses, each with the index of its interface."""
+        found = []
+        body = _ADDRESS.pack(_AF_INET, 0, 0, 0, 0)
+        for answer in self.dump("list addresses", _RTM_GETADDR, body):
+            _, prefix_length, _, _, index = _ADDRESS.unpack_from(answer)
+            values = attributes(answer[_ADDRESS.size :])
+            raw = values.get(_IFA_LOCAL) or values.get(_IFA_ADDRESS)
+            if raw:
+                found.append((index, IPv4Interface((raw, prefix_length))))
+        return found
+
+    def routes(self) -> list[Route]:
+        """Return the IPv4 routes of the main table."""
+        found = []
+        body = _ROUTE.pack(_AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+        for answer in self.dump("list routes", _RTM_GETROUTE, body):
+            _, prefix_length, _, _, table, _, _, kind, _ = _ROUTE.unpack_from(answer)
+            values = attributes(answer[_ROUTE.size :])
+            table = _number(values.get(_RTA_TABLE)) or table
+            if table == _RT_TABLE_MAIN and kind == _RTN_UNICAST:
+                destination = IPv4Network((values.get(_RTA_DST, bytes(4)), prefix_length))
+                found.append(Route(destination, _number(values.get(_RTA_OIF))))
+        return found
+
+    def add_bridge(self, name: str, mac_address: str, mtu: int) -> None:
+        """Make a bridge whose hardware address stays the same whatever joins it.
+
+        Raises:
+            NetlinkError: `EEXIST` when the name is taken, or another refusal.
+        """
+        body = (
+            _LINK_ANY
+            + text_attribute(_IFLA_IFNAME, name)
+            + attribute(_IFLA_ADDRESS, _mac_bytes(mac_address))
+            + number_attribute(_IFLA_MTU, mtu)
+            + nested_attribute(_IFLA_LINKINFO, text_attribute(_IFLA_INFO_KIND, "bridge"))
+        )
+        self.change(f"add bridge {name}", _RTM_NEWLINK, body, NLM_F_CREATE | NLM_F_EXCL)
+
+    def add_veth(self, pair: VethPair) -> None:
+        """Make both ends where they belong, this one up. Atomic: there are both or none.
+
+        Raises:
+            NetlinkError: a name is taken, the bridge is full or gone, …
+        """
+        # The kernel opens the peer before the two know each other, so it cannot begin up.
+        peer = (
+            _LINK_ANY
+            + text_attribute(_IFLA_IFNAME, pair.peer_name)
+            + attribute(_IFLA_ADDRESS, _mac_bytes(pair.peer_mac_address))
+            + number_attribute(_IFLA_MTU, pair.mtu)
+            + number_attribute(_IFLA_NET_NS_FD, pair.peer_netns_fd)
+        )
+        body = (
+            _LINK.pack(_AF_UNSPEC, 0, 0, _IFF_UP, _IFF_UP)
+            + text_attribute(_IFLA_IFNAME, pair.name)
+            + number_attribute(_IFLA_MTU, pair.mtu)
+            + number_attribute(_IFLA_MASTER, pair.master)
+            + nested_attribute(
+                _IFLA_LINKINFO,
+                text_attribute(_IFLA_INFO_KIND, "veth"),
+                nested_attribute(_IFLA_INFO_DATA, nested_attribute(_VETH_INFO_PEER, peer)),
+            )
+        )
+        self.change(f"add veth {pair.name}", _RTM_NEWLINK, body, NLM_F_CREATE | NLM_F_EXCL)
+
+    def set_up(self, index: int) -> None:
+        """Bring an interface up."""
+        body = _LINK.pack(_AF_UNSPEC, 0, index, _IFF_UP, _IFF_UP)
+        self.change(f"set link {index} up", _RTM_NEWLINK, body)
+
+    def set_mtu(self, index: int, mtu: int) -> None:
+        """Change the largest packet of an interface."""
+        body = _LINK.pack(_AF_UNSPEC, 0, index, 0, 0) + number_attribute(_IFLA_MTU, mtu)
+        self.change(f"set mtu {mtu} of link {index}", _RTM_NEWLINK, body)
+
+    def set_master(self, index: int, master: int) -> None:
+        """Make an interface a port of the bridge with the index `master`."""
+        body = _LINK.pack(_AF_UNSPEC, 0, index, 0, 0) + number_attribute(_IFLA_MASTER, master)
+        self.change(f"set master of link {index}", _RTM_NEWLINK, body)
+
+    def isolate_port(self, name: str) -> None:
+        """Let a bridge's port speak to the bridge itself only, not to other such ports."""
+        link = self.link(name)
+        if link is None:
+            raise NetlinkError(f"isolate bridge port {name}", errno.ENODEV)
+        body = _LINK.pack(_AF_BRIDGE, 0, link.index, 0, 0) + nested_attribute(
+            _IFLA_PROTINFO, attribute(_IFLA_BRPORT_ISOLATED, b"\1")
+        )
+        self.change(f"isolate bridge port {name}", _RTM_SETLINK, body)
+
+    def delete_link(self, name: str) -> None:
+        """Remove an interface, and its peer. Idempotent. Takes the kernel 10 to 30 ms."""
+        body = _LINK_ANY + text_attribute(_IFLA_IFNAME, name)
+        try:
+            self.change(f"delete link {name}", _RTM_DELLINK, body)
+        except NetlinkError as error:
+            if error.errno != errno.ENODEV:
+                raise
+
+    def add_address(self, index: int, address: IPv4Interface) -> None:
+        """Give an interface an address and, with it, the route to its subnet. Idempotent."""
+        self.change(
+            f"add address {address}",
+            _RTM_NEWADDR,
+            _address_body(index, address),
+            NLM_F_CREATE | NLM_F_REPLACE,
+        )
+
+    def remove_address(self, index: int, address: IPv4Interface) -> None:
+        """Take an address from an interface. Idempotent."""
+        try:
+            body = _address_body(index, address)
+            self.change(f"remove address {address}", _RTM_DELADDR, body)
+        except NetlinkError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+
+    def add_default_route(self, gateway: IPv4Address) -> None:
+        """Send what no other route takes to `gateway`.
+
+        Raises:
+            NetlinkError: `ENETUNREACH` when no interface reaches the gateway.
+        """
+        body = _ROUTE.pack(_AF_INET, 0, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, 0, _RTN_UNICAST, 0)
+        body += attribute(_RTA_GATEWAY, gateway.packed)
+        self.change(
+            f"add default route via {gateway}", _RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_EXCL
+        )
+
+
+_LINK_ANY = _LINK.pack(_AF_UNSPEC, 0, 0, 0, 0)
+
+
+def _address_body(index: int, address: IPv4Interface) -> bytes:
+    network = address.network
+    body = _ADDRESS.pack(_AF_INET, network.prefixlen, 0, 0, index)
+    body += attribute(_IFA_LOCAL, address.packed) + attribute(_IFA_ADDRESS, address.packed)
+    if network.prefixlen < 31:
+        body += attribute(_IFA_BROADCAST, network.broadcast_address.packed)
+    return body
+
+
+def _link(body: bytes) -> Link:
+    _, _, index, flags, _ = _LINK.unpack_from(body)
+    values = attributes(body[_LINK.size :])
+    info = attributes(values.get(_IFLA_LINKINFO, b""))
+    return Link(
+        index=index,
+        name=_text(values.get(_IFLA_IFNAME, b"")),
+        kind=_text(info.get(_IFLA_INFO_KIND, b"")),
+        mac_address=values.get(_IFLA_ADDRESS, b"").hex(":"),
+        mtu=_number(values.get(_IFLA_MTU)),
+        master=_number(values.get(_IFLA_MASTER)),
+        is_up=bool(flags & _IFF_UP),
+    )
+
+
+def _mac_bytes(text: str) -> bytes:
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def _text(value: bytes) -> str:
+    return value.rstrip(b"\0").decode(errors="replace")
+
+
+def _number(value: bytes | None) -> int:
+    return int.from_bytes(value, "little" if struct.pack("=H", 1)[0] else "big") if value else 0

@@ -1,0 +1,196 @@
+"""Ports of the host that are promised to containers.
+
+A promise is a bound socket that the engine holds: no other program can take the port, and one
+that another program has is refused with the kernel's reason. The socket never answers, for
+packets reach the container by translation; it drops what arrives before that is in place, so
+that a client's next attempt gets through instead of being refused.
+
+The order of free ports is Docker's: from the bottom of the kernel's range upward, and on from
+the last one given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import socket
+import struct
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from naru.errors import InvalidInputError, NotSupportedError
+from naru.network.model import PortRequest, Protocol, PublishedPort, PublishError
+
+_PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_DEFAULT_RANGE = (49153, 65535)
+_SO_ATTACH_FILTER = 26
+# One classic BPF instruction: return 0, keep no byte of the packet.
+_DROP_ALL = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))
+_FILTER_PROGRAM = struct.pack("@HP", 1, ctypes.addressof(_DROP_ALL))
+_KINDS: dict[Protocol, tuple[int, int]] = {
+    "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+    "sctp": (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
+}
+_Key = tuple[Protocol, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Why one port cannot be had."""
+
+    message: str
+    is_in_use: bool
+
+
+class HostPorts:
+    """All promises of one engine. Safe for many threads."""
+
+    def __init__(self, default_host_ip: str) -> None:
+        self._default_host_ip = default_host_ip
+        self._lock = threading.Lock()
+        self._held: dict[_Key, socket.socket | None] = {}
+        self._last_free: dict[tuple[Protocol, str], int] = {}
+
+    def reserve(self, requests: Sequence[PortRequest]) -> tuple[PublishedPort, ...]:
+        """Promise a port for each request. Atomic: all of them, or none.
+
+        Raises:
+            PublishError: one is taken, in Docker's words.
+            InvalidInputError: an address is none.
+            NotSupportedError: an address is IPv6.
+        """
+        published: list[PublishedPort] = []
+        try:
+            for request in requests:
+                host_ip = _checked_address(request.host_ip or self._default_host_ip)
+                port = self._reserve_one(request, host_ip)
+                published.append(
+                    PublishedPort(request.container_port, request.protocol, host_ip, port)
+                )
+        except BaseException:
+            self.release(published)
+            raise
+        return tuple(published)
+
+    def restore(self, published: Iterable[PublishedPort]) -> list[str]:
+        """Promise again what was promised by an engine before this one. Idempotent.
+
+        The promise counts even where another program has bound the port meanwhile; what the
+        kernel said about those is returned.
+        """
+        refusals = []
+        for port in published:
+            key = (port.protocol, port.host_ip, port.host_port)
+            with self._lock:
+                if self._held.get(key) is not None:
+                    continue
+                self._held[key] = None
+                bound = _bind(*key)
+                if isinstance(bound, _Refused):
+                    refusals.append(bound.message)
+                else:
+                    self._held[key] = bound
+        return refusals
+
+    def release(self, published: Iterable[PublishedPort]) -> None:
+        """Take promises back. Idempotent."""
+        for port in published:
+            with self._lock:
+                held = self._held.pop((port.protocol, port.host_ip, port.host_port), None)
+            if held is not None:
+                held.close()
+
+    def close(self) -> None:
+        """Let go of all sockets; nothing else can be promised afterwards."""
+        with self._lock:
+            held, self._held = self._held, {}
+        for bound in held.values():
+            if bound is not None:
+                bound.close()
+
+    def _reserve_one(self, request: PortRequest, host_ip: str) -> int:
+        protocol = request.protocol
+        refused = None
+        for port in self._candidates(request, host_ip):
+            with self._lock:
+                key = (protocol, host_ip, port)
+                if key in self._held:
+                    continue
+                bound = _bind(*key)
+                if not isinstance(bound, _Refused):
+                    self._held[key] = bound
+                    if request.host_port == 0:
+                        self._last_free[protocol, host_ip] = port
+                    return port
+            refused = bound
+            if not bound.is_in_use:
+                break
+        if refused is not None:
+            raise PublishError(refused.message)
+        if 0 < request.host_port == max(request.host_port, request.host_port_end):
+            raise PublishError(
+                f"Bind for {host_ip}:{request.host_port} failed: port is already allocated"
+            )
+        raise PublishError("all ports are allocated")
+
+    def _candidates(self, request: PortRequest, host_ip: str) -> Iterator[int]:
+        if request.host_port:
+            yield from range(request.host_port, max(request.host_port, request.host_port_end) + 1)
+            return
+        first, last = _free_range()
+        start = self._last_free.get((request.protocol, host_ip), last) + 1
+        if not first <= start <= last:
+            start = first
+        yield from range(start, last + 1)
+        yield from range(first, start)
+
+
+def _checked_address(text: str) -> str:
+    try:
+        address = ip_address(text)
+    except ValueError as error:
+        raise InvalidInputError(f"invalid IP address: {text}") from error
+    if address.version != 4:
+        raise NotSupportedError(
+            f"cannot publish on {text}: the container's network has no IPv6",
+            hint="publish on an IPv4 address of the host",
+        )
+    return str(address)
+
+
+def _bind(protocol: Protocol, host_ip: str, port: int) -> socket.socket | _Refused | None:
+    """Return a bound socket, or why there is none; None when the kernel lacks the protocol."""
+    kind, number = _KINDS[protocol]
+    try:
+        bound = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC, number)
+    except OSError as error:
+        if error.errno == errno.EPROTONOSUPPORT:
+            return None
+        raise PublishError(f"listen {protocol}4 {host_ip}:{port}: {error.strerror}") from error
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER_PROGRAM)
+        if protocol != "udp":
+            # Leftovers of a server's closed connections do not count as use of the port.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host_ip, port))
+        if protocol != "udp":
+            bound.listen(1)
+    except OSError as error:
+        bound.close()
+        reason = os.strerror(error.errno or 0).lower()
+        message = f"listen {protocol}4 {host_ip}:{port}: bind: {reason}"
+        return _Refused(message, error.errno == errno.EADDRINUSE)
+    return bound
+
+
+def _free_range() -> tuple[int, int]:
+    with contextlib.suppress(OSError, ValueError):
+        first, last = _PORT_RANGE.read_text(encoding="ascii").split()
+        return int(first), int(last)
+    return _DEFAULT_RANGE
