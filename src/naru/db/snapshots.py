@@ -49,6 +49,24 @@ class SnapshotRows:
         )
         return _value(row) if row else None
 
+    def chain(self, name: str) -> list[SnapshotRow]:
+        """Return the committed snapshot `name` and those below it, topmost first.
+
+        It ends early where one is missing: its last row then still names a parent.
+        """
+        rows = self.database.rows(
+            "WITH RECURSIVE chain AS ("
+            "  SELECT *, 0 AS depth FROM snapshots"
+            "  WHERE driver = ?1 AND key = ?2 AND kind = 'committed' AND state = 'ready'"
+            "  UNION ALL"
+            "  SELECT below.*, chain.depth + 1 FROM snapshots AS below"
+            "  JOIN chain ON below.key = chain.parent"
+            "  WHERE below.driver = ?1 AND below.kind = 'committed' AND below.state = 'ready'"
+            ") SELECT * FROM chain ORDER BY depth",
+            (self._driver, name),
+        )
+        return [_value(row) for row in rows]
+
     def set_state(self, number: int, state: str) -> None:
         """Move a row to `ready` or `removing`."""
         self.database.execute("UPDATE snapshots SET state = ? WHERE number = ?", (state, number))

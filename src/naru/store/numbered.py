@@ -1,0 +1,222 @@
+"""What both snapshotters share: a row per snapshot, and a numbered directory for each row.
+
+The row comes first and goes last, so that whatever a crash leaves is found by it; numbers are
+never used twice, so a directory without a row is always garbage. What is in a directory, and how
+it is mounted, belongs to `store.overlay` and `store.native`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from naru.db.database import Database
+from naru.db.snapshots import SnapshotRow, SnapshotRows
+from naru.errors import ConflictError, CorruptDataError, FaultError, NotFoundError
+from naru.faults import fault_point
+from naru.linux import fs
+from naru.linux.mount import Mount
+from naru.oci.digest import ChainId, Digest
+from naru.store.snapshotter import Kind, SnapshotInfo
+
+TREE = "fs"
+"""The directory of a snapshot that holds its files."""
+
+_AFTER_ROW = fault_point("store.snapshot.after_row")
+_BEFORE_READY = fault_point("store.snapshot.before_ready")
+_BEFORE_COMMIT = fault_point("store.snapshot.before_commit")
+_REMOVE_HALF = fault_point("store.snapshot.remove_half")
+
+
+class NumberedSnapshots(ABC):
+    """A `Snapshotter` but for what its directories hold."""
+
+    name = ""
+
+    def __init__(self, root: Path, database: Database) -> None:
+        """Keep snapshots below `root`, which is made if need be."""
+        root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.root = root.resolve()
+        self._database = database
+        self._rows = SnapshotRows(database, self.name)
+
+    @abstractmethod
+    def _fill(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> None:
+        """Put into a fresh directory what a snapshot needs; `parents` are topmost first."""
+
+    @abstractmethod
+    def _describe(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> list[Mount]:
+        """Say how to mount a snapshot."""
+
+    @abstractmethod
+    def _measure(self, directory: Path, parents: Sequence[Path]) -> int:
+        """Return the bytes that a snapshot takes beyond its parents."""
+
+    def prepare(self, key: str, parent: ChainId | None) -> list[Mount]:
+        return self._make(key, "active", parent)
+
+    def view(self, key: str, parent: ChainId | None) -> list[Mount]:
+        return self._make(key, "view", parent)
+
+    def _make(self, key: str, kind: Kind, parent: ChainId | None) -> list[Mount]:
+        with self._database.write():
+            parents = [self._directory(row) for row in self._chain(parent)]
+            number = self._rows.insert(key, kind, parent)
+        if number is None:
+            raise ConflictError(f"snapshot {key} already exists")
+        directory = self.root / str(number)
+        try:
+            _AFTER_ROW()
+            directory.mkdir(mode=0o711)
+            self._fill(directory, kind, parents)
+            _BEFORE_READY()
+        except OSError as error:
+            self._drop(number)
+            raise _failure(f"make snapshot {key}", directory, error) from error
+        except BaseException:
+            self._drop(number)
+            raise
+        self._rows.set_state(number, "ready")
+        return self._describe(directory, kind, parents)
+
+    def commit(self, name: ChainId, key: str) -> None:
+        with self._database.write():
+            row = self._rows.find(key)
+            if row is None or row.kind != "active" or row.state != "ready":
+                raise NotFoundError(f"active snapshot {key} does not exist")
+            present = self._rows.find(name)
+            if present is not None and present.parent != row.parent:
+                raise ConflictError(f"snapshot {name} exists with another parent")
+            _BEFORE_COMMIT()
+            if present is None:
+                self._rows.commit(row.number, name)
+            else:
+                self._rows.set_state(row.number, "removing")
+        if present is not None:
+            self._drop(row.number)
+
+    def mounts(self, key: str) -> list[Mount]:
+        row = self._rows.find(key)
+        if row is None or row.state != "ready" or row.kind == "committed":
+            raise NotFoundError(f"snapshot {key} does not exist")
+        try:
+            parents = [self._directory(parent) for parent in self._chain(_chain_id(row.parent))]
+        except NotFoundError as error:
+            raise CorruptDataError(f"snapshot {key}: {error.message}") from error
+        return self._describe(self._directory(row), _kind(row), parents)
+
+    def usage(self, key: str) -> int:
+        row = self._rows.find(key)
+        if row is None:
+            raise NotFoundError(f"snapshot {key} does not exist")
+        if row.size_bytes >= 0:
+            return row.size_bytes
+        try:
+            parents = [self._directory(parent) for parent in self._chain(_chain_id(row.parent))]
+        except NotFoundError:
+            parents = []
+        size = self._measure(self._directory(row), parents)
+        if row.kind == "committed":
+            self._rows.set_size(row.number, size)
+        return size
+
+    def stat(self, key: str) -> SnapshotInfo | None:
+        row = self._rows.find(key)
+        return _info(row) if row is not None and row.state == "ready" else None
+
+    def walk(self) -> Iterator[SnapshotInfo]:
+        return (_info(row) for row in self._rows.all() if row.state == "ready")
+
+    def chain(self, parent: ChainId | None) -> Sequence[ChainId]:
+        return [ChainId(Digest(row.key)) for row in self._chain(parent)]
+
+    def _chain(self, name: ChainId | None) -> list[SnapshotRow]:
+        if name is None:
+            return []
+        found = self._rows.chain(name)
+        missing = found[-1].parent if found else name
+        if missing is not None:
+            raise NotFoundError(f"layer {missing} does not exist")
+        return found
+
+    def remove(self, key: str) -> None:
+        with self._database.write():
+            row = self._rows.find(key)
+            if row is None:
+                return
+            if row.kind == "committed" and self._rows.has_children(key):
+                raise ConflictError(f"snapshot {key} has others built on it")
+            self._rows.set_state(row.number, "removing")
+        self._drop(row.number)
+
+    def discard(self, key: str) -> int | None:
+        """Mark a snapshot as removed, without taking the time to delete it; for collection.
+
+        Joins the transaction that is open. Returns what to hand to `purge`; None if it is not
+        there, or others are built on it.
+        """
+        row = self._rows.find(key)
+        if row is None or self._rows.has_children(key):
+            return None
+        self._rows.set_state(row.number, "removing")
+        return row.number
+
+    def purge(self, number: int) -> None:
+        """Delete the files of a discarded snapshot. Idempotent."""
+        self._drop(number)
+
+    def _drop(self, number: int) -> None:
+        """Delete directory and row. Idempotent."""
+        directory = self.root / str(number)
+        self._rows.set_state(number, "removing")
+        _REMOVE_HALF()
+        try:
+            fs.remove_tree(directory)
+        except OSError as error:
+            raise _failure("remove snapshot", directory, error) from error
+        self._rows.delete(number)
+
+    def repair(self) -> list[str]:
+        done = []
+        for row in self._rows.all():
+            directory = self._directory(row)
+            if row.state != "ready":
+                self._drop(row.number)
+                done.append(f"removed the unfinished snapshot {row.key}")
+            elif not directory.is_dir():
+                self._rows.delete(row.number)
+                done.append(f"forgot the snapshot {row.key}, whose directory is gone")
+        known = self._rows.numbers_of_all_drivers()
+        for entry in list(os.scandir(self.root)):
+            if entry.name.isascii() and entry.name.isdigit() and int(entry.name) not in known:
+                fs.remove_tree(Path(entry.path))
+                done.append(f"removed the directory {entry.name}, which no snapshot owns")
+        return done
+
+    def _directory(self, row: SnapshotRow) -> Path:
+        return self.root / str(row.number)
+
+
+def _kind(row: SnapshotRow) -> Kind:
+    return "view" if row.kind == "view" else "active" if row.kind == "active" else "committed"
+
+
+def _chain_id(text: str | None) -> ChainId | None:
+    return None if text is None else ChainId(Digest(text))
+
+
+def _info(row: SnapshotRow) -> SnapshotInfo:
+    return SnapshotInfo(
+        key=row.key, kind=_kind(row), parent=_chain_id(row.parent), size=row.size_bytes
+    )
+
+
+def _failure(doing: str, directory: Path, error: OSError) -> FaultError:
+    reason = os.strerror(error.errno or errno.EIO).lower()
+    hint = ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = f"the disk of {directory.parent} is full; remove images or add space"
+    return FaultError(f"{doing}: {error.filename or directory}: {reason}", hint=hint)

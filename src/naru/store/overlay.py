@@ -1,0 +1,76 @@
+"""Snapshots on overlayfs: a directory of differences each, stacked by the kernel.
+
+A snapshot's directory has `fs` (the differences) and, while it is active, `work` (the kernel's).
+
+Spec: kernel, filesystems/overlayfs.rst.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from naru.db.database import Database
+from naru.errors import InvalidInputError
+from naru.linux import fs, tree_copy
+from naru.linux.mount import MS_RDONLY, Mount
+from naru.oci.digest import ChainId
+from naru.store.numbered import TREE, NumberedSnapshots
+from naru.store.snapshotter import Kind
+
+_WORK = "work"
+# Differences must be complete in themselves: no renames by reference, no files without data,
+# and no index that ties an upper directory to one stack of lowers.
+_OPTIONS = "index=off,metacopy=off,redirect_dir=off"
+
+
+class OverlaySnapshotter(NumberedSnapshots):
+    """The usual snapshotter. A stack may have 500 layers; the kernel says no to more."""
+
+    name = "overlay2"
+
+    def __init__(self, root: Path, database: Database) -> None:
+        """Keep snapshots below `root`.
+
+        Raises:
+            InvalidInputError: the path holds a character that separates mount options.
+        """
+        super().__init__(root, database)
+        if any(character in os.fspath(self.root) for character in ':,\\"'):
+            raise InvalidInputError(
+                f"snapshots in {self.root}: overlay takes no path with a colon, comma, quote or"
+                " backslash"
+            )
+
+    def commit(self, name: ChainId, key: str) -> None:
+        number = self._rows.find(key)
+        super().commit(name, key)
+        if number is not None:
+            fs.remove_tree(self._directory(number) / _WORK)
+
+    def _fill(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> None:
+        tree = directory / TREE
+        tree.mkdir(mode=0o755)
+        tree.chmod(0o755)
+        if kind == "active":
+            (directory / _WORK).mkdir(mode=0o711)
+        if parents:
+            # The merged root shows the attributes of the topmost directory.
+            below = os.fsencode(parents[0] / TREE)
+            tree_copy.copy_attributes(below, os.fsencode(tree), os.lstat(below))
+
+    def _describe(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> list[Mount]:
+        flags = MS_RDONLY if kind == "view" else 0
+        if not parents:
+            return [Mount(type="bind", source=os.fspath(directory / TREE), flags=flags)]
+        lowers = ":".join(os.fspath(parent / TREE) for parent in parents)
+        if kind == "view" and len(parents) == 1:
+            return [Mount(type="bind", source=lowers, flags=flags)]
+        options = f"lowerdir={lowers},{_OPTIONS}"
+        if kind == "active":
+            options += f",upperdir={directory / TREE},workdir={directory / _WORK}"
+        return [Mount(type="overlay", source="overlay", flags=flags, data=options)]
+
+    def _measure(self, directory: Path, parents: Sequence[Path]) -> int:
+        return fs.tree_size(directory / TREE)
