@@ -12,9 +12,7 @@ from types import MappingProxyType
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _SCHEME = re.compile(rf"[\s,]*({_TOKEN})(?:[ \t]+|(?=,)|$)")
-_PARAMETER = re.compile(
-    rf"[\s,]*({_TOKEN})[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|({_TOKEN}|[^\s,\"]+))"
-)
+_PARAMETER = re.compile(rf"[\s,]*({_TOKEN})[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s,\"]+))")
 _ESCAPE = re.compile(r"\\(.)")
 
 

@@ -63,8 +63,10 @@ class Catalog:
         changed: Callable[[], object],
         collect: Callable[[], Sequence[ChainId]],
     ) -> None:
-        """Serve `rows`. `changed` hears of every change of names; `collect` frees what nothing
-        names any more and returns the layers that went, topmost first.
+        """Serve `rows`.
+
+        `changed` hears of every change of names. `collect` frees what nothing names any more
+        and returns the layers that went, topmost first.
         """
         self._rows = rows
         self._content = content

@@ -1,0 +1,110 @@
+"""A bounded pipe of byte pieces between threads, with failures travelling both ways.
+
+The writer learns that its reader is gone, the reader learns that its writer failed; neither
+waits for ever. Pieces of a MiB keep the hand-over cheap.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from naru.errors import FaultError, NaruError
+
+_DEPTH = 8
+
+
+class PipeClosedError(FaultError):
+    """The other end is gone: stop quietly, it has its own reason to tell."""
+
+
+class Pipe:
+    """One writing thread, one reading thread."""
+
+    def __init__(self, depth: int = _DEPTH) -> None:
+        self._pieces: deque[bytes | memoryview] = deque()
+        self._depth = depth
+        self._changed = threading.Condition()
+        self._ended = False
+        self._reader_gone = False
+        self._failure: BaseException | None = None
+        self._current = memoryview(b"")
+
+    def try_put(self, piece: bytes | memoryview) -> bool:
+        """Add a piece if there is room, without waiting; say whether it was added.
+
+        Raises:
+            PipeClosedError: nobody reads any more.
+        """
+        with self._changed:
+            if self._reader_gone:
+                raise PipeClosedError("nobody reads")
+            if len(self._pieces) >= self._depth:
+                return False
+            self._append(piece)
+            return True
+
+    def put(self, piece: bytes | memoryview) -> None:
+        """Add a piece, waiting for room. The piece must not change afterwards.
+
+        Raises:
+            PipeClosedError: nobody reads any more.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._reader_gone or len(self._pieces) < self._depth)
+            if self._reader_gone:
+                raise PipeClosedError("nobody reads")
+            self._append(piece)
+
+    def _append(self, piece: bytes | memoryview) -> None:
+        if len(piece):
+            self._pieces.append(piece)
+            self._changed.notify_all()
+
+    def end(self, failure: BaseException | None = None) -> None:
+        """Close the writing end: the reader gets what is there, then the end or `failure`.
+
+        Idempotent; the first call counts.
+        """
+        with self._changed:
+            if not self._ended:
+                self._ended, self._failure = True, failure
+                self._changed.notify_all()
+
+    def abandon(self) -> None:
+        """Close the reading end: the writer's next `put` fails. Idempotent."""
+        with self._changed:
+            self._reader_gone = True
+            self._pieces.clear()
+            self._changed.notify_all()
+
+    def read_piece(self) -> memoryview:
+        """Return the rest of the current piece or the next one; empty at the end.
+
+        Raises:
+            NaruError: what the writer ended with.
+        """
+        if len(self._current):
+            piece, self._current = self._current, memoryview(b"")
+            return piece
+        with self._changed:
+            self._changed.wait_for(lambda: self._pieces or self._ended)
+            if self._pieces:
+                piece = memoryview(self._pieces.popleft())
+                self._changed.notify_all()
+                return piece
+            if isinstance(self._failure, NaruError):
+                raise self._failure
+            if self._failure is not None:
+                raise FaultError(f"the writer failed: {self._failure}") from self._failure
+            return memoryview(b"")
+
+    def read(self, count: int, /) -> bytes:
+        """Return 1 to `count` bytes; nothing at the end. Raises as `read_piece`."""
+        piece = self.read_piece()
+        if len(piece) > count:
+            self._current = piece[count:]
+            piece = piece[:count]
+        elif isinstance(piece.obj, bytes) and len(piece.obj) == len(piece):
+            return piece.obj
+        return bytes(piece)

@@ -1,0 +1,200 @@
+"""Layers onto disk: a chain of committed snapshots, each verified while it is unpacked.
+
+A layer that several loads and pulls want at once is unpacked by one of them; the others wait and
+use it. For worker threads: everything blocks. What a kill leaves are snapshots whose key starts
+with `UNPACKING`; `naru.images.recover` removes them.
+
+Spec: image-spec v1.1, config.md §Layer ChainID.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from naru.db.leases import Leases
+from naru.errors import CorruptDataError
+from naru.faults import fault_point
+from naru.images.compression import open_plain
+from naru.images.pipe import Pipe, PipeClosedError
+from naru.linux.mount import Mount
+from naru.oci.digest import ChainId, DiffId, Hasher
+from naru.oci.image_config import chain_ids
+from naru.store.snapshotter import Snapshotter
+from naru.store.tar_apply import apply_to_mounts
+from naru.store.tar_read import Readable
+
+UNPACKING = "unpack-"
+_PIECE = 1 << 20
+_BEFORE_COMMIT = fault_point("images.unpack.before_commit")
+_AFTER_COMMIT = fault_point("images.unpack.after_commit")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSource:
+    """One layer to unpack: what it must turn out to be, and where its bytes are.
+
+    `open` gives the layer as stored, compressed or not; the stream is closed by whoever opened.
+    """
+
+    diff_id: DiffId
+    open: Callable[[], contextlib.AbstractContextManager[Readable]]
+
+
+class Unpacker:
+    """Makes snapshots of layers. One per engine; any thread may call."""
+
+    def __init__(self, snapshots: Snapshotter, leases: Leases) -> None:
+        self._snapshots = snapshots
+        self._leases = leases
+        self._locks = _ChainLocks()
+
+    def missing(self, diff_ids: Sequence[DiffId]) -> int:
+        """Return how many of the topmost layers are not unpacked yet."""
+        chain = chain_ids(diff_ids)
+        for below, chain_id in enumerate(reversed(chain)):
+            if self._snapshots.stat(chain_id) is not None:
+                return below
+        return len(chain)
+
+    def unpack(
+        self,
+        layers: Sequence[LayerSource],
+        *,
+        lease_id: str,
+        done: Callable[[int], object] = lambda _: None,
+    ) -> list[int]:
+        """Make sure that every layer of an image is a committed snapshot; return their sizes.
+
+        Sizes are bytes on disk, lowest layer first. `done` hears the position of each layer
+        that is there. Idempotent. The snapshots are put under the lease before they are made
+        or found; on failure those that were finished stay until the next collection.
+
+        Raises:
+            CorruptDataError: a layer is no tar, or another one than its diff_id says.
+            InvalidInputError: a layer holds what no layer may.
+            FaultError: the disk is full or fails.
+        """
+        chain = chain_ids([layer.diff_id for layer in layers])
+        self._leases.add(lease_id, "snapshot", *chain)
+        parent: ChainId | None = None
+        for position, (layer, chain_id) in enumerate(zip(layers, chain, strict=True)):
+            self._unpack_one(position, layer, chain_id, parent, lease_id)
+            done(position)
+            parent = chain_id
+        return [self._snapshots.usage(chain_id) for chain_id in chain]
+
+    def _unpack_one(
+        self,
+        position: int,
+        layer: LayerSource,
+        chain_id: ChainId,
+        parent: ChainId | None,
+        lease_id: str,
+    ) -> None:
+        with self._locks.hold(chain_id):
+            if self._snapshots.stat(chain_id) is not None:
+                return
+            with self.preparing(parent, lease_id) as unpacking, layer.open() as stream:
+                actual = apply_hashed(stream, unpacking.mounts)
+                if actual != layer.diff_id:
+                    raise CorruptDataError(
+                        f'invalid diffID for layer {position}: expected "{layer.diff_id}", '
+                        f'got "{actual}"'
+                    )
+                unpacking.commit(chain_id)
+
+    def adopt(self, unpacking: Unpacking, diff_id: DiffId) -> None:
+        """Keep a lowest layer that was unpacked before its digest was known. Idempotent."""
+        with self._locks.hold(diff_id):
+            unpacking.commit(ChainId(diff_id))
+
+    @contextlib.contextmanager
+    def preparing(self, parent: ChainId | None, lease_id: str) -> Iterator[Unpacking]:
+        """Give an empty snapshot on `parent`, which is gone after the block unless committed."""
+        key = f"{UNPACKING}{secrets.token_hex(8)}"
+        self._leases.add(lease_id, "snapshot", key)
+        unpacking = Unpacking(self._snapshots, key, self._snapshots.prepare(key, parent))
+        try:
+            yield unpacking
+        finally:
+            if not unpacking.is_committed:
+                self._snapshots.remove(key)
+
+
+class Unpacking:
+    """An active snapshot that a layer is being unpacked into."""
+
+    def __init__(self, snapshots: Snapshotter, key: str, mounts: Sequence[Mount]) -> None:
+        self.mounts = mounts
+        self.is_committed = False
+        self._snapshots = snapshots
+        self._key = key
+
+    def commit(self, chain_id: ChainId) -> None:
+        """Freeze it under `chain_id`; its bytes have been verified."""
+        _BEFORE_COMMIT()
+        self._snapshots.commit(chain_id, self._key)
+        self.is_committed = True
+        _AFTER_COMMIT()
+
+
+def apply_hashed(stream: Readable, mounts: Sequence[Mount]) -> DiffId:
+    """Unpack a layer, compressed or not, and return the digest of its plain bytes.
+
+    Hashing and decompressing happen in a thread beside the one that writes files.
+
+    Raises:
+        CorruptDataError, InvalidInputError, FaultError: as `store.tar_apply.apply`.
+    """
+    hasher = Hasher()
+    pipe = Pipe()
+
+    def produce() -> None:
+        try:
+            _, plain = open_plain(stream)
+            while piece := plain.read(_PIECE):
+                hasher.update(piece)
+                pipe.put(piece)
+            pipe.end()
+        except PipeClosedError:
+            # The other side failed, and tells why.
+            return
+        except Exception as error:  # noqa: BLE001 - it is raised where the pipe is read
+            pipe.end(error)
+
+    producer = threading.Thread(target=produce, name="naru-layer", daemon=True)
+    producer.start()
+    try:
+        apply_to_mounts(pipe, mounts)
+    finally:
+        pipe.abandon()
+        producer.join()
+    return DiffId(hasher.digest())
+
+
+class _ChainLocks:
+    """One lock per layer, forgotten when nobody holds or awaits it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextlib.contextmanager
+    def hold(self, key: str) -> Iterator[None]:
+        with self._guard:
+            lock, users = self._locks.get(key) or (threading.Lock(), 0)
+            self._locks[key] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                _, users = self._locks[key]
+                if users == 1:
+                    del self._locks[key]
+                else:
+                    self._locks[key] = (lock, users - 1)
