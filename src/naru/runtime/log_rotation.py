@@ -1,0 +1,137 @@
+"""Keeping logs small: old files are renamed away, the oldest is deleted.
+
+Owns the rotation of `container.log` to `container.log.1` and so on. conmon goes on writing to
+the renamed file until it has opened a new one, so nothing is lost or split; a kill at any point
+leaves files that the next rotation continues from. While no engine runs, logs grow; the next
+engine rotates them first thing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from naru.aio import in_thread
+from naru.errors import ConflictError, FaultError
+from naru.faults import fault_point
+from naru.runtime.attach import send_line
+from naru.runtime.bundle import Monitored
+
+_log = logging.getLogger(__name__)
+_AFTER_RENAME = fault_point("runtime.log_rotation.after_rename")
+
+# conmon's request to open the log anew; the two numbers mean nothing.
+_REOPEN: Final = "2 0 0\n"
+_REOPEN_TIMEOUT_S: Final = 5.0
+_ASK_AGAIN_S: Final = 0.25
+_LOOK_AGAIN_S: Final = 0.002
+_SHORTEST_S: Final = 0.05
+_LONGEST_S: Final = 1.0
+
+
+async def rotate(monitored: Monitored, path: Path, max_files: int) -> None:
+    """Start a new log file and keep `max_files` files in all.
+
+    Raises:
+        ConflictError: no conmon writes this log.
+        FaultError: conmon did not open a new file.
+    """
+    await in_thread(_rename_all, path, max_files)
+    _AFTER_RENAME()
+    await _reopen(monitored, path)
+    if max_files == 1:
+        await in_thread(_rotated(path, 1).unlink, missing_ok=True)
+
+
+def _rename_all(path: Path, max_files: int) -> None:
+    if not path.exists():
+        # Killed between renaming and reopening: only the second half is left to do.
+        return
+    oldest = max(max_files - 1, 1)
+    for number in range(oldest, 0, -1):
+        source = path if number == 1 else _rotated(path, number - 1)
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(source, _rotated(path, number))
+
+
+def _rotated(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")
+
+
+async def _reopen(monitored: Monitored, path: Path) -> None:
+    for _ in range(round(_REOPEN_TIMEOUT_S / _ASK_AGAIN_S)):
+        await in_thread(send_line, monitored.control_fifo, _REOPEN)
+        for _ in range(round(_ASK_AGAIN_S / _LOOK_AGAIN_S)):
+            if path.exists():
+                return
+            await asyncio.sleep(_LOOK_AGAIN_S)
+    raise FaultError(f"conmon did not open a new log at {path}")
+
+
+@dataclass(slots=True)
+class _Watched:
+    monitored: Monitored
+    path: Path
+    max_bytes: int
+    max_files: int
+    size: int = 0
+
+
+class LogRotator:
+    """Rotates the logs of running containers as they outgrow their bounds.
+
+    `run()` is one task for all of them. It looks at a log the more often the faster it grows.
+    """
+
+    def __init__(self) -> None:
+        self._watched: dict[str, _Watched] = {}
+        self._changed = asyncio.Event()
+
+    def add(
+        self, container_id: str, monitored: Monitored, path: Path, max_bytes: int, max_files: int
+    ) -> None:
+        """Keep a log below `max_bytes` per file; 0 bytes mean no bound."""
+        if max_bytes > 0:
+            self._watched[container_id] = _Watched(monitored, path, max_bytes, max_files)
+            self._changed.set()
+
+    def discard(self, container_id: str) -> None:
+        """Leave a log alone: its container ended. Idempotent."""
+        self._watched.pop(container_id, None)
+
+    async def run(self) -> None:
+        """Rotate for ever."""
+        while True:
+            if not self._watched:
+                self._changed.clear()
+                await self._changed.wait()
+            wait = _LONGEST_S
+            for container_id, watched in list(self._watched.items()):
+                wait = min(wait, await self._look(container_id, watched))
+            await asyncio.sleep(wait)
+
+    async def _look(self, container_id: str, watched: _Watched) -> float:
+        """Rotate one log if it is time; return when to look again."""
+        try:
+            size = os.stat(watched.path).st_size
+        except FileNotFoundError:
+            size = watched.max_bytes
+        if size < watched.max_bytes:
+            grown, watched.size = max(size - watched.size, 1), size
+            # Half of the way at the speed of the last interval, which was a second at most.
+            return max(_SHORTEST_S, (watched.max_bytes - size) / grown * _SHORTEST_S / 2)
+        try:
+            await rotate(watched.monitored, watched.path, watched.max_files)
+        except ConflictError:
+            # Its conmon has ended; the exit tells the engine, which will discard the log.
+            self.discard(container_id)
+        except (FaultError, OSError) as error:
+            _log.warning("log of container %s is not rotated: %s", container_id[:12], error)
+            self.discard(container_id)
+        watched.size = 0
+        return _SHORTEST_S
