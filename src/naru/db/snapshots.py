@@ -77,11 +77,16 @@ class SnapshotRows:
             "UPDATE snapshots SET size_bytes = ? WHERE number = ?", (size_bytes, number)
         )
 
-    def commit(self, number: int, name: str) -> None:
+    def commit(self, number: int, name: str, size_bytes: int) -> None:
         """Turn an active row into the committed one `name`."""
         self.database.execute(
-            "UPDATE snapshots SET kind = 'committed', key = ? WHERE number = ?", (name, number)
+            "UPDATE snapshots SET kind = 'committed', key = ?, size_bytes = ? WHERE number = ?",
+            (name, size_bytes, number),
         )
+
+    def set_parent(self, number: int, parent: str) -> None:
+        """Put a snapshot on top of `parent`."""
+        self.database.execute("UPDATE snapshots SET parent = ? WHERE number = ?", (parent, number))
 
     def has_children(self, name: str) -> bool:
         """Say whether a snapshot names `name` as its parent."""

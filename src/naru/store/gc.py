@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from naru.db.database import Database
 from naru.db.leases import Leases
@@ -23,17 +22,7 @@ from naru.store.content import ContentStore
 from naru.store.snapshotter import SnapshotInfo, Snapshotter
 
 _BEFORE_SWEEP = fault_point("store.gc.before_sweep")
-_AFTER_MARK = fault_point("store.gc.after_transaction")
-
-
-class CollectableSnapshots(Snapshotter, Protocol):
-    """A snapshotter whose snapshots can be taken away first and deleted later."""
-
-    def discard(self, key: str) -> int | None:
-        """Take a snapshot away; None if it is needed or not there."""
-
-    def purge(self, number: int) -> None:
-        """Free its space."""
+_AFTER_TRANSACTION = fault_point("store.gc.after_transaction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +154,7 @@ def links_of(raw: bytes) -> Links:
 def collect(
     database: Database,
     content: ContentStore,
-    snapshots: CollectableSnapshots,
+    snapshots: Snapshotter,
     *,
     roots: Callable[[], Roots],
     links: LinkReader,
@@ -191,7 +180,7 @@ def collect(
             content.discard(digest)
         discarded = _discard_snapshots(snapshots, reachable)
         leased = leases.items("ingest")
-    _AFTER_MARK()
+    _AFTER_TRANSACTION()
     content.empty_trash()
     for number in discarded.values():
         snapshots.purge(number)
@@ -220,7 +209,7 @@ def _reachable(
     )
 
 
-def _discard_snapshots(snapshots: CollectableSnapshots, reachable: Reachable) -> dict[str, int]:
+def _discard_snapshots(snapshots: Snapshotter, reachable: Reachable) -> dict[str, int]:
     """Take away what is unreachable, from the top of each stack down."""
     garbage: dict[str, SnapshotInfo] = {
         info.key: info

@@ -81,6 +81,11 @@ class Ingest:
         """How many bytes are there: where the next `write` goes on."""
         return self._hasher.size
 
+    @property
+    def digest(self) -> Digest:
+        """Digest of the bytes so far: what `commit` will name the blob if none follow."""
+        return self._hasher.digest()
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes; 1 MiB and more at once is cheapest.
 

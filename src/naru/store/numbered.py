@@ -15,7 +15,13 @@ from pathlib import Path
 
 from naru.db.database import Database
 from naru.db.snapshots import SnapshotRow, SnapshotRows
-from naru.errors import ConflictError, CorruptDataError, FaultError, NotFoundError
+from naru.errors import (
+    ConflictError,
+    CorruptDataError,
+    FaultError,
+    NotFoundError,
+    NotSupportedError,
+)
 from naru.faults import fault_point
 from naru.linux import fs
 from naru.linux.mount import Mount
@@ -35,6 +41,7 @@ class NumberedSnapshots(ABC):
     """A `Snapshotter` but for what its directories hold."""
 
     name = ""
+    can_rebase = False
 
     def __init__(self, root: Path, database: Database) -> None:
         """Keep snapshots below `root`, which is made if need be."""
@@ -82,21 +89,28 @@ class NumberedSnapshots(ABC):
         self._rows.set_state(number, "ready")
         return self._describe(directory, kind, parents)
 
-    def commit(self, name: ChainId, key: str) -> None:
+    def commit(self, name: ChainId, key: str, *, size: int = -1) -> None:
         with self._database.write():
-            row = self._rows.find(key)
-            if row is None or row.kind != "active" or row.state != "ready":
-                raise NotFoundError(f"active snapshot {key} does not exist")
+            row = self._active(key)
             present = self._rows.find(name)
             if present is not None and present.parent != row.parent:
                 raise ConflictError(f"snapshot {name} exists with another parent")
             _BEFORE_COMMIT()
             if present is None:
-                self._rows.commit(row.number, name)
+                self._rows.commit(row.number, name, size)
             else:
                 self._rows.set_state(row.number, "removing")
         if present is not None:
             self._drop(row.number)
+
+    def _active(self, key: str) -> SnapshotRow:
+        row = self._rows.find(key)
+        if row is None or row.kind != "active" or row.state != "ready":
+            raise NotFoundError(f"active snapshot {key} does not exist")
+        return row
+
+    def rebase(self, key: str, parent: ChainId, *, inherit_root: bool) -> None:
+        raise NotSupportedError(f"{self.name} cannot put a snapshot on another parent")
 
     def mounts(self, key: str) -> list[Mount]:
         row = self._rows.find(key)
@@ -153,11 +167,6 @@ class NumberedSnapshots(ABC):
         self._drop(row.number)
 
     def discard(self, key: str) -> int | None:
-        """Mark a snapshot as removed, without taking the time to delete it; for collection.
-
-        Joins the transaction that is open. Returns what to hand to `purge`; None if it is not
-        there, or others are built on it.
-        """
         row = self._rows.find(key)
         if row is None or self._rows.has_children(key):
             return None
@@ -165,7 +174,6 @@ class NumberedSnapshots(ABC):
         return row.number
 
     def purge(self, number: int) -> None:
-        """Delete the files of a discarded snapshot. Idempotent."""
         self._drop(number)
 
     def _drop(self, number: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from naru.db.database import Database
-from naru.errors import InvalidInputError
+from naru.errors import ConflictError, InvalidInputError
 from naru.linux import fs, tree_copy
 from naru.linux.mount import MS_RDONLY, Mount
 from naru.oci.digest import ChainId
@@ -29,6 +29,7 @@ class OverlaySnapshotter(NumberedSnapshots):
     """The usual snapshotter. A stack may have 500 layers; the kernel says no to more."""
 
     name = "overlay2"
+    can_rebase = True
 
     def __init__(self, root: Path, database: Database) -> None:
         """Keep snapshots below `root`.
@@ -43,11 +44,21 @@ class OverlaySnapshotter(NumberedSnapshots):
                 " backslash"
             )
 
-    def commit(self, name: ChainId, key: str) -> None:
-        number = self._rows.find(key)
-        super().commit(name, key)
-        if number is not None:
-            fs.remove_tree(self._directory(number) / _WORK)
+    def commit(self, name: ChainId, key: str, *, size: int = -1) -> None:
+        row = self._rows.find(key)
+        super().commit(name, key, size=size)
+        if row is not None:
+            fs.remove_tree(self._directory(row) / _WORK)
+
+    def rebase(self, key: str, parent: ChainId, *, inherit_root: bool) -> None:
+        with self._database.write():
+            row = self._active(key)
+            if row.parent not in (None, parent):
+                raise ConflictError(f"snapshot {key} has the parent {row.parent}")
+            below = self._directory(self._chain(parent)[0])
+            self._rows.set_parent(row.number, parent)
+        if inherit_root:
+            _inherit_root(below / TREE, self._directory(row) / TREE)
 
     def _fill(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> None:
         tree = directory / TREE
@@ -56,9 +67,7 @@ class OverlaySnapshotter(NumberedSnapshots):
         if kind == "active":
             (directory / _WORK).mkdir(mode=0o711)
         if parents:
-            # The merged root shows the attributes of the topmost directory.
-            below = os.fsencode(parents[0] / TREE)
-            tree_copy.copy_attributes(below, os.fsencode(tree), os.lstat(below))
+            _inherit_root(parents[0] / TREE, tree)
 
     def _describe(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> list[Mount]:
         flags = MS_RDONLY if kind == "view" else 0
@@ -74,3 +83,9 @@ class OverlaySnapshotter(NumberedSnapshots):
 
     def _measure(self, directory: Path, parents: Sequence[Path]) -> int:
         return fs.tree_size(directory / TREE)
+
+
+def _inherit_root(parent: Path, tree: Path) -> None:
+    """Give a root directory what its parent's has: the merged one shows the topmost."""
+    below = os.fsencode(parent)
+    tree_copy.copy_attributes(below, os.fsencode(tree), os.lstat(below))

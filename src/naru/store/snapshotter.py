@@ -40,6 +40,8 @@ class Snapshotter(Protocol):
 
     name: str
     """`overlay2` or `vfs`: what Docker calls this kind of storage."""
+    can_rebase: bool
+    """Whether layers can be applied in any order, and stacked afterwards."""
 
     def prepare(self, key: str, parent: ChainId | None) -> list[Mount]:
         """Make the active snapshot `key` on top of `parent` (None: on nothing).
@@ -53,8 +55,22 @@ class Snapshotter(Protocol):
     def view(self, key: str, parent: ChainId | None) -> list[Mount]:
         """Make the read-only snapshot `key` of `parent`. Raises as `prepare` does."""
 
-    def commit(self, name: ChainId, key: str) -> None:
+    def rebase(self, key: str, parent: ChainId, *, inherit_root: bool) -> None:
+        """Put the active snapshot `key`, prepared without a parent, on top of `parent`.
+
+        For layers that were applied `alone`. `inherit_root` takes the attributes of the root
+        directory from the parent: for a layer that brings none. Idempotent.
+
+        Raises:
+            NotFoundError: no active snapshot `key`, or no committed snapshot `parent`.
+            ConflictError: `key` has another parent already.
+            NotSupportedError: not `can_rebase`.
+        """
+
+    def commit(self, name: ChainId, key: str, *, size: int = -1) -> None:
         """Freeze the active snapshot `key` under `name`. It must not be mounted any more.
+
+        `size` is what `usage` will say, if the caller knows it: bytes of files and links.
 
         Atomic: after a crash either `key` or `name` exists, never both, never neither.
         Idempotent on `name`: if it is there already with the same parent, `key` is dropped.
@@ -100,6 +116,16 @@ class Snapshotter(Protocol):
         Raises:
             ConflictError: others are built on it.
         """
+
+    def discard(self, key: str) -> int | None:
+        """Mark a snapshot as removed, without taking the time to delete it; for collection.
+
+        Joins the transaction that is open. Returns what to hand to `purge`; None if it is not
+        there, or others are built on it.
+        """
+
+    def purge(self, number: int) -> None:
+        """Delete the files of a discarded snapshot. Idempotent."""
 
     def repair(self) -> list[str]:
         """Finish or undo what a crash interrupted; call once, before anything else.

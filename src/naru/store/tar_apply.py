@@ -37,24 +37,36 @@ _OURS = (errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, *_DIS
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a layer brought: entries in the archive, and bytes of file contents."""
+    """What a layer brought.
+
+    `entries` counts the archive's entries, `size` the bytes of files and of symbolic links, as
+    Docker does. `has_root` says whether there was an entry for the root directory itself.
+    """
 
     entries: int
     size: int
+    has_root: bool
 
 
-def apply_to_mounts(stream: Readable, mounts: Sequence[Mount]) -> Applied:
+def apply_to_mounts(stream: Readable, mounts: Sequence[Mount], *, alone: bool = False) -> Applied:
     """Apply a layer to a prepared snapshot. No mount is visible or left, even after a kill.
 
-    Raises as `apply` does.
+    With `alone`, the snapshot was prepared without a parent that it will get by
+    `Snapshotter.rebase`: deletions are written as overlay's markers.
+
+    Raises as `apply` does, and:
+        NeedsParentError: with `alone`, the layer leaves out directories or links to files that
+            it takes from its parent. Begin again with the parent.
     """
     if len(mounts) == 1 and mounts[0].type == "bind" and not mounts[0].read_only:
-        return apply(stream, Path(mounts[0].source))
+        return apply(stream, Path(mounts[0].source), alone=alone)
+    if alone:
+        raise ValueError("a layer can be alone only in a snapshot without parents")
     with mount.detached(mounts) as root:
         return _Layer(stream, root).apply()
 
 
-def apply(stream: Readable, target: Path) -> Applied:
+def apply(stream: Readable, target: Path, *, alone: bool = False) -> Applied:
     """Apply a layer to a directory, and read `stream` to its end.
 
     `stream` is a plain tar (or an empty stream, which is an empty layer). Owners, modes, times,
@@ -66,10 +78,11 @@ def apply(stream: Readable, target: Path) -> Applied:
         InvalidInputError: a name or link that leads out of the tree, or cannot be made.
         NotSupportedError: a sparse file, or an unknown kind of entry.
         FaultError: the disk is full or fails.
+        NeedsParentError: see `apply_to_mounts`, as is `alone`.
     """
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return _Layer(stream, root).apply()
+        return _Layer(stream, root, alone=alone).apply()
     finally:
         os.close(root)
 
@@ -96,9 +109,9 @@ def clean_name(name: bytes) -> bytes:
 class _Layer:
     """One run of `apply`."""
 
-    def __init__(self, stream: Readable, root: int) -> None:
+    def __init__(self, stream: Readable, root: int, *, alone: bool = False) -> None:
         self._reader = TarReader(stream)
-        self._tree = Tree(root)
+        self._tree = Tree(root, alone=alone)
         self._size = 0
         self._count = 0
         # What the process's umask takes away from a mode, and open(2) cannot be told to ignore.
@@ -117,7 +130,7 @@ class _Layer:
             raise _failure(entry, error) from error
         finally:
             self._tree.close()
-        return Applied(entries=self._count, size=self._size)
+        return Applied(entries=self._count, size=self._size, has_root=b"" in self._directories)
 
     def _place(self, entry: Entry) -> None:
         path = clean_name(entry.name)
@@ -135,6 +148,7 @@ class _Layer:
             self._file(entry, parent, name)
         elif entry.kind == tar_read.DIRECTORY:
             self._directory(entry, parent, name)
+            self._tree.uncover(parent, path, name)
             self._directories[path] = entry
         elif entry.kind == tar_read.HARD_LINK:
             self._hard_link(entry, parent, name)
@@ -191,6 +205,7 @@ class _Layer:
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 raise
+            self._tree.require_parent(entry.link)
             raise CorruptDataError(
                 f"layer: {entry}: hard link to {show(entry.link)}, which is not there"
             ) from error
@@ -230,6 +245,7 @@ class _Layer:
     def _make_special(self, entry: Entry, parent: int, name: bytes) -> None:
         if entry.kind == tar_read.SYMLINK:
             os.symlink(entry.link, name, dir_fd=parent)
+            self._size += len(entry.link)
             return
         device = os.makedev(entry.major, entry.minor)
         os.mknod(name, entry.mode | _DEVICE_TYPES[entry.kind], device, dir_fd=parent)
@@ -242,6 +258,7 @@ class _Layer:
             parent, parent_path = self._tree.existing(parent_path)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                self._tree.require_parent(parent_path)
                 return
             raise
         if hidden is None:

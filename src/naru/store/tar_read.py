@@ -131,6 +131,22 @@ class TarReader:
         self._padding = -entry.size % BLOCK
         return entry
 
+    def read_piece(self, count: int) -> memoryview:
+        """Return 1 to `count` bytes of the current entry's data; nothing at its end.
+
+        The bytes are valid until the next call of any method: copy what must live longer.
+
+        Raises:
+            CorruptDataError: the archive is cut off.
+        """
+        if not self._unread:
+            return memoryview(b"")
+        piece = self._source.some(min(count, self._unread))
+        if not piece:
+            raise CorruptDataError(f"tar: {show(self._name)}: cut off within its data")
+        self._unread -= len(piece)
+        return piece
+
     def copy_to(self, descriptor: int) -> None:
         """Write the data of the current entry to a file.
 
@@ -138,11 +154,7 @@ class TarReader:
             CorruptDataError: the archive is cut off.
             OSError: the file cannot be written.
         """
-        while self._unread:
-            piece = self._source.some(self._unread)
-            if not piece:
-                raise CorruptDataError(f"tar: {show(self._name)}: cut off within its data")
-            self._unread -= len(piece)
+        while piece := self.read_piece(READ_SIZE):
             written = os.write(descriptor, piece)
             while written < len(piece):
                 written += os.write(descriptor, piece[written:])

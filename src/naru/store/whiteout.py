@@ -5,6 +5,7 @@ Spec: image-spec v1.1, layer.md Â§Whiteouts; kernel, filesystems/overlayfs.rst Â
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -51,6 +52,18 @@ def is_overlay_xattr(attribute: bytes) -> bool:
 def is_overlay_whiteout(status: os.stat_result) -> bool:
     """Say whether a file in an upper directory stands for a deletion."""
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
+def make(directory: int, name: bytes) -> None:
+    """Put overlay's whiteout of `name` into an open upper directory, in place of what is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+    os.mknod(name, stat.S_IFCHR, 0, dir_fd=directory)
+
+
+def make_opaque(directory: int, name: bytes) -> None:
+    """Make the directory `name` in an open upper directory hide all that is below it."""
+    xattr.set_at(directory, name, _OVERLAY_OPAQUE[0].encode(), b"y")
 
 
 def is_overlay_opaque(path: str | bytes) -> bool:
