@@ -1,0 +1,132 @@
+"""Copying a directory tree with all that belongs to its files.
+
+Owners, modes, times, extended attributes, hard links, symbolic links and devices are kept. Both
+trees are walked by directory descriptors and no link is ever followed, so a hostile tree leads
+nowhere. Sockets are left out: they are somebody's, not data.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import ExitStack
+
+from naru.linux import xattr
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_CHUNK_BYTES = 1 << 30
+_NOT_HERE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+def copy_children(source: int, target: int) -> None:
+    """Copy all that is in the open directory `source` into the open directory `target`.
+
+    Names that `target` has already are left as they are, directories too.
+
+    Raises:
+        OSError: the disk refused; what was copied so far stays.
+    """
+    _TreeCopy(target).children(source, target)
+
+
+def copy_attributes(source: int, target: int) -> None:
+    """Give the open directory `target` owner, mode, times and attributes of `source`.
+
+    Raises:
+        OSError: refused.
+    """
+    status = os.fstat(source)
+    os.fchown(target, status.st_uid, status.st_gid)
+    os.fchmod(target, stat.S_IMODE(status.st_mode))
+    _copy_xattrs(b"/proc/self/fd/%d/." % source, b"/proc/self/fd/%d/." % target)
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+class _TreeCopy:
+    """One copy in progress: what it knows of hard links."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._first_names: dict[tuple[int, int], bytes] = {}
+
+    def children(self, source: int, target: int, path: bytes = b"") -> None:
+        for name in sorted(map(os.fsencode, os.listdir(source))):
+            status = os.stat(name, dir_fd=source, follow_symlinks=False)
+            own_path = path + b"/" + name if path else name
+            if stat.S_ISDIR(status.st_mode):
+                self._directory(source, target, name, own_path)
+            elif not stat.S_ISSOCK(status.st_mode):
+                self._file(source, target, name, own_path, status)
+
+    def _directory(self, source: int, target: int, name: bytes, path: bytes) -> None:
+        try:
+            os.mkdir(name, 0o700, dir_fd=target)
+        except FileExistsError:
+            return
+        with ExitStack() as opened:
+            inner_source = os.open(name, _DIRECTORY, dir_fd=source)
+            opened.callback(os.close, inner_source)
+            inner_target = os.open(name, _DIRECTORY, dir_fd=target)
+            opened.callback(os.close, inner_target)
+            self.children(inner_source, inner_target, path)
+            copy_attributes(inner_source, inner_target)
+
+    def _file(
+        self, source: int, target: int, name: bytes, path: bytes, status: os.stat_result
+    ) -> None:
+        identity = (status.st_dev, status.st_ino)
+        first = self._first_names.get(identity) if status.st_nlink > 1 else None
+        try:
+            if first is not None:
+                os.link(first, name, src_dir_fd=self._root, dst_dir_fd=target,
+                        follow_symlinks=False)  # fmt: skip
+                return
+            _make(source, target, name, status)
+        except FileExistsError:
+            return
+        if status.st_nlink > 1:
+            self._first_names[identity] = path
+        os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+        if not stat.S_ISLNK(status.st_mode):
+            # After the owner: changing that takes set-user-id bits and capabilities away.
+            os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=target)
+        _copy_xattrs(xattr.path_at(source, name), xattr.path_at(target, name))
+        times = (status.st_atime_ns, status.st_mtime_ns)
+        os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
+
+
+def _make(source: int, target: int, name: bytes, status: os.stat_result) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+    elif stat.S_ISREG(status.st_mode):
+        _copy_content(source, target, name)
+    else:
+        os.mknod(name, status.st_mode, status.st_rdev, dir_fd=target)
+
+
+def _copy_content(source: int, target: int, name: bytes) -> None:
+    with ExitStack() as opened:
+        reader = os.open(name, _READ, dir_fd=source)
+        opened.callback(os.close, reader)
+        writer = os.open(name, _WRITE, 0o600, dir_fd=target)
+        opened.callback(os.close, writer)
+        try:
+            while os.copy_file_range(reader, writer, _CHUNK_BYTES):
+                pass
+        except OSError as error:
+            if error.errno not in _NOT_HERE:
+                raise
+            while os.sendfile(writer, reader, None, _CHUNK_BYTES):
+                pass
+
+
+def _copy_xattrs(source: bytes, target: bytes) -> None:
+    for name, value in xattr.read_all(source).items():
+        try:
+            os.setxattr(target, name, value, follow_symlinks=False)
+        except OSError as error:
+            if error.errno != errno.ENOTSUP:
+                raise
