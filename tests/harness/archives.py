@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 BUSYBOX = "busybox:latest"
+TEST_IMAGE = "naru-test/box:latest"
 _EPOCH = 1_600_000_000
 
 
@@ -45,9 +46,9 @@ class Tree:
         """Add a symbolic link."""
         return self._add(path, tarfile.SYMTYPE, mode=0o777, link=to)
 
-    def hardlink(self, path: str, to: str) -> Tree:
-        """Add another name of an earlier entry."""
-        return self._add(path, tarfile.LNKTYPE, link=to)
+    def hardlink(self, path: str, to: str, *, mode: int = 0o755) -> Tree:
+        """Add another name of an earlier entry; `mode` goes to both, as in any tar."""
+        return self._add(path, tarfile.LNKTYPE, mode=mode, link=to)
 
     def _add(
         self,

@@ -20,7 +20,13 @@ import pexpect
 from docker import DockerClient
 
 from harness import wire
-from harness.archives import BUSYBOX, busybox_archive
+from harness.archives import (
+    BUSYBOX,
+    TEST_IMAGE,
+    busybox_archive,
+    busybox_layer,
+    docker_archive,
+)
 from harness.waiting import eventually
 
 # Marks what tests made, so that cleaning up touches nothing else on a shared engine.
@@ -214,8 +220,9 @@ class Engine:
         self.api("POST", f"/containers/{container}/start").ok(204)
 
     def up(self, *cmd: str, **options: Any) -> str:
-        """Create and start a container; without words it sleeps. Return its id."""
-        container = self.create(*(cmd or ("sleep", "1000")), **options)
+        """Create and start a container; it sleeps if it has nothing to do. Return its id."""
+        words = cmd or (() if "Entrypoint" in options else ("sleep", "1000"))
+        container = self.create(*words, **options)
         self.start(container)
         return container
 
@@ -308,6 +315,15 @@ class Engine:
         """Load `busybox:latest` unless it is there."""
         if not self.has_image(BUSYBOX):
             self.load(busybox_archive())
+
+    def ensure_test_image(self) -> str:
+        """Return the name of an image with users, groups and homes; load it if need be.
+
+        It stays for other tests of the session.
+        """
+        if not self.has_image(TEST_IMAGE):
+            self.load(docker_archive([TEST_IMAGE], [busybox_layer()]))
+        return TEST_IMAGE
 
     def containers(self) -> list[str]:
         """Return the ids of all containers that tests of this process made."""

@@ -32,9 +32,10 @@ class Response:
 
     @property
     def message(self) -> str:
-        """Return the text of an error answer."""
-        answer = self.json()
-        return str(answer["message"])
+        """Return the text of an error answer; a connection given up half-way carries it bare."""
+        if self.body.startswith(b"{"):
+            return str(self.json()["message"])
+        return self.body.decode().strip()
 
     def ok(self, *statuses: int) -> Response:
         """Assert that all went well: a 2xx, or one of `statuses` if any is given."""

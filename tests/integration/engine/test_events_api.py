@@ -1,0 +1,118 @@
+"""Events: what happened, in order, live or looked up."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+
+from harness.engine import Engine
+
+
+def _past(engine: Engine, since: float, **filters: list[str]) -> list[dict[str, Any]]:
+    query = {"since": f"{since:.9f}", "until": f"{time.time():.9f}", "filters": filters}
+    with engine.stream("/events", query=query) as stream:
+        return [json.loads(line) for line in stream.lines() if line]
+
+
+def _actions(events: list[dict[str, Any]]) -> list[str]:
+    return [event["Action"] for event in events]
+
+
+def test_a_containers_life_is_told_in_order(engine: Engine) -> None:
+    since = time.time()
+    done = engine.sh("exit 3", name="naru-test-told", Labels={"kind": "test"})
+    engine.remove(done.id)
+    events = _past(engine, since, container=[done.id], type=["container"])
+    assert [action for action in _actions(events) if action != "attach"] == [
+        "create",
+        "start",
+        "die",
+        "destroy",
+    ]
+    die = next(event for event in events if event["Action"] == "die")
+    assert (die["Type"], die["scope"], die["status"], die["id"]) == (
+        "container",
+        "local",
+        "die",
+        done.id,
+    )
+    attributes = die["Actor"]["Attributes"]
+    assert attributes["exitCode"] == "3"
+    assert attributes["name"] == "naru-test-told"
+    assert attributes["image"] == "busybox:latest"
+    assert attributes["kind"] == "test"
+    assert die["Actor"]["ID"] == done.id
+    assert abs(die["time"] - time.time()) < 60
+    assert die["timeNano"] // 10**9 == die["time"]
+
+
+def test_networks_take_part(engine: Engine) -> None:
+    since = time.time()
+    done = engine.sh("true")
+    events = _past(engine, since, type=["network"], container=[done.id])
+    assert set(_actions(events)) <= {"connect", "disconnect"}
+    everything = _past(engine, since, type=["network"])
+    assert {"connect", "disconnect"} <= {
+        event["Action"]
+        for event in everything
+        if event["Actor"]["Attributes"].get("container") == done.id
+    }
+
+
+def test_live_events_come_as_they_happen(engine: Engine) -> None:
+    query = {"filters": {"event": ["create"], "type": ["container"]}}
+    with engine.stream("/events", query=query) as stream:
+        timer = threading.Timer(0.3, engine.create, ("true",), {"name": "naru-test-live"})
+        timer.start()
+        for line in stream.lines():
+            event = json.loads(line)
+            if event["Actor"]["Attributes"]["name"] == "naru-test-live":
+                break
+        timer.join()
+
+
+def test_signals_and_pauses_are_told(engine: Engine) -> None:
+    since = time.time()
+    container = engine.up()
+    engine.api("POST", f"/containers/{container}/pause").ok(204)
+    engine.api("POST", f"/containers/{container}/unpause").ok(204)
+    engine.api("POST", f"/containers/{container}/kill", query={"signal": "KILL"}).ok(204)
+    engine.wait(container)
+    actions = _actions(_past(engine, since, container=[container]))
+    for action in ("pause", "unpause", "kill", "die"):
+        assert action in actions
+    kill = next(e for e in _past(engine, since, container=[container]) if e["Action"] == "kill")
+    assert kill["Actor"]["Attributes"]["signal"] == "9"
+
+
+def test_execs_and_renames_are_told(engine: Engine) -> None:
+    since = time.time()
+    container = engine.up(name="naru-test-old-name")
+    engine.exec(container, "true")
+    query = {"name": "naru-test-new-name"}
+    engine.api("POST", f"/containers/{container}/rename", query=query).ok(204)
+    events = _past(engine, since, container=[container])
+    actions = _actions(events)
+    assert "exec_create: true" in actions
+    assert "exec_start: true" in actions
+    rename = next(event for event in events if event["Action"] == "rename")
+    assert rename["Actor"]["Attributes"]["oldName"] == "/naru-test-old-name"
+
+
+def test_filters_choose_by_label_image_and_event(engine: Engine) -> None:
+    since = time.time()
+    engine.sh("true", Labels={"naru-kind": "yes"})
+    engine.sh("true")
+    events = _past(engine, since, label=["naru-kind=yes"], event=["start"])
+    assert _actions(events) == ["start"]
+    starts = _past(engine, since, image=["busybox:latest"], event=["start"])
+    assert len(starts) >= 2
+
+
+def test_bad_times_and_filters_are_refused(engine: Engine) -> None:
+    answer = engine.api("GET", "/events", query={"since": "yesterday", "until": "1"})
+    assert answer.status in (400, 500)
+    answer = engine.api("GET", "/events", query={"filters": "{", "until": "1"})
+    assert answer.status in (400, 500)
