@@ -7,14 +7,15 @@ made from any thread.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from naru.clock import Clock
 from naru.db.images import ImageRow, ImageRows, NameRow
-from naru.errors import InvalidInputError, NotFoundError
+from naru.errors import CorruptDataError, InvalidInputError, NotFoundError
 from naru.images.removal import UsersOf, remove_rows
 from naru.oci.digest import ChainId, DiffId, Digest, is_digest
 from naru.oci.image_config import MAX_CONFIG_SIZE, ImageConfig, parse_image_config
@@ -23,6 +24,7 @@ from naru.oci.reference import Reference
 from naru.store.content import ContentStore
 
 _CACHED_CONFIGS = 512
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,24 +111,43 @@ class Catalog:
         names: dict[str, list[NameRow]] = {}
         for name in self._rows.names():
             names.setdefault(name.image_id, []).append(name)
-        found = [self._image(row, names.get(row.image_id, [])) for row in self._rows.all()]
+        found = []
+        for row in self._rows.all():
+            try:
+                found.append(self._image(row, names.get(row.image_id, [])))
+            except (NotFoundError, CorruptDataError) as error:
+                # Removed just now, or damaged: the others are still worth listing.
+                _log.warning("image %s is not readable: %s", row.image_id, error)
         return sorted(found, key=lambda image: (image.created, image.id), reverse=True)
+
+    def refresh_index(self) -> None:
+        """Tell the world outside anew which images there are."""
+        self._changed()
 
     def children(self, image_id: str) -> list[Digest]:
         """Return the images that were built on this one."""
         return self._rows.children(image_id)
 
-    def add(self, row: ImageRow, names: Sequence[Reference] = ()) -> None:
-        """Make an image known, and give it names: all of it, or nothing. Idempotent.
+    def add(self, images: Sequence[tuple[ImageRow, Sequence[Reference]]]) -> bool:
+        """Make images known, and give them names: all of it, or nothing. Idempotent.
 
-        Its manifest, config and layers must be stored, and leased until this returns.
+        Their manifests, configs and layers must be stored, and leased until this returns. An
+        image that is known already keeps the manifest that it has, which a registry may have
+        given it. Says whether that left some of the new content without use.
         """
         now = self._clock.now_ns()
+        superseded = False
         with self._rows.write():
-            self._rows.put(row)
-            for reference in names:
-                self._rows.set_name(NameRow(reference, row.image_id), now)
+            for row, names in images:
+                known = self._rows.get(row.image_id)
+                if known is not None and self._content.stat(known.manifest_digest) is not None:
+                    superseded = superseded or known.manifest_digest != row.manifest_digest
+                    row = replace(row, manifest_digest=known.manifest_digest)
+                self._rows.put(row)
+                for reference in names:
+                    self._rows.set_name(NameRow(reference, row.image_id), now)
         self._changed()
+        return superseded
 
     def add_pulled(self, row: ImageRow, tag: Reference | None, digest: Reference) -> None:
         """Make a pulled image known under its tag and under the digest that the registry uses.

@@ -30,9 +30,11 @@ _MAGIC = (
     (b"\xfd7zXZ\x00", "xz"),
     (b"BZh", "bzip2"),
 )
+# The stubs take the class for an object.
+_IsalError: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]
 _FAILURES: tuple[type[Exception], ...] = (
     zlib.error,
-    igzip_lib.IsalError,
+    _IsalError,
     zstandard.ZstdError,
     lzma.LZMAError,
     OSError,

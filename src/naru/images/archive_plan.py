@@ -1,0 +1,219 @@
+"""What the documents of an archive mean: which images it holds, of which layers, by which names.
+
+Pure: documents and stored layers in, a list of images out. Everything that can be checked
+without unpacking is checked here.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from naru.errors import CorruptDataError, InvalidInputError, NotSupportedError
+from naru.images.archive import Archive, StoredLayer
+from naru.oci import mediatype
+from naru.oci.descriptor import Descriptor
+from naru.oci.digest import Digest, algorithm_of, digest_bytes, hex_of, parse_digest
+from naru.oci.image_config import ImageConfig, parse_image_config
+from naru.oci.manifest import Index, Manifest, build_manifest, parse_manifest
+from naru.oci.platform import Platform
+from naru.oci.reference import Reference
+
+_MANIFESTS, _INDEX = "manifest.json", "index.json"
+_FULL_NAME = "io.containerd.image.name"
+_REF_NAME = "org.opencontainers.image.ref.name"
+_INDEX_DEPTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedImage:
+    """One image of an archive. `layers` are in the order of the config's diff_ids."""
+
+    image_id: Digest
+    config: ImageConfig
+    manifest: Manifest
+    layers: tuple[StoredLayer, ...]
+    tags: tuple[Reference, ...]
+
+
+class _SavedImage(msgspec.Struct):
+    config: str = msgspec.field(default="", name="Config")
+    repo_tags: list[str] | None = msgspec.field(default=None, name="RepoTags")
+    layers: list[str] | None = msgspec.field(default=None, name="Layers")
+
+
+def plan_images(archive: Archive, host: Platform) -> list[PlannedImage]:
+    """Return the images of an archive. `host` decides between platforms of one name.
+
+    Raises:
+        InvalidInputError: no documents that tell of images, or names that are none.
+        CorruptDataError: documents that contradict each other, or their digests.
+    """
+    if _MANIFESTS in archive.documents:
+        images = _saved_images(archive)
+    elif _INDEX in archive.documents:
+        images = _layout_images(archive, host)
+    else:
+        raise InvalidInputError(
+            "invalid archive: does not contain a manifest.json",
+            hint="load takes what `save` writes, and OCI layouts; `import` takes root file systems",
+        )
+    for image in images:
+        system = image.config.os or host.os
+        if system.lower() != host.os:
+            raise InvalidInputError(f"cannot load {system} image on {host.os}")
+    return images
+
+
+def _saved_images(archive: Archive) -> list[PlannedImage]:
+    try:
+        saved = msgspec.json.decode(archive.document(_MANIFESTS), type=list[_SavedImage])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CorruptDataError(f"{_MANIFESTS}: {error}") from error
+    return [_saved_image(archive, image) for image in saved]
+
+
+def _saved_image(archive: Archive, saved: _SavedImage) -> PlannedImage:
+    config = parse_image_config(archive.document(saved.config))
+    names = saved.layers or []
+    if len(names) != len(config.diff_ids):
+        raise CorruptDataError(
+            f"invalid manifest, layers length mismatch: expected {len(names)}, "
+            f"got {len(config.diff_ids)}"
+        )
+    layers = tuple(archive.layer(name) for name in names)
+    for position, (layer, diff_id) in enumerate(zip(layers, config.diff_ids, strict=True)):
+        if layer.diff_id and layer.diff_id != diff_id:
+            raise CorruptDataError(
+                f'invalid diffID for layer {position}: expected "{diff_id}", got "{layer.diff_id}"'
+            )
+    descriptor = Descriptor(
+        media_type=mediatype.OCI_CONFIG, digest=config.digest, size=len(config.raw)
+    )
+    return PlannedImage(
+        image_id=config.digest,
+        config=config,
+        manifest=_saved_manifest(archive, config, layers)
+        or build_manifest(descriptor, [layer.descriptor() for layer in layers]),
+        layers=layers,
+        tags=tuple(_tag(name) for name in saved.repo_tags or ()),
+    )
+
+
+def _saved_manifest(
+    archive: Archive, config: ImageConfig, layers: Sequence[StoredLayer]
+) -> Manifest | None:
+    """Return the image's own manifest, if the archive has it: its digest must not change."""
+    for name, raw in archive.documents.items():
+        if not name.startswith("blobs/sha256/") or config.digest.encode() not in raw:
+            continue
+        try:
+            manifest = parse_manifest(raw)
+        except (CorruptDataError, NotSupportedError):
+            continue
+        if (
+            isinstance(manifest, Manifest)
+            and manifest.config.digest == config.digest
+            and [layer.digest for layer in manifest.layers] == [layer.digest for layer in layers]
+            and posixpath.basename(name) == hex_of(manifest.digest)
+        ):
+            return manifest
+    return None
+
+
+def _tag(name: str) -> Reference:
+    reference = Reference.parse(name)
+    if not reference.tag or reference.digest:
+        raise InvalidInputError(f'invalid tag "{name}"')
+    return reference
+
+
+def _layout_images(archive: Archive, host: Platform) -> list[PlannedImage]:
+    index = parse_manifest(archive.document(_INDEX), mediatype.OCI_INDEX)
+    if not isinstance(index, Index):
+        raise CorruptDataError(f"{_INDEX} is no index")
+    by_name: dict[str, list[Descriptor]] = {}
+    for entry in index.manifests:
+        if entry.media_type in mediatype.INDEXES | mediatype.MANIFESTS:
+            by_name.setdefault(_layout_name(entry), []).append(entry)
+    images: dict[Digest, PlannedImage] = {}
+    for name, entries in by_name.items():
+        # Without a name nothing says that several entries are one image for many platforms.
+        groups = [entries] if name else [[entry] for entry in entries]
+        for group in groups:
+            image = _layout_image(archive, _chosen(group, host), name, host)
+            known = images.get(image.manifest.digest)
+            tags = (*(known.tags if known else ()), *image.tags)
+            images[image.manifest.digest] = replace(image, tags=tags)
+    return list(images.values())
+
+
+def _layout_name(entry: Descriptor) -> str:
+    """Return the name that an entry gives its image; a bare tag is no name."""
+    annotations = entry.annotations or {}
+    name = annotations.get(_FULL_NAME) or annotations.get(_REF_NAME, "")
+    return name if any(mark in name for mark in "/:") else ""
+
+
+def _chosen(entries: Sequence[Descriptor], host: Platform) -> Descriptor:
+    if len(entries) == 1:
+        return entries[0]
+    chosen = Index(b"", mediatype.OCI_INDEX, tuple(entries)).select(host)
+    if chosen is None:
+        raise InvalidInputError(f"no matching manifest for {host} in the archive")
+    return chosen
+
+
+def _layout_image(archive: Archive, entry: Descriptor, name: str, host: Platform) -> PlannedImage:
+    manifest = _layout_manifest(archive, entry, host)
+    config = parse_image_config(_layout_document(archive, manifest.config))
+    layers = tuple(_layout_layer(archive, layer) for layer in manifest.layers)
+    if len(layers) != len(config.diff_ids):
+        raise CorruptDataError(
+            f"invalid manifest, layers length mismatch: expected {len(layers)}, "
+            f"got {len(config.diff_ids)}"
+        )
+    tags: tuple[Reference, ...] = ()
+    if name:
+        reference = Reference.parse(name).with_default_tag()
+        tags = (reference,) if reference.digest is None else ()
+    return PlannedImage(config.digest, config, manifest, layers, tags)
+
+
+def _layout_manifest(archive: Archive, entry: Descriptor, host: Platform) -> Manifest:
+    """Follow an entry, through indexes, to the manifest for this host."""
+    for _ in range(_INDEX_DEPTH):
+        found = parse_manifest(_layout_document(archive, entry), entry.media_type)
+        if isinstance(found, Manifest):
+            return found
+        entry = _chosen(found.manifests, host)
+    raise CorruptDataError("index of indexes is too deep")
+
+
+def _blob_name(digest: Digest) -> str:
+    checked = parse_digest(digest)
+    return f"blobs/{algorithm_of(checked)}/{hex_of(checked)}"
+
+
+def _layout_document(archive: Archive, entry: Descriptor) -> bytes:
+    raw = archive.document(_blob_name(entry.checked().digest))
+    actual = digest_bytes(raw, algorithm_of(entry.digest))
+    if actual != entry.digest or len(raw) != entry.size:
+        raise CorruptDataError(
+            f"blob {entry.digest} of {entry.size} bytes is {actual} of {len(raw)} bytes"
+        )
+    return raw
+
+
+def _layout_layer(archive: Archive, entry: Descriptor) -> StoredLayer:
+    if not mediatype.is_layer(entry.media_type):
+        raise InvalidInputError(f"unsupported layer media type {entry.media_type!r}")
+    layer = archive.layer(_blob_name(entry.checked().digest))
+    if layer.digest != entry.digest or layer.size != entry.size:
+        raise CorruptDataError(
+            f"blob {entry.digest} of {entry.size} bytes is {layer.digest} of {layer.size} bytes"
+        )
+    return layer

@@ -1,0 +1,68 @@
+"""What images keep alive, and the collection of everything else. For worker threads."""
+
+from __future__ import annotations
+
+import threading
+
+from naru.clock import Clock
+from naru.db.database import Database
+from naru.db.images import ImageRows
+from naru.oci.digest import ChainId, Digest
+from naru.store.content import ContentStore
+from naru.store.gc import Collected, LinkReader, Roots, collect
+from naru.store.snapshotter import Snapshotter
+
+
+class Garbage:
+    """Frees what no image, no lease and no container leads to. One per engine."""
+
+    def __init__(
+        self,
+        database: Database,
+        content: ContentStore,
+        snapshots: Snapshotter,
+        rows: ImageRows,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._content = content
+        self._snapshots = snapshots
+        self._rows = rows
+        self._clock = clock
+        self._links = LinkReader(content)
+        self._lock = threading.Lock()
+
+    def collect(self) -> Collected:
+        """Remove all garbage and say what it was. Idempotent.
+
+        Raises:
+            FaultError: the disk fails.
+        """
+        with self._lock:
+            return collect(
+                self._database,
+                self._content,
+                self._snapshots,
+                roots=self._roots,
+                links=self._links,
+                now_ns=self._clock.now_ns(),
+            )
+
+    def collect_layers(self) -> list[ChainId]:
+        """Remove all garbage, and return the layers among it, topmost first."""
+        return [ChainId(Digest(name)) for name in self.collect().snapshots]
+
+    def _roots(self) -> Roots:
+        manifests: set[Digest] = set()
+        chains: set[str] = set()
+        for row in self._rows.all():
+            # The config is named by the manifest; a damaged manifest must not cost the image.
+            manifests |= {row.manifest_digest, row.image_id}
+            if row.chain_id:
+                chains.add(row.chain_id)
+        for name in self._rows.names():
+            if name.reference.digest:
+                manifests.add(name.reference.digest)
+            if name.manifest_digest:
+                manifests.add(Digest(name.manifest_digest))
+        return Roots(manifests=manifests, snapshots=chains)

@@ -1,0 +1,82 @@
+"""From an HTTP body to a thread that reads it: chunks on the loop, a blocking stream beyond it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+from naru.aio import TaskSet, in_thread, uncancelled
+from naru.images.pipe import Pipe, PipeClosedError
+
+T = TypeVar("T")
+
+# A hand-over costs as much as hashing 50 KiB; aiohttp's chunks are about that big.
+_BATCH = 1 << 20
+
+
+async def read_in_thread(chunks: AsyncIterator[bytes], work: Callable[[Pipe], T]) -> T:
+    """Run `work` in a thread with the chunks as its stream, and return its result.
+
+    When the source of the chunks fails or the caller is cancelled, `work` finds its stream
+    broken, and has ended when this returns. Once `work` has failed, no more chunks are read.
+
+    Raises:
+        Exception: whatever the source or else `work` raises.
+    """
+    pipe = Pipe()
+    results: list[T] = []
+    failures: list[Exception] = []
+
+    def guarded() -> None:
+        try:
+            results.append(work(pipe))
+        except Exception as error:  # noqa: BLE001 - raised below, where the caller waits
+            failures.append(error)
+        finally:
+            pipe.abandon()
+
+    working = TaskSet("intake").start(in_thread(guarded))
+    try:
+        await _feed(chunks, pipe)
+    finally:
+        # The thread writes to the store: it must not outlive this call.
+        await uncancelled(_ended(working))
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await asyncio.wait([task])
+
+
+async def _feed(chunks: AsyncIterator[bytes], pipe: Pipe) -> None:
+    failure: BaseException | None = ConnectionAbortedError("the sender is gone")
+    try:
+        async for batch in _batches(chunks):
+            if not pipe.try_put(batch):
+                await in_thread(pipe.put, batch)
+        failure = None
+    except PipeClosedError:
+        # The work has ended; its result tells more.
+        return
+    except Exception as error:
+        failure = error
+        raise
+    finally:
+        pipe.end(failure)
+
+
+async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Join small chunks."""
+    waiting: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= _BATCH:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)

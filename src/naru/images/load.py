@@ -1,0 +1,139 @@
+"""`docker load`: images out of an archive, all of them or none.
+
+Understands what `docker save` writes (a tar with `manifest.json`, with an OCI layout inside or
+without) and plain OCI layouts in a tar, compressed in any usual way. Content is stored under its
+digest as it came; archives made by `docker save` get a manifest of ours.
+
+Spec: moby image-spec v1.2; image-spec v1.1, image-layout.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from naru.aio import in_thread
+from naru.db.images import ImageRow
+from naru.errors import CorruptDataError
+from naru.faults import fault_point
+from naru.ids import short_id
+from naru.images.archive import Archive, ArchiveReader, StoredLayer
+from naru.images.archive_plan import PlannedImage, plan_images
+from naru.images.intake import read_in_thread
+from naru.images.pipe import Pipe
+from naru.images.services import ImageServices
+from naru.images.unpack import LayerSource
+from naru.oci.digest import DiffId
+from naru.oci.platform import host_platform
+
+OWNER = "images.load"
+_BEFORE_UNPACK = fault_point("images.load.before_unpack")
+_BEFORE_CATALOG = fault_point("images.load.before_catalog")
+_AFTER_CATALOG = fault_point("images.load.after_catalog")
+
+Report = Callable[[dict[str, Any]], object]
+
+
+async def load(
+    services: ImageServices, chunks: AsyncIterator[bytes], *, quiet: bool, report: Report
+) -> list[str]:
+    """Load every image of an archive; return their names, or the ids of those without.
+
+    All or nothing: whatever is wrong with the archive, there are the same images as before, and
+    nothing is left of it. `report` is called on the loop with Docker's progress records, unless
+    `quiet` those for each layer too, and one `Loaded image…` for each name at the end.
+
+    Raises:
+        InvalidInputError: no archive of images, or one that contradicts itself.
+        CorruptDataError: cut off, or content that is not what its digest says.
+        FaultError: the disk is full or fails.
+    """
+    loop = asyncio.get_running_loop()
+
+    def report_layer(layer: StoredLayer) -> None:
+        if not quiet:
+            record = {
+                "status": "Loading layer",
+                "progressDetail": {"current": layer.size, "total": layer.size},
+                "id": short_id(layer.diff_id or layer.digest),
+            }
+            loop.call_soon_threadsafe(report, record)
+
+    try:
+        loaded = await read_in_thread(
+            chunks, lambda pipe: _load(services, pipe, stored=report_layer)
+        )
+    except Exception:
+        await in_thread(services.garbage.collect)
+        raise
+    names: list[str] = []
+    for image in loaded:
+        for tag in image.tags:
+            names.append(tag.familiar)
+            report({"stream": f"Loaded image: {tag.familiar}\n"})
+        if not image.tags:
+            names.append(image.image_id)
+            report({"stream": f"Loaded image ID: {image.image_id}\n"})
+    return names
+
+
+def _load(
+    services: ImageServices, pipe: Pipe, *, stored: Callable[[StoredLayer], object]
+) -> Sequence[PlannedImage]:
+    with (
+        services.lease(OWNER) as lease_id,
+        ArchiveReader(services, lease_id) as reader,
+    ):
+        archive = reader.read(pipe, stored)
+        images = plan_images(archive, host_platform())
+        _BEFORE_UNPACK()
+        _adopt(services, archive, images)
+        rows = [_stored_row(services, image, lease_id) for image in images]
+        _BEFORE_CATALOG()
+        superseded = services.catalog.add(
+            [(row, image.tags) for row, image in zip(rows, images, strict=True)]
+        )
+        _AFTER_CATALOG()
+    if superseded or len(archive.layers) > sum(len(image.layers) for image in images):
+        services.garbage.collect()
+    return images
+
+
+def _adopt(services: ImageServices, archive: Archive, images: Sequence[PlannedImage]) -> None:
+    """Keep the layers that were unpacked early and turned out to be the lowest of an image."""
+    lowest = {image.config.diff_ids[0] for image in images if image.config.diff_ids}
+    for diff_id in lowest:
+        unpacking = archive.unpacked.get(diff_id)
+        if unpacking is not None:
+            services.unpacker.adopt(unpacking, diff_id)
+
+
+def _stored_row(services: ImageServices, image: PlannedImage, lease_id: str) -> ImageRow:
+    """Unpack an image and store its documents; return its row."""
+    sources = [
+        _source(services, diff_id, layer)
+        for diff_id, layer in zip(image.config.diff_ids, image.layers, strict=True)
+    ]
+    sizes = services.unpacker.unpack(sources, lease_id=lease_id)
+    services.leases.add(lease_id, "blob", image.image_id, image.manifest.digest)
+    for raw, digest in (
+        (image.config.raw, image.image_id),
+        (image.manifest.raw, image.manifest.digest),
+    ):
+        if services.content.add(raw) != digest:
+            raise CorruptDataError(f"blob {digest} has another digest")
+    return ImageRow(
+        image_id=image.image_id,
+        manifest_digest=image.manifest.digest,
+        chain_id=image.config.chain_id,
+        layer_sizes=tuple(sizes),
+    )
+
+
+def _source(services: ImageServices, diff_id: DiffId, layer: StoredLayer) -> LayerSource:
+    if layer.diff_id and layer.diff_id != diff_id:
+        raise CorruptDataError(
+            f'invalid diffID for layer: expected "{diff_id}", got "{layer.diff_id}"'
+        )
+    return LayerSource(diff_id, lambda: services.content.open(layer.digest))

@@ -1,0 +1,82 @@
+"""The collaborators of this package in one frozen bundle, and how it is put together."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from naru.clock import Clock
+from naru.db.database import Database
+from naru.db.images import ImageRows
+from naru.db.leases import Leases
+from naru.distribution.hosts import HostsConfig
+from naru.distribution.session import HttpClient
+from naru.images.catalog import Catalog
+from naru.images.garbage import Garbage
+from naru.images.layout_index import LayoutIndex
+from naru.images.unpack import Unpacker
+from naru.store.content import ContentStore
+from naru.store.snapshotter import Snapshotter
+
+LEASE_LIFE_NS = 24 * 3600 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class ImageServices:
+    """What every use-case about images is handed. `build` makes it; `http` wants closing."""
+
+    content: ContentStore
+    snapshots: Snapshotter
+    rows: ImageRows
+    leases: Leases
+    clock: Clock
+    catalog: Catalog
+    unpacker: Unpacker
+    garbage: Garbage
+    http: HttpClient
+
+    @contextlib.contextmanager
+    def lease(self, owner: str) -> Iterator[str]:
+        """Give a lease for the length of the block. Its content is collectable afterwards."""
+        lease_id = f"{owner}-{secrets.token_hex(8)}"
+        self.take_lease(lease_id, owner)
+        try:
+            yield lease_id
+        finally:
+            self.leases.release(lease_id)
+
+    def take_lease(self, lease_id: str, owner: str) -> None:
+        """Take a lease for a day, or make one that exists last a day from now."""
+        expires = self.clock.now_ns() + LEASE_LIFE_NS
+        self.leases.take(lease_id, owner=owner, expires_ns=expires)
+
+    async def close(self) -> None:
+        """Close the connections to registries. Idempotent."""
+        await self.http.close()
+
+
+def build(
+    content: ContentStore,
+    snapshots: Snapshotter,
+    database: Database,
+    clock: Clock,
+    hosts: HostsConfig,
+) -> ImageServices:
+    """Put the collaborators together. Does no work: `naru.images.recover` comes next."""
+    rows, leases = ImageRows(database), Leases(database)
+    garbage = Garbage(database, content, snapshots, rows, clock)
+    index = LayoutIndex(content, rows)
+    catalog = Catalog(rows, content, clock, changed=index.refresh, collect=garbage.collect_layers)
+    return ImageServices(
+        content=content,
+        snapshots=snapshots,
+        rows=rows,
+        leases=leases,
+        clock=clock,
+        catalog=catalog,
+        unpacker=Unpacker(snapshots, leases),
+        garbage=garbage,
+        http=HttpClient(hosts),
+    )
