@@ -12,6 +12,8 @@ A handler reads `invocation.options["all"]` (the value, by the option's long nam
 
 from __future__ import annotations
 
+import time
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,6 +143,11 @@ class Invocation:
             if warning:
                 self.complain(warning)
         return self._config
+
+    def now(self) -> float:
+        """Return the seconds since 1970."""
+        # naru.clock brings asyncio, which would cost every command 40 ms.
+        return time.time()  # noqa: TID251
 
     def print(self, text: str = "", end: str = "\n") -> None:
         """Write a line to stdout."""

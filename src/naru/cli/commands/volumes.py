@@ -1,0 +1,166 @@
+"""`volume create`, `ls`, `prune` and `rm`."""
+
+from __future__ import annotations
+
+from naru.cli.batch import describe, require_api
+from naru.cli.failure import CommandFailedError
+from naru.cli.formatting import Columns, render
+from naru.cli.template.values import View
+from naru.errors import NaruError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from naru.cli.invocation import Invocation
+
+_TITLES = {
+    "Availability": "AVAILABILITY",
+    "Driver": "DRIVER",
+    "Group": "GROUP",
+    "Labels": "LABELS",
+    "Links": "LINKS",
+    "Mountpoint": "MOUNTPOINT",
+    "Name": "VOLUME NAME",
+    "Scope": "SCOPE",
+    "Size": "SIZE",
+    "Status": "STATUS",
+}
+_RAW = "name: {{.Name}}\ndriver: {{.Driver}}\n"
+
+
+class VolumeView(View):
+    """A row of `volume ls`."""
+
+    go_type = "*formatter.volumeContext"
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        self.item = item
+
+    def labels(self) -> str:
+        labels = self.item.get("Labels") or {}
+        return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
+
+    def label(self, name: str) -> str:
+        return str((self.item.get("Labels") or {}).get(name, ""))
+
+    columns = {  # noqa: RUF012 - the protocol's ClassVar is declared in View
+        # What only volumes of a cluster have is not available here.
+        **dict.fromkeys(("Availability", "Group", "Status"), lambda _self: "N/A"),
+        "Driver": lambda self: self.item["Driver"],
+        "Labels": labels,
+        "Links": lambda _self: "N/A",
+        "Mountpoint": lambda self: self.item["Mountpoint"],
+        "Name": lambda self: self.item["Name"],
+        "Scope": lambda self: self.item["Scope"],
+        "Size": lambda _self: "N/A",
+    }
+    methods = {"Label": label}  # noqa: RUF012
+
+
+def list_volumes(invocation: Invocation) -> int:
+    """Print the volumes by name."""
+    options = invocation.options
+    form = options["format"]
+    if not form and not options["quiet"]:
+        form = invocation.config.get("volumesFormat", "")
+    answer = invocation.client.get("/volumes", {"filters": options["filter"] or None})
+    items = sorted(answer["Volumes"] or (), key=lambda item: natural_key(item["Name"]))
+    if options["quiet"]:
+        invocation.stdout.write("".join(f"{item['Name']}\n" for item in items))
+        return 0
+    columns = Columns(("Driver", "Name"), _TITLES, _RAW)
+    invocation.stdout.write(render([VolumeView(item) for item in items], form, columns))
+    return 0
+
+
+def natural_key(text: str) -> list[tuple[int, int, str]]:
+    """Order texts so that `v2` comes before `v10`."""
+    import re
+
+    return [
+        (0, int(part), part) if part.isdigit() else (1, 0, part)
+        for part in re.findall(r"[0-9]+|[^0-9]+", text)
+    ]
+
+
+def create(invocation: Invocation) -> int:
+    """Make a volume and print its name."""
+    options, args = invocation.options, invocation.args
+    if args and options["name"]:
+        raise CommandFailedError(
+            "conflicting options: cannot specify a volume-name through both --name "
+            "and as a positional arg"
+        )
+    body = {
+        "Name": args[0] if args else options["name"],
+        "Driver": options["driver"],
+        "DriverOpts": pairs(options["opt"]),
+        "Labels": pairs(options["label"]),
+    }
+    invocation.print(invocation.client.post("/volumes/create", body=body)["Name"])
+    return 0
+
+
+def pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Return `key=value` texts as a dict; a key alone has an empty value."""
+    return {key: value for key, _, value in (text.partition("=") for text in texts)}
+
+
+def remove(invocation: Invocation) -> int:
+    """Remove volumes."""
+    from naru.client.transport import quote
+
+    query = {"force": True} if invocation.options["force"] else {}
+    problems = []
+    for name in invocation.args:
+        if not name.strip():
+            problems.append("invalid volume name: value is empty")
+            continue
+        try:
+            invocation.client.delete(f"/volumes/{quote(name)}", query)
+        except NaruError as error:
+            problems.append(describe(error))
+            continue
+        invocation.print(name)
+    if problems:
+        invocation.complain("\n".join(problems))
+    return 1 if problems else 0
+
+
+def prune(invocation: Invocation) -> int:
+    """Remove volumes that no container uses."""
+    from naru.client.transport import version_key
+    from naru.units import print_bytes_decimal
+
+    options = invocation.options
+    filters = options["filter"]
+    knows_anonymous = version_key(invocation.client.api_version) >= (1, 42)
+    if options["all"]:
+        require_api(invocation, "all", "1.42")
+        if "all" in filters:
+            raise CommandFailedError(
+                "conflicting options: cannot specify both --all and --filter all=1"
+            )
+        filters["all"] = {"true": True}
+    kind = "anonymous" if knows_anonymous and not options["all"] else "all"
+    warning = (
+        f"WARNING! This will remove {kind} local volumes not used by at least one container.\n"
+        "Are you sure you want to continue?"
+    )
+    if not options["force"] and not confirm(invocation, warning):
+        return 0
+    answer = invocation.client.post("/volumes/prune", {"filters": filters or None})
+    if answer.get("VolumesDeleted"):
+        names = "".join(f"{name}\n" for name in answer["VolumesDeleted"])
+        invocation.print(f"Deleted Volumes:\n{names}")
+    invocation.print(f"Total reclaimed space: {print_bytes_decimal(answer['SpaceReclaimed'])}")
+    return 0
+
+
+def confirm(invocation: Invocation, question: str) -> bool:
+    """Ask; only `y` and `yes` agree, and so the end of stdin does not."""
+    invocation.print(f"{question} [y/N] ", end="")
+    invocation.stdout.flush()
+    return invocation.stdin.readline().strip().lower() in ("y", "yes")
