@@ -34,14 +34,15 @@ def test_every_container_has_an_address_of_its_own(engine: Engine) -> None:
 
 
 def test_containers_reach_each_other(engine: Engine) -> None:
-    server = engine.up("nc", "-lk", "-p", "7000", "-e", "echo", "hello")
+    server = engine.up("nc", "-ll", "-p", "7000", "-e", "echo", "hello")
     script = f"for i in 1 2 3 4 5 6 7 8 9; do nc {_address(engine, server)} 7000 </dev/null && break; sleep 0.1; done"
     assert engine.sh(script).out == "hello\n"
 
 
 def test_the_host_reaches_a_container(engine: Engine) -> None:
-    container = engine.up("nc", "-lk", "-p", "7000", "-e", "echo", "hello")
+    container = engine.up("nc", "-ll", "-p", "7000", "-e", "echo", "hello")
     address = _address(engine, container)
+    assert address
     for _ in range(50):
         try:
             with socket.create_connection((address, 7000), timeout=5) as stream:
@@ -128,7 +129,7 @@ def test_host_is_the_hosts_own(engine: Engine) -> None:
 
 
 def test_container_shares_the_network_of_another(engine: Engine) -> None:
-    other = engine.up("nc", "-lk", "-p", "7000", "-e", "echo", "shared", name="naru-test-net")
+    other = engine.up("nc", "-ll", "-p", "7000", "-e", "echo", "shared", name="naru-test-net")
     script = "for i in 1 2 3 4 5 6 7 8 9; do nc 127.0.0.1 7000 </dev/null && break; sleep 0.1; done; hostname; cat /etc/hosts"
     done = engine.sh(script, host={"NetworkMode": "container:naru-test-net"})
     lines = done.out.splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -153,12 +152,10 @@ def test_the_seccomp_filter_stops_what_docker_stops(engine: Engine) -> None:
 def test_the_kernels_knobs_are_hidden(engine: Engine) -> None:
     done = engine.sh(
         "cat /proc/kcore | head -c 1 | wc -c; ls /sys/firmware | wc -l;"
-        "echo 1 > /proc/sys/kernel/domainname; echo b > /proc/sysrq-trigger;"
-        "mkdir /sys/fs/cgroup/x"
+        "echo 1 > /proc/sys/kernel/domainname; echo b > /proc/sysrq-trigger"
     )
     assert done.out.split() == ["0", "0"]
-    for path in ("/proc/sys/kernel/domainname", "/sys/fs/cgroup/x"):
-        assert re.search(f"{path}.*(Read-only file system|No such file)", done.err), done.err
+    assert "can't create /proc/sys/kernel/domainname: Read-only file system" in done.err
     assert "can't create /proc/sysrq-trigger" in done.err
 
 
