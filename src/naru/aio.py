@@ -48,11 +48,16 @@ class TaskSet:
         self._name = name
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def start(self, work: Coroutine[Any, Any, Any], *, name: str = "") -> asyncio.Task[Any]:
-        """Run `work` until it ends or the set closes."""
+    def start(
+        self, work: Coroutine[Any, Any, T], *, name: str = "", reports_failure: bool = True
+    ) -> asyncio.Task[T]:
+        """Run `work` until it ends or the set closes.
+
+        A failure is logged, unless `reports_failure` is off because somebody awaits the task.
+        """
         task = asyncio.get_running_loop().create_task(work, name=f"{self._name}:{name}")
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._ended if reports_failure else self._tasks.discard)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

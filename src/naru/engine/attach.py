@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from naru.aio import in_thread
 from naru.engine.attachments import STDERR, STDOUT, AttachStreams, log_path
+from naru.engine.containers.start import connect
 from naru.engine.context import EngineContext
 from naru.engine.detach_keys import DEFAULT_KEYS, parse_keys
 from naru.engine.model import Container
@@ -13,7 +14,7 @@ from naru.engine.views import container_attributes
 from naru.errors import ConflictError
 from naru.runtime import bundle as bundles
 from naru.runtime import log_file
-from naru.runtime.attach import AttachConnection, resize
+from naru.runtime.attach import resize
 
 
 async def attach_container(
@@ -60,8 +61,8 @@ async def attach_container(
     if not stream:
         streams.join(None)
     elif container.is_running:
-        bundle = bundles.find(ctx.config.exec_root, container.id)
-        streams.join(await AttachConnection.connect(bundle.attach_socket))
+        bundle = bundles.existing(ctx.config.exec_root, container.id)
+        streams.join(await connect(bundle, guards_stdin=not streams.takes_stdin))
     elif container.state.status == "created" or not logs:
         ctx.attachments.wait_for_start(container.id, streams)
     else:
@@ -88,7 +89,7 @@ async def resize_container(ctx: EngineContext, name: str, rows: int, columns: in
     container = ctx.registry.find(name)
     if not container.is_running:
         raise ConflictError(f"Container {container.id} is not running")
-    bundle = bundles.find(ctx.config.exec_root, container.id)
+    bundle = bundles.existing(ctx.config.exec_root, container.id)
     await in_thread(resize, bundle.path, rows, columns)
     ctx.events.publish(
         "container",

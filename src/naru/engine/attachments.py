@@ -45,7 +45,7 @@ class AttachStreams:
     ) -> None:
         self.tty = tty
         self.detached = False
-        self._takes_stdin = stdin
+        self.takes_stdin = stdin
         self._outputs = outputs
         self._filter = DetachFilter(detach_keys if tty else b"")
         self._replay = replay
@@ -78,7 +78,7 @@ class AttachStreams:
 
     async def write(self, data: bytes) -> None:
         """Send input; what a container without stdin is sent goes nowhere."""
-        if not self._takes_stdin or self.detached:
+        if not self.takes_stdin or self.detached:
             return
         source = await asyncio.shield(self._source)
         if source is None:
@@ -92,7 +92,7 @@ class AttachStreams:
 
     async def close_stdin(self) -> None:
         """Tell the process that no more input comes."""
-        if not self._takes_stdin or self.detached:
+        if not self.takes_stdin or self.detached:
             return
         source = await asyncio.shield(self._source)
         if source is not None:

@@ -1,6 +1,6 @@
-"""The key sequence that leaves a terminal without stopping the container. Pure.
+r"""The key sequence that leaves a terminal without stopping the container. Pure.
 
-Spec: docker attach, `--detach-keys`: letters, or `ctrl-` with a letter or one of `@[\\]^_`,
+Spec: docker attach, `--detach-keys`: letters, or `ctrl-` with a letter or one of `@[\]^_`,
 separated by commas.
 """
 

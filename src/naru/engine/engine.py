@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-
 from naru.aio import in_thread
-from naru.engine.attachments import log_path
 from naru.engine.containers.finish import container_exited
 from naru.engine.context import EngineContext
 from naru.engine.exec import exec_ended
 from naru.engine.reconcile import reconcile
-from naru.errors import NaruError
+from naru.ids import short_id
 from naru.images.recover import recover
-from naru.runtime import bundle as bundles
-from naru.runtime import log_file
+from naru.runtime import exec_process
 from naru.runtime.exits import ContainerExit
-from naru.units import parse_bytes
-
-_log = logging.getLogger(__name__)
-_LOG_CHECK_SECONDS = 1.0
 
 
 async def start_engine(ctx: EngineContext) -> None:
@@ -30,9 +21,9 @@ async def start_engine(ctx: EngineContext) -> None:
     await in_thread(recover, ctx.images)
     await in_thread(ctx.volumes.repair)
     await in_thread(ctx.networks.start)
-    ctx.exits.start(lambda name, end: _ended(ctx, name, end))
+    ctx.exits.start(lambda end: _ended(ctx, end))
     await reconcile(ctx)
-    ctx.tasks.start(_rotate_logs(ctx), name="rotate logs")
+    ctx.tasks.start(ctx.rotator.run(), name="rotate logs")
 
 
 async def stop_engine(ctx: EngineContext) -> None:
@@ -42,36 +33,18 @@ async def stop_engine(ctx: EngineContext) -> None:
     await in_thread(ctx.networks.close)
 
 
-def _ended(ctx: EngineContext, name: str, end: ContainerExit) -> None:
+def _ended(ctx: EngineContext, end: ContainerExit) -> None:
     """Hear of the end of a process: a container's, or an exec session's."""
-    container = ctx.registry.get(name)
+    container = ctx.registry.get(end.id)
     if container is not None:
-        ctx.tasks.start(container_exited(ctx, container, end), name=f"exit {name[:12]}")
+        ctx.tasks.start(container_exited(ctx, container, end), name=f"exit {short_id(end.id)}")
         return
-    session = ctx.execs.get(name)
+    session = ctx.execs.get(end.id)
     if session is not None:
         exec_ended(ctx, session, end)
-    ctx.tasks.start(_forget_exec(ctx, name), name=f"exec exit {name[:12]}")
+    ctx.tasks.start(_forget_exec(ctx, end.id), name=f"exec exit {short_id(end.id)}")
 
 
 async def _forget_exec(ctx: EngineContext, exec_id: str) -> None:
-    await in_thread(bundles.remove_exec, ctx.config.exec_root, exec_id)
+    await in_thread(exec_process.remove, ctx.config.exec_root, exec_id)
     ctx.exits.forget(exec_id)
-
-
-async def _rotate_logs(ctx: EngineContext) -> None:
-    while True:
-        await ctx.clock.sleep(_LOG_CHECK_SECONDS)
-        for container in ctx.registry:
-            config = container.host_config.log_config
-            if not container.is_running or config.type == "none":
-                continue
-            options = config.config or {}
-            with contextlib.suppress(NaruError):
-                await in_thread(
-                    log_file.rotate,
-                    bundles.find(ctx.config.exec_root, container.id),
-                    log_path(ctx.config.container_dir(container.id)),
-                    max_size=parse_bytes(options.get("max-size", "10m")),
-                    max_files=int(options.get("max-file", "3")),
-                )

@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from naru.api.filters import Filters
 from naru.clock import Clock
+from naru.units import parse_time
 
 Event = dict[str, Any]
 _KEPT = 1024
@@ -88,3 +90,52 @@ class EventBus:
             return await asyncio.wait_for(queue.get(), left)
         except TimeoutError:
             return None
+
+
+_PREFIXED = ("container", "image", "volume", "network")
+_FILTERS = frozenset({*_PREFIXED, "daemon", "event", "label", "scope", "type"})
+
+
+def follow_events(
+    bus: EventBus, clock: Clock, *, since: str, until: str, filters: Filters
+) -> AsyncIterator[Event]:
+    """Follow the events that a client asks for.
+
+    Raises:
+        InvalidInputError: a filter is unknown, or a time is none.
+    """
+    filters.refuse_unknown(_FILTERS)
+    now = clock.now_ns()
+    since_ns = parse_time(since, now_ns=now) if since else None
+    until_ns = parse_time(until, now_ns=now) if until else None
+    if until_ns is not None and since_ns is None:
+        since_ns = 0
+    return bus.follow(
+        since_ns=since_ns, until_ns=until_ns, wanted=lambda event: _is_wanted(event, filters)
+    )
+
+
+def _is_wanted(event: Event, filters: Filters) -> bool:
+    attributes = event["Actor"]["Attributes"]
+    names = (event["Actor"]["ID"], attributes.get("name", ""))
+    return (
+        filters.matches("type", event["Type"])
+        # The action of a health check or an exec carries its details after a colon.
+        and any(
+            filters.matches("event", action)
+            for action in (event["Action"], event["Action"].partition(":")[0])
+        )
+        and filters.matches("scope", event["scope"])
+        and filters.matches_labels("label", attributes)
+        and all(_is_about(event, kind, names, filters) for kind in _PREFIXED if kind in filters)
+    )
+
+
+def _is_about(event: Event, kind: str, names: tuple[str, str], filters: Filters) -> bool:
+    if kind == "image" and event["Type"] == "container":
+        names = (event["Actor"]["Attributes"].get("image", ""), "")
+    elif event["Type"] != kind:
+        return False
+    return any(
+        filters.matches(kind, name) or filters.matches(kind, f"{name}:latest") for name in names
+    ) or any(names[0].startswith(value) for value in filters.get(kind))

@@ -127,7 +127,7 @@ async def _launch(
     streams: AttachStreams | None,
     console_size: tuple[int, int] | None,
 ) -> None:
-    bundle = bundles.find(ctx.config.exec_root, container.id)
+    bundle = bundles.existing(ctx.config.exec_root, container.id)
     process = await in_thread(_process, bundle, session.config)
     started = await exec_process.start(
         ctx.runtimes[container.host_config.runtime],

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 
 from naru.engine.attachments import STDERR, STDOUT, log_path
 from naru.engine.context import EngineContext
+from naru.engine.model import Container
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.runtime import log_file
+from naru.runtime.log_lines import Framing, LogFilter
 from naru.units import parse_time
 
 
@@ -35,28 +37,35 @@ async def container_logs(
     container = ctx.registry.find(name)
     if not (stdout or stderr):
         raise InvalidInputError("Bad parameters: you must choose at least one stream")
-    if container.host_config.log_config.type == "none":
+    if not container.log_policy().is_written:
         raise NotSupportedError("configured logging driver does not support reading")
     now = ctx.clock.now_ns()
     wanted = ((STDOUT, stdout), (STDERR, stderr))
-    blocks = log_file.framed(
-        log_path(ctx.config.container_dir(container.id)),
-        log_file.LogQuery(
+    query = log_file.LogQuery(
+        LogFilter(
             outputs=frozenset(number for number, is_wanted in wanted if is_wanted),
             since_ns=_moment(since, now),
             until_ns=_moment(until, now),
-            tail=_line_count(tail),
-            timestamps=timestamps,
-            raw=container.config.tty,
         ),
-        follow=follow and container.state.status in ("running", "paused", "restarting"),
-        stopped=lambda: not container.is_running and container.state.status != "restarting",
+        tail=_line_count(tail),
+        follow=follow and _runs(container),
+    )
+    blocks = log_file.framed(
+        log_path(ctx.config.container_dir(container.id)),
+        query,
+        Framing(raw=container.config.tty, timestamps=timestamps),
+        stopped=lambda: not _runs(container),
+        clock=ctx.clock,
     )
     return container.config.tty, blocks
 
 
-def _moment(text: str, now_ns: int) -> int | None:
-    return None if text in ("", "0") else parse_time(text, now_ns=now_ns)
+def _runs(container: Container) -> bool:
+    return container.state.status in ("running", "paused", "restarting")
+
+
+def _moment(text: str, now_ns: int) -> int:
+    return 0 if text in ("", "0") else parse_time(text, now_ns=now_ns)
 
 
 def _line_count(text: str) -> int | None:

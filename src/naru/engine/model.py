@@ -8,14 +8,16 @@ runtime spec.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from naru.api.container_config import ContainerConfig, EndpointSettings
 from naru.api.host_config import HostConfig
 from naru.ids import short_id
+from naru.runtime.log_driver import LogPolicy, log_policy
 
+Json = dict[str, Any]
 Status = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing"]
 
 
@@ -100,6 +102,11 @@ class Container:
         """Return the network mode, with the default spelled out."""
         mode = self.host_config.network_mode
         return "bridge" if mode in ("", "default") else mode
+
+    def log_policy(self) -> LogPolicy:
+        """Return what is kept of the container's output."""
+        log_config = self.host_config.log_config
+        return log_policy(log_config.type, log_config.config or {})
 
     def joined_container(self) -> str:
         """Return the name after `container:` in the network mode, or nothing."""

@@ -7,7 +7,7 @@ from typing import Any
 from naru.api.filters import Filters
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
-from naru.network.networks import Network
+from naru.network.model import Network
 from naru.units import print_rfc3339
 
 _FILTERS = frozenset("dangling driver id label name scope type".split())
@@ -21,7 +21,7 @@ async def list_networks(ctx: EngineContext, filters: Filters) -> list[dict[str, 
     """
     filters.refuse_unknown(_FILTERS)
     found = sorted(ctx.networks.networks(), key=lambda network: network.name)
-    return [_view(ctx, network, {}) for network in found if _fits(network, filters)]
+    return [_view(network, {}) for network in found if _fits(network, filters)]
 
 
 def _fits(network: Network, filters: Filters) -> bool:
@@ -50,7 +50,7 @@ async def inspect_network(ctx: EngineContext, name: str) -> dict[str, Any]:
         for container in ctx.registry
         if container.is_running and (view := _member(ctx, network, container)) is not None
     }
-    return _view(ctx, network, members)
+    return _view(network, members)
 
 
 def _member(ctx: EngineContext, network: Network, container: Container) -> dict[str, Any] | None:
@@ -76,9 +76,7 @@ def _endpoint(
     }
 
 
-def _view(
-    ctx: EngineContext, network: Network, members: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _view(network: Network, members: dict[str, dict[str, Any]]) -> dict[str, Any]:
     pools = [{"Subnet": network.subnet, "Gateway": network.gateway}] if network.subnet else None
     return {
         "Name": network.name,

@@ -14,7 +14,7 @@ from naru.aio import in_thread
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.finish import container_exited, restart_later
 from naru.engine.containers.remove import remove_stopped
-from naru.engine.containers.start import launch, release_resources
+from naru.engine.containers.start import launch, look_after, release_resources
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerState, Status
 from naru.engine.restart import restarts_with_engine
@@ -23,9 +23,6 @@ from naru.runtime import bundle as bundles
 from naru.runtime.exits import ContainerExit
 
 _log = logging.getLogger(__name__)
-
-# Docker's code for a container whose end nobody saw, as after a power cut.
-LOST_EXIT_CODE = 255
 
 
 class Action(Enum):
@@ -84,7 +81,7 @@ async def reconcile(ctx: EngineContext) -> None:
 
 
 async def _look(ctx: EngineContext, container: Container) -> Seen:
-    processes = bundles.find(ctx.config.exec_root, container.id).processes()
+    processes = bundles.existing(ctx.config.exec_root, container.id).processes()
     if processes is None or not processes.is_alive:
         return Seen(end=ctx.exits.take(container.id))
     state = await ctx.runtimes[container.host_config.runtime].state(container.id)
@@ -95,11 +92,11 @@ async def _look(ctx: EngineContext, container: Container) -> Seen:
 async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: Action) -> None:
     match action:
         case Action.KEEP:
-            ctx.exits.watch(container.id, bundles.find(ctx.config.exec_root, container.id))
+            look_after(ctx, container)
         case Action.ADOPT:
             _adopt(ctx, container)
         case Action.FINISH:
-            await container_exited(ctx, container, seen.end or _lost(ctx))
+            await container_exited(ctx, container, seen.end or _lost(ctx, container))
         case Action.REMOVE:
             await release_resources(ctx, container)
             await remove_stopped(ctx, container, volumes=container.host_config.auto_remove)
@@ -113,7 +110,7 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
 
 
 def _adopt(ctx: EngineContext, container: Container) -> None:
-    bundle = bundles.find(ctx.config.exec_root, container.id)
+    bundle = bundles.existing(ctx.config.exec_root, container.id)
     processes = bundle.processes()
     if processes is None:
         return
@@ -128,11 +125,11 @@ def _adopt(ctx: EngineContext, container: Container) -> None:
         netns_path=str(sandbox.netns_path) if sandbox else "",
     )
     ctx.registry.replace_state(container, state)
-    ctx.exits.watch(container.id, bundle)
+    look_after(ctx, container)
 
 
-def _lost(ctx: EngineContext) -> ContainerExit:
-    return ContainerExit(exit_code=LOST_EXIT_CODE, finished_ns=ctx.clock.now_ns(), oom_killed=False)
+def _lost(ctx: EngineContext, container: Container) -> ContainerExit:
+    return ContainerExit(container.id, UNKNOWN_EXIT_CODE, ctx.clock.now_ns())
 
 
 def _sweep(ctx: EngineContext) -> None:
@@ -141,7 +138,7 @@ def _sweep(ctx: EngineContext) -> None:
     folders = ctx.config.data_root / "containers"
     orphans = set(bundles.walk(ctx.config.exec_root))
     orphans |= {entry.name for entry in folders.iterdir()} if folders.exists() else set()
-    orphans |= {info.key for info in ctx.images.snapshots.walk() if info.is_active}
+    orphans |= {info.key for info in ctx.images.snapshots.walk() if info.kind == "active"}
     for container_id in orphans - known:
         _log.info("removing what is left of container %s", container_id)
         delete_files(ctx, container_id)

@@ -6,12 +6,11 @@ from typing import Any
 
 from naru.aio import in_thread
 from naru.api.filters import Filters
-from naru.engine.containers.volume_mounts import ANONYMOUS_LABEL
 from naru.engine.context import EngineContext
 from naru.errors import ConflictError, NotFoundError
 from naru.ids import new_id
 from naru.units import print_rfc3339
-from naru.volumes.driver import Volume
+from naru.volumes.model import ANONYMOUS_LABEL, Volume
 
 _LIST_FILTERS = frozenset("dangling driver label name".split())
 _PRUNE_FILTERS = frozenset("all label label!".split())
@@ -35,7 +34,7 @@ async def list_volumes(ctx: EngineContext, filters: Filters) -> dict[str, Any]:
             and filters.matches("driver", volume.driver)
             and filters.matches_labels("label", volume.labels)
         ):
-            found.append(_view(ctx, volume))
+            found.append(_view(volume))
     return {"Volumes": found, "Warnings": None}
 
 
@@ -49,7 +48,7 @@ def volume_users(ctx: EngineContext) -> dict[str, list[str]]:
     return users
 
 
-def _view(ctx: EngineContext, volume: Volume) -> dict[str, Any]:
+def _view(volume: Volume) -> dict[str, Any]:
     return {
         "CreatedAt": print_rfc3339(volume.created_ns // 10**9 * 10**9),
         "Driver": volume.driver,
@@ -75,7 +74,7 @@ async def create_volume(
         name, labels = new_id(), {**labels, ANONYMOUS_LABEL: ""}
     volume = await in_thread(ctx.volumes.create, name, driver or "local", options, labels)
     ctx.events.publish("volume", "create", volume.name, {"driver": volume.driver})
-    return _view(ctx, volume)
+    return _view(volume)
 
 
 async def inspect_volume(ctx: EngineContext, name: str) -> dict[str, Any]:
@@ -84,7 +83,7 @@ async def inspect_volume(ctx: EngineContext, name: str) -> dict[str, Any]:
     Raises:
         NotFoundError: no such volume.
     """
-    return _view(ctx, _find(ctx, name))
+    return _view(_find(ctx, name))
 
 
 def _find(ctx: EngineContext, name: str) -> Volume:
@@ -124,7 +123,7 @@ async def prune_volumes(
     users = volume_users(ctx)
     deleted, reclaimed = [], 0
     for volume in await in_thread(ctx.volumes.list):
-        if volume.name in users or not (everything or ANONYMOUS_LABEL in volume.labels):
+        if volume.name in users or not (everything or volume.is_anonymous):
             continue
         if not filters.matches_labels("label", volume.labels):
             continue

@@ -22,13 +22,11 @@ from naru.faults import fault_point
 from naru.ids import is_valid_name, new_id, short_id
 from naru.images.catalog import Image
 from naru.network.port_requests import parse_port_requests
+from naru.runtime.log_driver import log_policy
 from naru.specgen.validate import validate_host_config
-from naru.units import parse_bytes
 
 _AFTER_ROW = fault_point("engine.create.after_row")
 _AFTER_SNAPSHOT = fault_point("engine.create.after_snapshot")
-_LOG_DRIVERS = ("json-file", "none")
-_LOG_OPTIONS = ("max-size", "max-file")
 
 
 async def create_container(
@@ -56,7 +54,7 @@ async def create_container(
     fill_defaults(ctx, host_config)
     warnings = validate_host_config(host_config, ctx.facts)
     _check_network_mode(ctx, host_config)
-    check_logging(host_config.log_config)
+    log_policy(host_config.log_config.type, host_config.log_config.config or {})
     parse_port_requests(
         merged.exposed_ports or {},
         host_config.port_bindings or {},
@@ -151,26 +149,6 @@ def fill_defaults(ctx: EngineContext, host_config: HostConfig) -> None:
     host_config.cgroupns_mode = host_config.cgroupns_mode or (
         "host" if ctx.facts.cgroup_version == 1 or host_config.privileged else "private"
     )
-
-
-def check_logging(log_config: LogConfig) -> None:
-    """Refuse log drivers and options that are none of ours.
-
-    Raises:
-        InvalidInputError: an unknown driver or option, or a value that is no size or number.
-    """
-    if log_config.type not in _LOG_DRIVERS:
-        raise InvalidInputError(
-            f"logger: no log driver named '{log_config.type}' is registered",
-            hint=f"known are {', '.join(_LOG_DRIVERS)}",
-        )
-    for option, value in (log_config.config or {}).items():
-        if log_config.type == "none" or option not in _LOG_OPTIONS:
-            raise InvalidInputError(f"unknown log opt '{option}' for {log_config.type} log driver")
-        if option == "max-size" and parse_bytes(value) <= 0:
-            raise InvalidInputError(f"max-size must be a positive number: '{value}'")
-        if option == "max-file" and not (value.isdigit() and int(value) > 0):
-            raise InvalidInputError(f"max-file must be a positive number: '{value}'")
 
 
 def _check_network_mode(ctx: EngineContext, host_config: HostConfig) -> None:

@@ -7,21 +7,19 @@ from typing import Any
 from naru.aio import in_thread
 from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
-from naru.engine.views import ApiVersion, inspect_view
+from naru.engine.views import inspect_view
 from naru.errors import ConflictError
 from naru.runtime import processes
 
 
-async def inspect_container(
-    ctx: EngineContext, name: str, *, size: bool, api_version: ApiVersion
-) -> dict[str, Any]:
+async def inspect_container(ctx: EngineContext, name: str, *, size: bool) -> dict[str, Any]:
     """Return all that is known of a container.
 
     Raises:
         NotFoundError: no such container.
     """
     container = ctx.registry.find(name)
-    view = inspect_view(ctx, container, api_version)
+    view = inspect_view(ctx, container)
     if size:
         view |= await container_sizes(ctx, container.id, container.record.image_id)
     return view

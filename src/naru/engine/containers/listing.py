@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from naru.api.filters import Filters
+from naru.api.version import ApiVersion
 from naru.clock import Clock
 from naru.engine.containers.inspect import container_sizes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
-from naru.engine.views import (
-    ApiVersion,
-    host_summary_view,
-    mount_view,
-    networks_view,
-    port_list,
-)
+from naru.engine.network_views import exposed_ports, networks_view, port_list
+from naru.engine.views import host_summary_view, mounts_view
 from naru.errors import InvalidInputError, NotFoundError
 
 FILTERS = frozenset(
@@ -120,10 +116,7 @@ class _Wanted:
     def _has_port(self, container: Container) -> bool:
         ports = port_list(self._ctx, container)
         public = {(p.get("PublicPort", 0), p["Type"]) for p in ports}
-        exposed = {
-            (int(port.partition("/")[0]), port.partition("/")[2] or "tcp")
-            for port in container.config.exposed_ports or {}
-        }
+        exposed = set(exposed_ports(container))
         return (not self._publish or any(_in_range(r, public) for r in self._publish)) and (
             not self._expose or any(_in_range(r, exposed) for r in self._expose)
         )
@@ -172,7 +165,7 @@ def summary_view(
 ) -> dict[str, Any]:
     """Return one row of `GET /containers/json`."""
     record = container.record
-    view = {
+    return {
         "Id": container.id,
         "Names": [f"/{container.name}"],
         "Image": _shown_image(ctx, container),
@@ -185,9 +178,8 @@ def summary_view(
         "Status": status_text(container, ctx.clock),
         "HostConfig": host_summary_view(container, api_version),
         "NetworkSettings": {"Networks": networks_view(ctx, container)},
-        "Mounts": [mount_view(m) for m in record.mounts if m.type != "tmpfs"],
+        "Mounts": mounts_view(container),
     }
-    return view
 
 
 def _shown_image(ctx: EngineContext, container: Container) -> str:

@@ -215,8 +215,7 @@ def _tmpfs_mount(mount: Mount, destination: str, wrong: str) -> MountRecord:
             options.append(f"size={mount.tmpfs_options.size_bytes}")
         if mount.tmpfs_options.mode:
             options.append(f"mode={mount.tmpfs_options.mode:o}")
-        for pair in mount.tmpfs_options.options or ():
-            options.append("=".join(pair))
+        options += ["=".join(pair) for pair in mount.tmpfs_options.options or ()]
     if mount.read_only:
         options.append("ro")
     return MountRecord(

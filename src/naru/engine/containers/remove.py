@@ -5,7 +5,6 @@ from __future__ import annotations
 from naru.aio import in_thread, uncancelled
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.stop import kill_and_wait
-from naru.engine.containers.volume_mounts import ANONYMOUS_LABEL
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.engine.views import container_attributes
@@ -80,7 +79,7 @@ def _remove_anonymous_volumes(ctx: EngineContext, container: Container) -> None:
         if mount.type != "volume" or is_volume_used(ctx, mount.name):
             continue
         volume = ctx.volumes.get(mount.name)
-        if volume is not None and ANONYMOUS_LABEL in volume.labels:
+        if volume is not None and volume.is_anonymous:
             ctx.volumes.remove(mount.name, force=True)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, MountRecord
 from naru.network import etc_files
-from naru.network.networks import Sandbox
+from naru.network.model import Sandbox
 from naru.runtime import bundle as bundles
 from naru.runtime.bundle import Bundle
 from naru.specgen.generate import SpecRequest

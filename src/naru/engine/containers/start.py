@@ -18,7 +18,7 @@ from naru.engine.model import Container, ContainerState
 from naru.engine.views import container_attributes
 from naru.errors import ConflictError, NaruError, NotModifiedError, StartFailedError
 from naru.faults import fault_point
-from naru.network.networks import EndpointRequest, Sandbox
+from naru.network.model import EndpointRequest, Sandbox
 from naru.network.port_requests import parse_port_requests
 from naru.runtime import bundle as bundles
 from naru.runtime import conmon
@@ -31,7 +31,7 @@ _AFTER_MONITOR = fault_point("engine.start.after_monitor")
 _AFTER_PROCESS = fault_point("engine.start.after_process")
 
 
-async def start_container(ctx: EngineContext, name: str, *, detach_keys: str = "") -> None:
+async def start_container(ctx: EngineContext, name: str) -> None:
     """Start a container that does not run.
 
     Raises:
@@ -74,7 +74,22 @@ async def launch(ctx: EngineContext, container: Container, *, restart_count: int
         netns_path=started.netns_path,
     )
     ctx.registry.replace_state(container, state)
+    look_after(ctx, container)
     ctx.events.publish("container", "start", container.id, container_attributes(container))
+
+
+def look_after(ctx: EngineContext, container: Container) -> None:
+    """Follow the process and bound the log of a container that runs."""
+    ctx.exits.watch(container.id)
+    policy = container.log_policy()
+    if policy.is_written:
+        ctx.rotator.add(
+            container.id,
+            bundles.existing(ctx.config.exec_root, container.id),
+            log_path(ctx.config.container_dir(container.id)),
+            policy.max_bytes,
+            policy.max_files,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +119,15 @@ async def _bring_up(
     created = await conmon.create(runtime, root, container.id, _monitor_options(ctx, container))
     _AFTER_MONITOR()
     for stream in streams:
-        stream.join(await AttachConnection.connect(root.attach_socket))
+        stream.join(await connect(root, guards_stdin=not stream.takes_stdin))
     await runtime.start(container.id)
     _AFTER_PROCESS()
     return _Started(created.pid, created.conmon_pid, str(netns_path or ""))
+
+
+async def connect(bundle: Bundle, *, guards_stdin: bool) -> AttachConnection:
+    """Connect to a container's streams; who only reads must not end its input by leaving."""
+    return await AttachConnection.connect(bundle.attach_socket, guards_stdin=guards_stdin)
 
 
 def _mount_root(ctx: EngineContext, container: Container) -> Bundle:
@@ -174,7 +194,7 @@ def _write_bundle(
 
 
 def _monitor_options(ctx: EngineContext, container: Container) -> conmon.MonitorOptions:
-    logs = container.host_config.log_config.type != "none"
+    logs = container.log_policy().is_written
     return conmon.MonitorOptions(
         terminal=container.config.tty,
         open_stdin=container.config.open_stdin,
@@ -208,3 +228,4 @@ async def release_resources(ctx: EngineContext, container: Container) -> None:
         in_thread(bundles.remove, ctx.config.exec_root, container.id),
     )
     ctx.exits.forget(container.id)
+    ctx.rotator.discard(container.id)

@@ -12,8 +12,7 @@ from naru.errors import InvalidInputError
 from naru.ids import new_id
 from naru.runtime import bundle as bundles
 from naru.volumes.copy_up import copy_up
-
-ANONYMOUS_LABEL = "com.docker.volume.anonymous"
+from naru.volumes.model import ANONYMOUS_LABEL
 
 
 def inherited_mounts(ctx: EngineContext, host_config: HostConfig) -> list[MountRecord]:
@@ -64,12 +63,11 @@ def provide_volumes(ctx: EngineContext, container: Container) -> list[str]:
                     mount.name = new_id()
                     made.append(mount.name)
                 _provide_volume(ctx, container, mount)
-            elif mount.type == "bind" and "required" in mount.options:
-                if not os.path.lexists(mount.source):
-                    raise InvalidInputError(
-                        'invalid mount config for type "bind": '
-                        f"bind source path does not exist: {mount.source}"
-                    )
+            elif "required" in mount.options and not os.path.lexists(mount.source):
+                raise InvalidInputError(
+                    'invalid mount config for type "bind": '
+                    f"bind source path does not exist: {mount.source}"
+                )
     except BaseException:
         for name in made:
             ctx.volumes.remove(name, force=True)

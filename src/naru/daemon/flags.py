@@ -1,0 +1,104 @@
+"""Every setting of narud, declared once: flag, key of daemon.json, kind, default.
+
+From this table come the flags, the checks of the file, and the values of `DaemonConfig`. Names
+are dockerd's. A setting of dockerd that is not here is refused, in the file as on the command
+line, so nothing is accepted and ignored.
+
+Spec: dockerd 28, command line and daemon.json.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "bool", "int", "bytes", "list", "map"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting; `key` is its name in daemon.json, empty when only a flag exists."""
+
+    flag: str
+    kind: Kind
+    default: object
+    help: str
+    key: str = ""
+    short: str = ""
+
+    @property
+    def name(self) -> str:
+        """The attribute of `DaemonConfig`."""
+        return self.flag.replace("-", "_")
+
+
+SETTINGS = (
+    Setting(
+        "add-runtime", "list", (), "Register an additional OCI runtime (NAME=PATH)", "runtimes"
+    ),
+    Setting("bip", "text", "", "Address of the bridge, with prefix length", "bip"),
+    Setting("bridge", "text", "naru0", "Bridge of the default network", "bridge", "b"),
+    Setting("cgroup-parent", "text", "/naru", "Parent cgroup of all containers", "cgroup-parent"),
+    Setting("config-file", "text", "/etc/naru/daemon.json", "Configuration file"),
+    Setting("data-root", "text", "/var/lib/naru", "Where everything lasting is kept", "data-root"),
+    Setting("debug", "bool", False, "Log on level debug", "debug", "D"),
+    Setting(
+        "default-address-pool",
+        "list",
+        (),
+        "Where subnets come from (base=CIDR,size=BITS)",
+        "default-address-pools",
+    ),
+    Setting("default-runtime", "text", "", "OCI runtime of containers", "default-runtime"),
+    Setting("default-shm-size", "bytes", 64 << 20, "Size of /dev/shm", "default-shm-size"),
+    Setting(
+        "default-ulimit", "list", (), "Limits of containers (NAME=SOFT[:HARD])", "default-ulimits"
+    ),
+    Setting("dns", "list", (), "Name servers of containers", "dns"),
+    Setting("dns-opt", "list", (), "Resolver options of containers", "dns-opts"),
+    Setting("dns-search", "list", (), "Search domains of containers", "dns-search"),
+    Setting(
+        "exec-root", "text", "/run/naru", "Where state of running containers is kept", "exec-root"
+    ),
+    Setting("group", "text", "docker", "Group that may use the unix socket", "group", "G"),
+    Setting(
+        "host", "list", (), "Where to listen: unix://PATH, tcp://HOST:PORT or fd://", "hosts", "H"
+    ),
+    Setting("host-gateway-ip", "text", "", "What host-gateway means", "host-gateway-ip"),
+    Setting("icc", "bool", True, "Let containers talk to each other", "icc"),
+    Setting("init", "bool", False, "Run an init in containers", "init"),
+    Setting("init-path", "text", "", "Path of that init", "init-path"),
+    Setting(
+        "insecure-registry", "list", (), "Registries without verified TLS", "insecure-registries"
+    ),
+    Setting("ip", "text", "0.0.0.0", "Address that ports are published on", "ip"),
+    Setting("ip-forward", "bool", True, "Switch on IP forwarding", "ip-forward"),
+    Setting("ip-masq", "bool", True, "Masquerade what containers send out", "ip-masq"),
+    Setting("label", "list", (), "Labels of the engine (KEY=VALUE)", "labels"),
+    Setting(
+        "live-restore", "bool", True, "Containers outlive the engine; always so", "live-restore"
+    ),
+    Setting("log-driver", "text", "json-file", "Log driver of containers", "log-driver"),
+    Setting("log-level", "text", "info", "debug, info, warn, error or fatal", "log-level", "l"),
+    Setting("log-opt", "map", (), "Options of the log driver (KEY=VALUE)", "log-opts"),
+    Setting("mtu", "int", 1500, "MTU of the bridge", "mtu"),
+    Setting("nft-table", "text", "naru", "nftables table of this engine", "nft-table"),
+    Setting("no-new-privileges", "bool", False, "Set no-new-privileges", "no-new-privileges"),
+    Setting("pidfile", "text", "/run/naru.pid", "File with the engine's pid", "pidfile", "p"),
+    Setting("registry-mirror", "list", (), "Mirrors of registries", "registry-mirrors"),
+    Setting("seccomp-profile", "text", "", "Seccomp profile of containers", "seccomp-profile"),
+    Setting(
+        "shutdown-timeout",
+        "int",
+        15,
+        "Seconds that open requests get at the end",
+        "shutdown-timeout",
+    ),
+    Setting("storage-driver", "text", "", "overlay2 or vfs", "storage-driver", "s"),
+    Setting("tls", "bool", False, "Use TLS; implied by --tlsverify", "tls"),
+    Setting("tlscacert", "text", "", "Trust clients with certificates of this CA", "tlscacert"),
+    Setting("tlscert", "text", "", "Certificate of the engine", "tlscert"),
+    Setting("tlskey", "text", "", "Key of the engine", "tlskey"),
+    Setting("tlsverify", "bool", False, "Use TLS and verify clients", "tlsverify"),
+    Setting("validate", "bool", False, "Check the configuration and exit"),
+)

@@ -1,0 +1,213 @@
+"""Builds every object of the engine once, by hand. Read this to see the whole system."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from naru.aio import KeyedLock, TaskSet
+from naru.clock import Clock, SystemClock
+from naru.daemon.config import DaemonConfig
+from naru.db.containers import ContainerRows
+from naru.db.database import Database
+from naru.distribution.hosts import HostsConfig
+from naru.engine.attachments import Attachments
+from naru.engine.context import EngineConfig, EngineContext
+from naru.engine.events import EventBus
+from naru.engine.exec_sessions import ExecSessions
+from naru.engine.registry import Registry
+from naru.engine.waiters import Waiters
+from naru.errors import InvalidInputError, NotSupportedError
+from naru.ids import new_id
+from naru.images.services import ImageServices
+from naru.images.services import build as build_images
+from naru.linux import cgroup, probe
+from naru.network.model import AddressPool, NetworkConfig
+from naru.network.networks import Networks
+from naru.runtime.exits import ExitWatcher
+from naru.runtime.log_rotation import LogRotator
+from naru.runtime.oci_runtime import OciRuntime
+from naru.store.content import ContentStore
+from naru.store.native import NativeSnapshotter
+from naru.store.overlay import OverlaySnapshotter
+from naru.store.snapshotter import Snapshotter
+from naru.volumes.volumes import Volumes
+
+_NATIVE = ("vfs", "native")
+
+
+def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineContext:
+    """Return the engine's collaborators; nothing is started yet.
+
+    `say` is told what was found missing and what was done about it.
+
+    Raises:
+        NotSupportedError: this machine lacks something that no container can do without.
+        CorruptDataError: the state database is none.
+    """
+    clock: Clock = SystemClock()
+    data_root, exec_root = Path(config.data_root), Path(config.exec_root)
+    for folder in (data_root / "containers", exec_root):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+    database = Database(data_root / "naru.db")
+    for message in cgroup.prepare():
+        say(message)
+    runtimes = _runtimes(config, exec_root)
+    default_runtime = _default_runtime(config, runtimes, say)
+    facts = probe.host_facts(init_path=config.init_path)
+    snapshots, driver = _snapshotter(config, data_root, database, say)
+    return EngineContext(
+        config=_engine_config(config, default_runtime, driver),
+        clock=clock,
+        facts=facts,
+        tasks=TaskSet("engine"),
+        locks=KeyedLock(),
+        events=EventBus(clock),
+        registry=Registry(ContainerRows(database)),
+        images=_images(config, data_root, snapshots, database, clock),
+        networks=Networks(_network_config(config), database, clock),
+        volumes=Volumes(data_root / "volumes", database, clock),
+        runtimes=runtimes,
+        exits=ExitWatcher(exec_root, clock),
+        rotator=LogRotator(),
+        waiters=Waiters(),
+        attachments=Attachments(),
+        execs=ExecSessions(),
+    )
+
+
+def _engine_config(config: DaemonConfig, default_runtime: str, driver: str) -> EngineConfig:
+    data_root = Path(config.data_root)
+    return EngineConfig(
+        data_root=data_root,
+        exec_root=Path(config.exec_root),
+        engine_id=_engine_id(data_root),
+        hostname=socket.gethostname(),
+        default_runtime=default_runtime,
+        storage_driver=driver,
+        cgroup_parent=config.cgroup_parent,
+        init_by_default=config.init,
+        shm_size=config.default_shm_size,
+        log_driver=config.log_driver,
+        log_options=_pairs(config.log_opt),
+        ulimits=dict(_ulimit(entry) for entry in config.default_ulimit),
+        dns=config.dns,
+        dns_options=config.dns_opt,
+        dns_search=config.dns_search,
+        labels=config.label,
+        no_new_privileges=config.no_new_privileges,
+        seccomp_profile=config.seccomp_profile,
+        host_gateway_ip=config.host_gateway_ip,
+        debug=config.debug,
+        insecure_registries=config.insecure_registry,
+        registry_mirrors=config.registry_mirror,
+    )
+
+
+def _engine_id(data_root: Path) -> str:
+    """Return what tells this engine from others, made at its first start."""
+    path = data_root / "engine-id"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        engine_id = new_id()[:32]
+        path.write_text(engine_id)
+        return engine_id
+
+
+def _pairs(entries: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
+
+
+def _ulimit(entry: str) -> tuple[str, tuple[int, int]]:
+    name, _, limits = entry.partition("=")
+    soft, _, hard = limits.partition(":")
+    try:
+        return name, (int(soft), int(hard or soft))
+    except ValueError as error:
+        raise InvalidInputError(f"invalid ulimit argument: {entry}") from error
+
+
+def _runtimes(config: DaemonConfig, exec_root: Path) -> dict[str, OciRuntime]:
+    programs = {name: shutil.which(name) for name in ("crun", "runc")}
+    programs |= _pairs(config.add_runtime)
+    found = {
+        name: OciRuntime(name, program, exec_root / "runtime" / name)
+        for name, program in programs.items()
+        if program
+    }
+    if not found:
+        raise NotSupportedError(
+            "no OCI runtime is installed", hint="install the package crun (or runc)"
+        )
+    return found
+
+
+def _default_runtime(
+    config: DaemonConfig, runtimes: dict[str, OciRuntime], say: Callable[[str], None]
+) -> str:
+    if config.default_runtime:
+        if config.default_runtime not in runtimes:
+            raise InvalidInputError(
+                f"specified default runtime '{config.default_runtime}' does not exist"
+            )
+        return config.default_runtime
+    if "crun" in runtimes and cgroup.suits_crun():
+        return "crun"
+    if "runc" in runtimes:
+        say("crun cannot run here; containers are run by runc")
+        return "runc"
+    return next(iter(runtimes))
+
+
+def _snapshotter(
+    config: DaemonConfig, data_root: Path, database: Database, say: Callable[[str], None]
+) -> tuple[Snapshotter, str]:
+    if config.storage_driver not in _NATIVE:
+        if probe.supports_overlay(data_root):
+            return OverlaySnapshotter(data_root / "snapshots", database), "overlay2"
+        if config.storage_driver:
+            raise NotSupportedError(f"{data_root} cannot hold overlay file systems")
+        say(f"{data_root} cannot hold overlay file systems; layers are copied instead")
+    return NativeSnapshotter(data_root / "snapshots-native", database), "vfs"
+
+
+def _images(
+    config: DaemonConfig,
+    data_root: Path,
+    snapshots: Snapshotter,
+    database: Database,
+    clock: Clock,
+) -> ImageServices:
+    hosts = HostsConfig(
+        insecure_registries=config.insecure_registry, mirrors=config.registry_mirror
+    )
+    return build_images(ContentStore(data_root / "content"), snapshots, database, clock, hosts)
+
+
+def _network_config(config: DaemonConfig) -> NetworkConfig:
+    return NetworkConfig(
+        exec_root=Path(config.exec_root),
+        bridge=config.bridge,
+        bip=config.bip or None,
+        table=config.nft_table,
+        mtu=config.mtu,
+        address_pools=tuple(_address_pool(entry) for entry in config.default_address_pool),
+        icc=config.icc,
+        ip_masq=config.ip_masq,
+        ip_forward=config.ip_forward,
+        default_host_ip=config.ip,
+    )
+
+
+def _address_pool(entry: str) -> AddressPool:
+    fields = _pairs(tuple(entry.split(",")))
+    try:
+        return AddressPool(IPv4Network(fields["base"]), int(fields["size"]))
+    except (KeyError, ValueError) as error:
+        raise InvalidInputError(
+            f"invalid default address pool '{entry}': expected base=CIDR,size=BITS"
+        ) from error

@@ -1,0 +1,251 @@
+"""Image use-cases: what `naru.images` does, with events and with containers as users."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from naru.aio import in_thread
+from naru.api.filters import Filters
+from naru.api.version import ApiVersion
+from naru.distribution.auth import RegistryAuth
+from naru.engine.context import EngineContext
+from naru.engine.model import Json
+from naru.engine.progress import Report, records_of
+from naru.errors import InvalidInputError
+from naru.images import views
+from naru.images.catalog import Image
+from naru.images.history import history
+from naru.images.load import load
+from naru.images.pull import pull
+from naru.images.removal import ImageUser
+from naru.images.tarball_import import import_image
+from naru.oci.platform import parse_platform
+from naru.oci.reference import Reference
+from naru.units import parse_time
+
+_FILTERS = frozenset("before dangling label reference since until".split())
+
+
+async def list_images(
+    ctx: EngineContext,
+    *,
+    all: bool,
+    filters: Filters,
+    shared_size: bool,
+    api_version: ApiVersion,
+) -> list[Json]:
+    """Return the images that fit, youngest first; parents without a name only with `all`.
+
+    Raises:
+        InvalidInputError: a filter is unknown or has a value that it cannot have.
+        NotFoundError: `before` or `since` names no image.
+    """
+    filters.refuse_unknown(_FILTERS)
+    images = ctx.images.catalog.images()
+    shared = views.shared_sizes(images) if shared_size else {}
+    parents = {image.parent_id for image in images}
+    return [
+        views.list_entry(image, api_version=api_version, shared_size=shared.get(image.id, -1))
+        for image in _filtered(ctx, images, filters)
+        if all or image.repo_tags or image.repo_digests or image.id not in parents
+    ]
+
+
+def _filtered(ctx: EngineContext, images: list[Image], filters: Filters) -> Iterable[Image]:
+    catalog = ctx.images.catalog
+    before = [_created(catalog.resolve(name)) for name in filters.get("before")]
+    since = [_created(catalog.resolve(name)) for name in filters.get("since")]
+    now = ctx.clock.now_ns()
+    until = [parse_time(text, now_ns=now) // 10**9 for text in filters.get("until")]
+    for image in images:
+        created = _created(image)
+        if (
+            all(created < moment for moment in (*before, *until))
+            and all(created > moment for moment in since)
+            and filters.matches_labels("label", image.config.config.labels or {})
+            and _is_dangling_as_asked(image, filters)
+            and _is_referenced_as_asked(image, filters)
+        ):
+            yield image
+
+
+def _created(image: Image) -> int:
+    return views.created_seconds(image.created)
+
+
+def _is_dangling_as_asked(image: Image, filters: Filters) -> bool:
+    if "dangling" not in filters:
+        return True
+    return filters.is_true("dangling") == (not image.repo_tags)
+
+
+def _is_referenced_as_asked(image: Image, filters: Filters) -> bool:
+    patterns = filters.get("reference")
+    if not patterns:
+        return True
+    return any(
+        Reference.parse(name).matches(pattern)
+        for name in (*image.repo_tags, *image.repo_digests)
+        for pattern in patterns
+    )
+
+
+async def inspect_image(ctx: EngineContext, name: str, api_version: ApiVersion) -> Json:
+    """Return all that is known of an image.
+
+    Raises:
+        NotFoundError: no such image.
+    """
+    image = ctx.images.catalog.resolve(name)
+    driver = {"Name": ctx.config.storage_driver, "Data": None}
+    return views.inspect_answer(image, api_version=api_version, graph_driver=driver)
+
+
+async def history_image(ctx: EngineContext, name: str) -> list[Json]:
+    """Return the steps that made an image, newest first.
+
+    Raises:
+        NotFoundError: no such image.
+    """
+    return history(ctx.images.catalog, ctx.images.catalog.resolve(name))
+
+
+async def tag_image(ctx: EngineContext, name: str, repository: str, tag: str) -> None:
+    """Give an image another name. Idempotent.
+
+    Raises:
+        NotFoundError: no such image.
+        InvalidInputError: the new name is none.
+    """
+    image = ctx.images.catalog.resolve(name)
+    target = Reference.parse(f"{repository}:{tag}" if tag else repository)
+    ctx.images.catalog.tag(image.id, target)
+    _publish(ctx, "tag", image.id, target.with_default_tag().familiar)
+
+
+def _publish(ctx: EngineContext, action: str, image_id: str, name: str) -> None:
+    image = ctx.images.catalog.get(image_id)
+    labels = (image.config.config.labels or {}) if image else {}
+    ctx.events.publish("image", action, image_id, {**labels, "name": name})
+
+
+async def remove_image(ctx: EngineContext, name: str, *, force: bool, noprune: bool) -> list[Json]:
+    """Untag an image, and delete it with its last name.
+
+    Raises:
+        NotFoundError: no such image.
+        ConflictError: containers or other names need it.
+    """
+    image_id = ctx.images.catalog.resolve(name).id
+
+    def users(wanted: str) -> list[ImageUser]:
+        return [
+            ImageUser(container.id, container.is_running)
+            for container in ctx.registry
+            if container.record.image_id == wanted
+        ]
+
+    records = await in_thread(
+        ctx.images.catalog.remove, name, force=force, prune=not noprune, users=users
+    )
+    for record in records:
+        if "Untagged" in record:
+            _publish(ctx, "untag", image_id, image_id)
+        elif record["Deleted"] == image_id:
+            _publish(ctx, "delete", image_id, image_id)
+    return list(records)
+
+
+def load_images(
+    ctx: EngineContext, chunks: AsyncIterator[bytes], *, quiet: bool
+) -> AsyncIterator[Json]:
+    """Load the images of an archive and yield progress, then a line for each.
+
+    Raises, while it is read:
+        InvalidInputError, CorruptDataError: the archive is none, or not what it says.
+    """
+
+    async def work(report: Report) -> None:
+        for name in await load(ctx.images, chunks, quiet=quiet, report=report):
+            image = ctx.images.catalog.resolve(name)
+            _publish(ctx, "load", image.id, name)
+
+    return records_of(ctx.tasks, work, name="load")
+
+
+def import_tarball(
+    ctx: EngineContext,
+    chunks: AsyncIterator[bytes],
+    *,
+    repository: str,
+    tag: str,
+    changes: list[str],
+    message: str,
+    platform: str,
+) -> AsyncIterator[Json]:
+    """Make an image of one layer from a tar of a root file system, and yield its id.
+
+    Raises, while it is read:
+        InvalidInputError: a change or the name is malformed, or the tar is none.
+    """
+
+    async def work(report: Report) -> None:
+        name = f"{repository}:{tag}" if repository and tag else repository
+        reference = Reference.parse(name).with_default_tag() if name else None
+        image_id = await import_image(
+            ctx.images,
+            chunks,
+            reference=reference,
+            changes=changes,
+            message=message,
+            platform=parse_platform(platform) if platform else None,
+        )
+        report({"status": image_id})
+        _publish(ctx, "import", image_id, reference.familiar if reference else image_id)
+
+    return records_of(ctx.tasks, work, name="import")
+
+
+def pull_image(
+    ctx: EngineContext,
+    *,
+    from_image: str,
+    tag: str,
+    platform: str,
+    auth: RegistryAuth | None,
+) -> AsyncIterator[Json]:
+    """Pull an image and yield progress as Docker streams it.
+
+    Raises, while it is read:
+        InvalidInputError: the name is none.
+        NotFoundError: the registry does not have it, or does not show it.
+        UnauthenticatedError, UnavailableError: the registry refuses or does not answer.
+    """
+    reference = pull_reference(from_image, tag)
+
+    async def work(report: Report) -> None:
+        image = await pull(
+            ctx.images,
+            reference,
+            platform=parse_platform(platform) if platform else None,
+            auth=auth,
+            report=report,
+        )
+        _publish(ctx, "pull", image.id, reference.familiar)
+
+    return records_of(ctx.tasks, work, name=f"pull {reference.familiar}")
+
+
+def pull_reference(from_image: str, tag: str) -> Reference:
+    """Return what `fromImage` and `tag` mean together; the tag may be a digest.
+
+    Raises:
+        InvalidInputError: they name nothing.
+    """
+    if not from_image:
+        raise InvalidInputError("invalid reference format")
+    if not tag:
+        return Reference.parse(from_image).with_default_tag()
+    separator = "@" if ":" in tag else ":"
+    name = from_image if not Reference.parse(from_image).tag else from_image.rpartition(":")[0]
+    return Reference.parse(f"{name}{separator}{tag}")

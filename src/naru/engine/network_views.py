@@ -1,0 +1,144 @@
+"""A container's networks and ports as the API says them.
+
+Spec: Engine API 1.50, definitions NetworkSettings, EndpointSettings, PortSummary.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from naru.engine.context import EngineContext
+from naru.engine.model import Container, Json
+from naru.network.model import Endpoint, PublishedPort, Sandbox
+
+# The addresses of the default bridge stand at the top level too, until API 1.52.
+_DEFAULT_NETWORK = "bridge"
+
+
+def sandbox_of(ctx: EngineContext, container: Container) -> Sandbox | None:
+    """Return the container's own network sandbox, if it runs and has one."""
+    return ctx.networks.sandbox(container.id) if container.is_running else None
+
+
+def network_settings_view(ctx: EngineContext, container: Container) -> Json:
+    """Return `NetworkSettings` of inspect."""
+    sandbox = sandbox_of(ctx, container)
+    networks = networks_view(ctx, container)
+    default = networks.get(_DEFAULT_NETWORK) or endpoint_view(container, _DEFAULT_NETWORK, None)
+    return {
+        "Bridge": "",
+        "SandboxID": container.id if sandbox else "",
+        "SandboxKey": str(sandbox.netns_path) if sandbox else "",
+        "Ports": ports_view(ctx, container),
+        "HairpinMode": False,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "SecondaryIPAddresses": None,
+        "SecondaryIPv6Addresses": None,
+        **{
+            key: default[key]
+            for key in (
+                "EndpointID",
+                "Gateway",
+                "GlobalIPv6Address",
+                "GlobalIPv6PrefixLen",
+                "IPAddress",
+                "IPPrefixLen",
+                "IPv6Gateway",
+                "MacAddress",
+            )
+        },
+        "Networks": networks,
+    }
+
+
+def networks_view(ctx: EngineContext, container: Container) -> Json:
+    """Return `NetworkSettings.Networks`."""
+    sandbox = sandbox_of(ctx, container)
+    live = {endpoint.network_name: endpoint for endpoint in (sandbox.endpoints if sandbox else ())}
+    names = dict.fromkeys([*container.record.endpoints, *live])
+    return {name: endpoint_view(container, name, live.get(name)) for name in names}
+
+
+def endpoint_view(container: Container, name: str, endpoint: Endpoint | None) -> Json:
+    """Return one entry of `Networks`; a stopped container has no addresses."""
+    view: Json = {
+        "IPAMConfig": None,
+        "Links": None,
+        "Aliases": None,
+        "MacAddress": "",
+        "DriverOpts": None,
+        "GwPriority": 0,
+        "NetworkID": "",
+        "EndpointID": "",
+        "Gateway": "",
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "IPv6Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "DNSNames": None,
+    }
+    asked = container.record.endpoints.get(name)
+    if asked is not None:
+        view |= {
+            "IPAMConfig": msgspec.to_builtins(asked.ipam_config),
+            "Links": asked.links,
+            "Aliases": asked.aliases,
+            "MacAddress": asked.mac_address,
+            "DriverOpts": asked.driver_opts,
+            "GwPriority": asked.gw_priority,
+        }
+    if endpoint is not None:
+        view |= {
+            "MacAddress": endpoint.mac_address,
+            "NetworkID": endpoint.network_id,
+            "EndpointID": endpoint.endpoint_id,
+            "Gateway": endpoint.gateway,
+            "IPAddress": endpoint.ipv4,
+            "IPPrefixLen": endpoint.prefix_length,
+        }
+    return view
+
+
+def exposed_ports(container: Container) -> list[tuple[int, str]]:
+    """Return the ports that the config exposes, as (number, protocol)."""
+    pairs = (text.partition("/") for text in container.config.exposed_ports or {})
+    return [(int(number), protocol or "tcp") for number, _, protocol in pairs]
+
+
+def ports_view(ctx: EngineContext, container: Container) -> Json:
+    """Return `NetworkSettings.Ports`: published ports, and exposed ones with null."""
+    sandbox = sandbox_of(ctx, container)
+    if sandbox is None:
+        return {}
+    ports: Json = {f"{number}/{protocol}": None for number, protocol in exposed_ports(container)}
+    for published in sandbox.published:
+        key = f"{published.container_port}/{published.protocol}"
+        binding = {"HostIp": published.host_ip, "HostPort": str(published.host_port)}
+        ports[key] = [*(ports.get(key) or ()), binding]
+    return dict(sorted(ports.items()))
+
+
+def port_list(ctx: EngineContext, container: Container) -> list[Json]:
+    """Return `Ports` of the list: one entry for every binding, then what is only exposed."""
+    sandbox = sandbox_of(ctx, container)
+    if sandbox is None:
+        return []
+    published = [_published_entry(port) for port in sandbox.published]
+    bound = {(port.container_port, port.protocol) for port in sandbox.published}
+    exposed = [
+        {"PrivatePort": number, "Type": protocol}
+        for number, protocol in exposed_ports(container)
+        if (number, protocol) not in bound
+    ]
+    return [*published, *exposed]
+
+
+def _published_entry(port: PublishedPort) -> Json:
+    return {
+        "IP": port.host_ip,
+        "PrivatePort": port.container_port,
+        "PublicPort": port.host_port,
+        "Type": port.protocol,
+    }

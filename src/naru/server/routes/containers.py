@@ -1,0 +1,234 @@
+"""/containers: lifecycle, inspection, streams."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from msgspec import field
+
+from naru.api.container_config import ContainerConfig, NetworkingConfig
+from naru.api.host_config import HostConfig
+from naru.engine import attach, logs
+from naru.engine.containers import create, inspect, listing, remove, rename, start, stop, wait
+from naru.errors import InvalidInputError
+from naru.server import params
+from naru.server.answers import byte_stream, json_answer, no_content, stops_with_client
+from naru.server.streams import serve_hijacked, serve_websocket, stream_type
+
+_PLATFORM = re.compile(r"[a-z0-9]+(/[a-z0-9]+){0,2}")
+
+
+class CreateRequest(ContainerConfig):
+    """The body of create: a config with the rest beside it."""
+
+    host_config: HostConfig | None = None
+    networking_config: NetworkingConfig | None = field(default=None, name="NetworkingConfig")
+
+
+async def list_all(request: web.Request) -> web.Response:
+    """List containers."""
+    views = await listing.list_containers(
+        params.context(request),
+        all=params.flag(request, "all"),
+        limit=params.number(request, "limit") or 0,
+        size=params.flag(request, "size"),
+        filters=params.filters(request),
+        api_version=params.api_version(request),
+    )
+    return json_answer(views)
+
+
+async def create_one(request: web.Request) -> web.Response:
+    """Create a container."""
+    body = await params.body(request, CreateRequest)
+    config = ContainerConfig(
+        **{name: getattr(body, name) for name in ContainerConfig.__struct_fields__}
+    )
+    container_id, warnings = await create.create_container(
+        params.context(request),
+        name=params.text(request, "name"),
+        config=config,
+        host_config=body.host_config or HostConfig(),
+        networking_config=body.networking_config,
+        platform=params.text(request, "platform"),
+    )
+    return json_answer({"Id": container_id, "Warnings": warnings}, status=201)
+
+
+async def inspect_one(request: web.Request) -> web.Response:
+    """Inspect a container."""
+    size = params.flag(request, "size")
+    ctx = params.context(request)
+    return json_answer(await inspect.inspect_container(ctx, params.name(request), size=size))
+
+
+async def top(request: web.Request) -> web.Response:
+    """List a container's processes."""
+    ps_args = params.text(request, "ps_args")
+    ctx = params.context(request)
+    return json_answer(await inspect.top_container(ctx, params.name(request), ps_args))
+
+
+async def start_one(request: web.Request) -> web.Response:
+    """Start a container."""
+    if (await request.read()).strip() not in (b"", b"{}", b"null"):
+        raise InvalidInputError(
+            "starting container with non-empty request body was deprecated since API v1.22 and "
+            "removed in v1.24"
+        )
+    await start.start_container(params.context(request), params.name(request))
+    return no_content()
+
+
+async def stop_one(request: web.Request) -> web.Response:
+    """Stop a container."""
+    await stop.stop_container(
+        params.context(request),
+        params.name(request),
+        signal=params.text(request, "signal"),
+        timeout=params.number(request, "t"),
+    )
+    return no_content()
+
+
+async def restart_one(request: web.Request) -> web.Response:
+    """Restart a container."""
+    await stop.restart_container(
+        params.context(request),
+        params.name(request),
+        signal=params.text(request, "signal"),
+        timeout=params.number(request, "t"),
+    )
+    return no_content()
+
+
+async def kill_one(request: web.Request) -> web.Response:
+    """Send a signal to a container."""
+    signal = params.text(request, "signal")
+    await stop.kill_container(params.context(request), params.name(request), signal)
+    return no_content()
+
+
+async def pause_one(request: web.Request) -> web.Response:
+    """Freeze a container."""
+    await stop.pause_container(params.context(request), params.name(request))
+    return no_content()
+
+
+async def unpause_one(request: web.Request) -> web.Response:
+    """Let a container go on."""
+    await stop.unpause_container(params.context(request), params.name(request))
+    return no_content()
+
+
+async def rename_one(request: web.Request) -> web.Response:
+    """Rename a container."""
+    new_name = params.text(request, "name")
+    await rename.rename_container(params.context(request), params.name(request), new_name)
+    return no_content()
+
+
+async def remove_one(request: web.Request) -> web.Response:
+    """Remove a container."""
+    await remove.remove_container(
+        params.context(request),
+        params.name(request),
+        force=params.flag(request, "force"),
+        volumes=params.flag(request, "v"),
+        link=params.flag(request, "link"),
+    )
+    return no_content()
+
+
+@stops_with_client
+async def wait_for(request: web.Request) -> web.StreamResponse:
+    """Wait for a container; the head is sent as soon as the wait is certain."""
+    version = params.api_version(request)
+    # Before 1.30 there were no conditions, and nothing was sent before the answer.
+    condition = params.text(request, "condition") if version >= (1, 30) else ""
+    waiter = await wait.wait_container(params.context(request), params.name(request), condition)
+    if version < (1, 30):
+        return json_answer(await waiter.result())
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(b"")
+    await response.write_eof(msgspec.json.encode(await waiter.result()) + b"\n")
+    return response
+
+
+@stops_with_client
+async def read_logs(request: web.Request) -> web.StreamResponse:
+    """Send a container's log."""
+    version = params.api_version(request)
+    tty, blocks = await logs.container_logs(
+        params.context(request),
+        params.name(request),
+        follow=params.flag(request, "follow"),
+        stdout=params.flag(request, "stdout"),
+        stderr=params.flag(request, "stderr"),
+        since=params.text(request, "since"),
+        until=params.text(request, "until"),
+        timestamps=params.flag(request, "timestamps"),
+        tail=params.text(request, "tail", "all"),
+    )
+    return await byte_stream(request, blocks, stream_type(tty=tty, api_version=version))
+
+
+def _attach_options(request: web.Request) -> dict[str, Any]:
+    return {
+        **{
+            key: params.flag(request, key)
+            for key in ("stdin", "stdout", "stderr", "stream", "logs")
+        },
+        "detach_keys": params.text(request, "detachKeys"),
+    }
+
+
+@stops_with_client
+async def attach_to(request: web.Request) -> web.StreamResponse:
+    """Attach to a container over the connection itself."""
+    await request.read()
+    streams = await attach.attach_container(
+        params.context(request), params.name(request), **_attach_options(request)
+    )
+    return await serve_hijacked(request, streams, params.api_version(request))
+
+
+@stops_with_client
+async def attach_websocket(request: web.Request) -> web.StreamResponse:
+    """Attach to a container over a WebSocket."""
+    streams = await attach.attach_container(
+        params.context(request), params.name(request), **_attach_options(request)
+    )
+    return await serve_websocket(request, streams)
+
+
+async def resize(request: web.Request) -> web.Response:
+    """Tell a container's terminal its size."""
+    rows, columns = params.terminal_size(request)
+    await attach.resize_container(params.context(request), params.name(request), rows, columns)
+    return web.Response(status=200)
+
+
+ROUTES = (
+    ("GET", "/containers/json", list_all),
+    ("POST", "/containers/create", create_one),
+    ("GET", "/containers/{name}/json", inspect_one),
+    ("GET", "/containers/{name}/top", top),
+    ("GET", "/containers/{name}/logs", read_logs),
+    ("POST", "/containers/{name}/start", start_one),
+    ("POST", "/containers/{name}/stop", stop_one),
+    ("POST", "/containers/{name}/restart", restart_one),
+    ("POST", "/containers/{name}/kill", kill_one),
+    ("POST", "/containers/{name}/pause", pause_one),
+    ("POST", "/containers/{name}/unpause", unpause_one),
+    ("POST", "/containers/{name}/rename", rename_one),
+    ("POST", "/containers/{name}/wait", wait_for),
+    ("POST", "/containers/{name}/attach", attach_to),
+    ("GET", "/containers/{name}/attach/ws", attach_websocket),
+    ("POST", "/containers/{name}/resize", resize),
+    ("DELETE", "/containers/{name}", remove_one),
+)

@@ -1,0 +1,111 @@
+"""/images: list, inspect, pull, load, import, tag, remove."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from naru.engine import images
+from naru.engine.url_source import download
+from naru.server import params
+from naru.server.answers import json_answer, json_stream, stops_with_client
+
+
+async def list_all(request: web.Request) -> web.Response:
+    """List images."""
+    views = await images.list_images(
+        params.context(request),
+        all=params.flag(request, "all"),
+        filters=params.filters(request),
+        shared_size=params.flag(request, "shared-size"),
+        api_version=params.api_version(request),
+    )
+    return json_answer(views)
+
+
+async def inspect(request: web.Request) -> web.Response:
+    """Inspect an image."""
+    return json_answer(
+        await images.inspect_image(
+            params.context(request), params.name(request), params.api_version(request)
+        )
+    )
+
+
+async def history(request: web.Request) -> web.Response:
+    """Say how an image came to be."""
+    return json_answer(await images.history_image(params.context(request), params.name(request)))
+
+
+async def tag(request: web.Request) -> web.Response:
+    """Give an image another name."""
+    await images.tag_image(
+        params.context(request),
+        params.name(request),
+        params.text(request, "repo"),
+        params.text(request, "tag"),
+    )
+    return web.Response(status=201)
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Untag or remove an image."""
+    records = await images.remove_image(
+        params.context(request),
+        params.name(request),
+        force=params.flag(request, "force"),
+        noprune=params.flag(request, "noprune"),
+    )
+    return json_answer(records)
+
+
+async def _body_chunks(request: web.Request) -> AsyncIterator[bytes]:
+    while chunk := await request.content.readany():
+        yield chunk
+
+
+@stops_with_client
+async def load(request: web.Request) -> web.StreamResponse:
+    """Load images from an archive."""
+    quiet = params.flag(request, "quiet")
+    records = images.load_images(params.context(request), _body_chunks(request), quiet=quiet)
+    return await json_stream(request, records)
+
+
+@stops_with_client
+async def create(request: web.Request) -> web.StreamResponse:
+    """Pull an image, or import one: `fromImage` or `fromSrc` tells which."""
+    ctx = params.context(request)
+    if from_image := params.text(request, "fromImage"):
+        records = images.pull_image(
+            ctx,
+            from_image=from_image,
+            tag=params.text(request, "tag"),
+            platform=params.text(request, "platform"),
+            auth=params.registry_auth(request),
+        )
+        return await json_stream(request, records)
+    source = params.text(request, "fromSrc")
+    chunks = _body_chunks(request) if source in ("", "-") else download(source)
+    records = images.import_tarball(
+        ctx,
+        chunks,
+        repository=params.text(request, "repo"),
+        tag=params.text(request, "tag"),
+        changes=request.query.getall("changes", []),
+        message=params.text(request, "message"),
+        platform=params.text(request, "platform"),
+    )
+    return await json_stream(request, records)
+
+
+ROUTES = (
+    ("GET", "/images/json", list_all),
+    ("POST", "/images/load", load),
+    ("POST", "/images/create", create),
+    ("GET", "/images/{name:.+}/json", inspect),
+    ("GET", "/images/{name:.+}/history", history),
+    ("POST", "/images/{name:.+}/tag", tag),
+    ("DELETE", "/images/{name:.+}", remove),
+)

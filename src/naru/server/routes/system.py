@@ -1,0 +1,35 @@
+"""/_ping, /version, /info."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from naru.engine import system
+from naru.server import params
+from naru.server.answers import json_answer
+
+# Builder-Version 1 tells clients that builds go through POST /build.
+_PING_HEADERS = {
+    "Builder-Version": "1",
+    "Swarm": "inactive",
+    "Cache-Control": "no-cache, no-store, must-revalidate",
+    "Pragma": "no-cache",
+}
+
+
+async def ping(_: web.Request) -> web.Response:
+    """Say that the engine is there."""
+    return web.Response(text="OK", headers=_PING_HEADERS)
+
+
+async def version(request: web.Request) -> web.Response:
+    """Say what it is."""
+    return json_answer(await system.version(params.context(request)))
+
+
+async def info(request: web.Request) -> web.Response:
+    """Say what it runs on."""
+    return json_answer(await system.info(params.context(request), params.api_version(request)))
+
+
+ROUTES = (("GET", "/_ping", ping), ("GET", "/version", version), ("GET", "/info", info))
