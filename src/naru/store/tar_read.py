@@ -107,7 +107,10 @@ class TarReader:
                 long_name = self._extension(header).partition(b"\0")[0]
             elif kind == _LONG_LINK:
                 long_link = self._extension(header).partition(b"\0")[0]
-            elif kind not in (_PAX_GLOBAL, _VOLUME):
+            elif kind in (_PAX_GLOBAL, _VOLUME):
+                # Go applies global records to nothing, and so do we.
+                self._unread, self._padding = header.size, -header.size % BLOCK
+            else:
                 break
         if extended:
             self._extend(header, extended)
