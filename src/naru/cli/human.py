@@ -118,7 +118,7 @@ def ports(published: Iterable[dict[str, Any]]) -> str:
         if address and public != private:
             singles.append((private, f"{_join(address, public)}->{private}/{kind}"))
             continue
-        key = (address if address else "", kind)
+        key = (address, kind)
         if key not in groups:
             groups[key] = (private, private)
         elif private == groups[key][1] + 1:

@@ -147,7 +147,7 @@ class Invocation:
     def now(self) -> float:
         """Return the seconds since 1970."""
         # naru.clock brings asyncio, which would cost every command 40 ms.
-        return time.time()  # noqa: TID251
+        return time.time()
 
     def print(self, text: str = "", end: str = "\n") -> None:
         """Write a line to stdout."""

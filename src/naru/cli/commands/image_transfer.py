@@ -81,7 +81,7 @@ def import_image(invocation: Invocation) -> int:
 
 def _open(path: str) -> BinaryIO:
     try:
-        return open(path, "rb")  # noqa: SIM115 - the caller closes it
+        return open(path, "rb")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise CommandFailedError(f"open {path}: {reason}") from error
