@@ -36,7 +36,7 @@ _RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_PROTINFO = 1, 3, 4, 10, 12
 _IFLA_LINKINFO, _IFLA_NET_NS_FD = 18, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
-_IFLA_BRPORT_ISOLATED = 33
+_IFLA_BRPORT_MODE, _IFLA_BRPORT_ISOLATED = 4, 33
 _VETH_INFO_PEER = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
@@ -183,15 +183,21 @@ class RouteSocket(NetlinkSocket):
         body = _LINK.pack(_AF_UNSPEC, 0, index, 0, 0) + number_attribute(_IFLA_MASTER, master)
         self.change(f"set master of link {index}", _RTM_NEWLINK, body)
 
-    def isolate_port(self, name: str) -> None:
-        """Let a bridge's port speak to the bridge itself only, not to other such ports."""
+    def set_port(self, name: str, *, is_isolated: bool, is_hairpin: bool) -> None:
+        """Say what a bridge's port may do.
+
+        An isolated one speaks to the bridge itself only, not to other such ports. One with
+        hairpin gets frames back that it has sent, when the bridge finds that they are for it.
+        """
         link = self.link(name)
         if link is None:
-            raise NetlinkError(f"isolate bridge port {name}", errno.ENODEV)
+            raise NetlinkError(f"set bridge port {name}", errno.ENODEV)
         body = _LINK.pack(_AF_BRIDGE, 0, link.index, 0, 0) + nested_attribute(
-            _IFLA_PROTINFO, attribute(_IFLA_BRPORT_ISOLATED, b"\1")
+            _IFLA_PROTINFO,
+            attribute(_IFLA_BRPORT_MODE, bytes([is_hairpin])),
+            attribute(_IFLA_BRPORT_ISOLATED, bytes([is_isolated])),
         )
-        self.change(f"isolate bridge port {name}", _RTM_SETLINK, body)
+        self.change(f"set bridge port {name}", _RTM_SETLINK, body)
 
     def delete_link(self, name: str) -> None:
         """Remove an interface, and its peer. Idempotent. Takes the kernel 10 to 30 ms."""

@@ -13,7 +13,7 @@ from naru.linux.netlink import Link, RouteSocket, VethPair
 from naru.linux.sysctl import set_sysctl
 from naru.network.ipam import mac_for
 from naru.network.model import Endpoint, Network
-from naru.network.plan import OPTION_BRIDGE, OPTION_MTU, link_name, plan_endpoint
+from naru.network.plan import OPTION_BRIDGE, OPTION_MTU, EndpointPlan, link_name, plan_endpoint
 from naru.network.sandbox import OpenSandbox
 
 _AFTER_LINK = fault_point("network.connect.after_link")
@@ -60,8 +60,7 @@ class BridgeDriver:
                 )
             )
             _AFTER_LINK()
-            if plan.is_isolated:
-                kernel.isolate_port(plan.link_name)
+            _set_port(kernel, plan)
         inner = _existing(sandbox.kernel, plan.interface_name)
         sandbox.kernel.add_address(inner.index, plan.address)
         sandbox.kernel.set_up(inner.index)
@@ -76,8 +75,7 @@ class BridgeDriver:
                 return False
             if link.master != bridge.index:
                 kernel.set_master(link.index, bridge.index)
-                if plan_endpoint(network, endpoint).is_isolated:
-                    kernel.isolate_port(link.name)
+                _set_port(kernel, plan_endpoint(network, endpoint))
             return True
 
     def wires(self, network: Network) -> list[str]:
@@ -103,3 +101,9 @@ def _existing(kernel: RouteSocket, name: str) -> Link:
     if link is None:
         raise FaultError(f"interface {name} is gone")
     return link
+
+
+def _set_port(kernel: RouteSocket, plan: EndpointPlan) -> None:
+    # Where br_netfilter is on, as Docker switches it on, translation happens inside the bridge:
+    # a container that calls its own published port needs its frames back.
+    kernel.set_port(plan.link_name, is_isolated=plan.is_isolated, is_hairpin=not plan.is_isolated)

@@ -54,6 +54,8 @@ def write_default_networks(
         gateway=str(address.ip),
         options=_bridge_options(config),
     )
+    if before is not None and wanted.gateway != before.gateway:
+        _remove_address(config.bridge, _stored_address(before))
     if wanted != before:
         rows.put_network(wanted)
 
@@ -73,9 +75,7 @@ def _bridge_address(
     config: NetworkConfig, before: NetworkRow | None, *, keep_addresses: bool
 ) -> IPv4Interface:
     """Choose: what running containers use, `bip`, what the bridge has, what it had, a pool."""
-    stored = None
-    if before is not None:
-        stored = IPv4Interface(f"{before.gateway}/{IPv4Network(before.subnet).prefixlen}")
+    stored = _stored_address(before) if before else None
     wanted = parse_bip(config.bip) if config.bip else None
     if stored and keep_addresses:
         if wanted not in (None, stored):
@@ -95,6 +95,16 @@ def _bridge_address(
         return stored
     subnet = choose_subnet(config.address_pools or DEFAULT_ADDRESS_POOLS, elsewhere)
     return IPv4Interface((subnet.network_address + 1, subnet.prefixlen))
+
+
+def _stored_address(row: NetworkRow) -> IPv4Interface:
+    return IPv4Interface(f"{row.gateway}/{IPv4Network(row.subnet).prefixlen}")
+
+
+def _remove_address(bridge: str, address: IPv4Interface) -> None:
+    with RouteSocket() as kernel:
+        if link := kernel.link(bridge):
+            kernel.remove_address(link.index, address)
 
 
 def _host_networks(bridge: str) -> tuple[list[IPv4Interface], list[IPv4Network]]:

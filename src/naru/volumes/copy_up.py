@@ -74,8 +74,9 @@ def finish_copy_up(volume_path: Path) -> None:
     try:
         target = os.open(volume_path, _DIRECTORY)
         try:
+            status = os.fstat(source)
             _move_children(source, target)
-            copy_attributes(source, target)
+            copy_attributes(source, target, status)
         finally:
             os.close(target)
     finally:

@@ -32,13 +32,15 @@ def copy_children(source: int, target: int) -> None:
     _TreeCopy(target).children(source, target)
 
 
-def copy_attributes(source: int, target: int) -> None:
+def copy_attributes(source: int, target: int, status: os.stat_result | None = None) -> None:
     """Give the open directory `target` owner, mode, times and attributes of `source`.
+
+    `status` is what it had before it was changed, if it was.
 
     Raises:
         OSError: refused.
     """
-    status = os.fstat(source)
+    status = status or os.fstat(source)
     os.fchown(target, status.st_uid, status.st_gid)
     os.fchmod(target, stat.S_IMODE(status.st_mode))
     _copy_xattrs(b"/proc/self/fd/%d/." % source, b"/proc/self/fd/%d/." % target)

@@ -1,0 +1,96 @@
+"""Laws of address management."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from naru.errors import ConflictError, FaultError
+from naru.network.ipam import Leases, choose_subnet, mac_for
+from naru.network.model import DEFAULT_ADDRESS_POOLS
+
+SUBNET = IPv4Network("10.0.0.0/28")
+GATEWAY = IPv4Address("10.0.0.1")
+
+
+class LeaseMachine(RuleBasedStateMachine):
+    """A subnet of thirteen places never gives one away twice, and never loses one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leases = Leases("test", SUBNET, [GATEWAY])
+        self.held: set[IPv4Address] = set()
+
+    @property
+    def free(self) -> list[IPv4Address]:
+        return [host for host in SUBNET.hosts() if host != GATEWAY and host not in self.held]
+
+    @rule()
+    def take_any(self) -> None:
+        if not self.free:
+            with pytest.raises(FaultError):
+                self.leases.take_any()
+            return
+        address = self.leases.take_any()
+        assert address == self.free[0], "the lowest free one"
+        self.held.add(address)
+
+    @rule(host=st.sampled_from(list(SUBNET.hosts())))
+    def take_one(self, host: IPv4Address) -> None:
+        if host in self.free:
+            self.leases.take(host)
+            self.held.add(host)
+        else:
+            with pytest.raises(ConflictError):
+                self.leases.take(host)
+
+    @rule(host=st.sampled_from(list(SUBNET)))
+    def give_back(self, host: IPv4Address) -> None:
+        self.leases.give_back(host)
+        self.held.discard(host)
+
+    @precondition(lambda self: self.held)
+    @rule()
+    def give_all_back(self) -> None:
+        for host in list(self.held):
+            self.leases.give_back(host)
+        self.held.clear()
+
+    @invariant()
+    def agree(self) -> None:
+        assert self.leases.taken() == self.held
+
+
+TestLeases = LeaseMachine.TestCase
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 32)).map(
+            lambda pair: IPv4Network(pair, strict=False)
+        ),
+        max_size=40,
+    )
+)
+def test_a_chosen_subnet_overlaps_nothing_in_use(used: list[IPv4Network]) -> None:
+    try:
+        chosen = choose_subnet(DEFAULT_ADDRESS_POOLS, used)
+    except FaultError:
+        bases = [
+            subnet
+            for pool in DEFAULT_ADDRESS_POOLS
+            for subnet in pool.base.subnets(new_prefix=pool.size)
+        ]
+        assert all(any(base.overlaps(one) for one in used) for base in bases)
+        return
+    assert not any(chosen.overlaps(one) for one in used)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_two_addresses_never_share_a_mac_address(first: int, second: int) -> None:
+    same = mac_for(IPv4Address(first)) == mac_for(IPv4Address(second))
+    assert same == (first == second)

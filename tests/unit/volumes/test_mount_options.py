@@ -1,0 +1,42 @@
+"""Options of a local volume."""
+
+from __future__ import annotations
+
+import pytest
+
+from naru.errors import InvalidInputError
+from naru.linux.mount import MS_BIND, MS_NOSUID, MS_RDONLY, Mount
+from naru.volumes.mount_options import check_options, mount_of
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"foo": "bar"}, 'invalid option: "foo"'),
+        ({"type": "nfs"}, 'missing required option: "device"'),
+        ({"device": "/x"}, 'missing required option: "type"'),
+        ({"o": "ro"}, 'missing required option: "device"'),
+    ],
+)
+def test_what_is_no_option_is_refused_in_dockers_words(
+    options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        check_options(options)
+    assert caught.value.message == message
+
+
+def test_no_options_mean_no_mount() -> None:
+    check_options({})
+    assert mount_of({}) is None
+
+
+def test_known_words_are_flags_and_the_rest_is_the_filesystems() -> None:
+    options = {"type": "nfs", "device": ":/data", "o": "addr=10.0.0.1,ro,nosuid,vers=4,suid"}
+    check_options(options)
+    assert mount_of(options) == Mount("nfs", ":/data", "", MS_RDONLY, "addr=10.0.0.1,vers=4")
+
+
+def test_a_bind_is_one_whatever_its_type() -> None:
+    options = {"type": "none", "device": "/data", "o": "bind,nosuid"}
+    assert mount_of(options) == Mount("bind", "/data", "", MS_BIND | MS_NOSUID, "")
