@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from naru.runtime.log_rotation import LogRotator
 from naru.runtime.oci_runtime import OciRuntime
 from naru.store.content import ContentStore
 from naru.store.native import NativeSnapshotter
-from naru.store.overlay import OverlaySnapshotter
+from naru.store.overlay import OverlaySnapshotter, supports_overlay
 from naru.store.snapshotter import Snapshotter
 from naru.volumes.volumes import Volumes
 
@@ -57,7 +57,9 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         say(message)
     runtimes = _runtimes(config, exec_root)
     default_runtime = _default_runtime(config, runtimes, say)
-    facts = probe.host_facts(init_path=config.init_path)
+    facts = probe.host_facts(data_root)
+    if config.init_path:
+        facts = replace(facts, init_path=config.init_path)
     snapshots, driver = _snapshotter(config, data_root, database, say)
     return EngineContext(
         config=_engine_config(config, default_runtime, driver),
@@ -132,18 +134,11 @@ def _ulimit(entry: str) -> tuple[str, tuple[int, int]]:
 
 
 def _runtimes(config: DaemonConfig, exec_root: Path) -> dict[str, OciRuntime]:
-    programs = {name: shutil.which(name) for name in ("crun", "runc")}
-    programs |= _pairs(config.add_runtime)
-    found = {
+    programs = {**probe.installed_runtimes(), **_pairs(config.add_runtime)}
+    return {
         name: OciRuntime(name, program, exec_root / "runtime" / name)
         for name, program in programs.items()
-        if program
     }
-    if not found:
-        raise NotSupportedError(
-            "no OCI runtime is installed", hint="install the package crun (or runc)"
-        )
-    return found
 
 
 def _default_runtime(
@@ -155,19 +150,17 @@ def _default_runtime(
                 f"specified default runtime '{config.default_runtime}' does not exist"
             )
         return config.default_runtime
-    if "crun" in runtimes and cgroup.suits_crun():
-        return "crun"
-    if "runc" in runtimes:
-        say("crun cannot run here; containers are run by runc")
-        return "runc"
-    return next(iter(runtimes))
+    chosen = probe.default_runtime({name: runtime.program for name, runtime in runtimes.items()})
+    if chosen != "crun":
+        say(f"crun cannot run here; containers are run by {chosen}")
+    return chosen
 
 
 def _snapshotter(
     config: DaemonConfig, data_root: Path, database: Database, say: Callable[[str], None]
 ) -> tuple[Snapshotter, str]:
     if config.storage_driver not in _NATIVE:
-        if probe.supports_overlay(data_root):
+        if supports_overlay(data_root):
             return OverlaySnapshotter(data_root / "snapshots", database), "overlay2"
         if config.storage_driver:
             raise NotSupportedError(f"{data_root} cannot hold overlay file systems")

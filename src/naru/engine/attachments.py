@@ -63,8 +63,9 @@ class AttachStreams:
     async def read(self) -> tuple[int, bytes] | None:
         """Return the next piece of output, or None at the end."""
         if self._replay is not None:
-            async for piece in self._replay:
-                return piece
+            replayed = await anext(self._replay, None)
+            if replayed is not None:
+                return replayed
             self._replay = None
         source = await asyncio.shield(self._source)
         if source is None or self.detached:

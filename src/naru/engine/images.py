@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from fnmatch import fnmatchcase
 
 from naru.aio import in_thread
 from naru.api.filters import Filters
@@ -84,9 +85,21 @@ def _is_referenced_as_asked(image: Image, filters: Filters) -> bool:
     if not patterns:
         return True
     return any(
-        Reference.parse(name).matches(pattern)
-        for name in (*image.repo_tags, *image.repo_digests)
+        _matches(reference, pattern)
+        for reference in map(Reference.parse, (*image.repo_tags, *image.repo_digests))
         for pattern in patterns
+    )
+
+
+def _matches(reference: Reference, pattern: str) -> bool:
+    """Match a familiar name, with or without its tag, part by part: `*` never crosses a slash.
+
+    Spec: distribution/reference, FamiliarMatch; Go's path.Match.
+    """
+    wanted = pattern.split("/")
+    return any(
+        len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+        for parts in (reference.familiar.split("/"), reference.familiar_name.split("/"))
     )
 
 

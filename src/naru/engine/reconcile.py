@@ -20,7 +20,7 @@ from naru.engine.model import Container, ContainerState, Status
 from naru.engine.restart import restarts_with_engine
 from naru.errors import NaruError
 from naru.runtime import bundle as bundles
-from naru.runtime.exits import ContainerExit
+from naru.runtime.exits import UNKNOWN_EXIT_CODE, ContainerExit
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ not (200), may close its sending side and go on reading, and may vanish.
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
 from aiohttp import web
 
@@ -99,10 +98,10 @@ class HijackedConnection(asyncio.Protocol):
 class HijackedResponse(web.Response):
     """What a handler returns after it took the connection over: nothing more is sent."""
 
-    async def prepare(self, request: web.BaseRequest) -> None:  # type: ignore[override]
+    async def prepare(self, request: web.BaseRequest) -> None:
         self.force_close()
 
-    async def write_eof(self, data: bytes = b"") -> None:  # type: ignore[override]
+    async def write_eof(self, data: bytes = b"") -> None:
         return
 
 
@@ -118,7 +117,7 @@ def hijack(request: web.Request, content_type: str) -> HijackedConnection:
         ConnectionResetError: the client is gone already.
     """
     protocol = request.protocol
-    transport = cast("asyncio.Transport | None", request.transport)
+    transport = request.transport
     if transport is None:
         raise ConnectionResetError("the client has gone")
     # aiohttp keeps what came after an upgrade request here; it has no public name for it.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -18,7 +17,7 @@ from naru.server import params
 from naru.server.answers import ends_with_client, json_answer
 
 _log = logging.getLogger(__name__)
-Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HEADERS = {
     "Api-Version": dotted(MAXIMUM),
     "Docker-Experimental": "false",

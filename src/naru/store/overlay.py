@@ -8,13 +8,14 @@ Spec: kernel, filesystems/overlayfs.rst.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from naru.db.database import Database
-from naru.errors import ConflictError, InvalidInputError
+from naru.errors import ConflictError, FaultError, InvalidInputError
 from naru.linux import fs, tree_copy
-from naru.linux.mount import MS_RDONLY, Mount
+from naru.linux.mount import MS_RDONLY, Mount, mount_all, unmount
 from naru.oci.digest import ChainId
 from naru.store.numbered import TREE, NumberedSnapshots
 from naru.store.snapshotter import Kind
@@ -89,3 +90,21 @@ def _inherit_root(parent: Path, tree: Path) -> None:
     """Give a root directory what its parent's has: the merged one shows the topmost."""
     below = os.fsencode(parent)
     tree_copy.copy_attributes(below, os.fsencode(tree), os.lstat(below))
+
+
+def supports_overlay(root: Path) -> bool:
+    """Say whether the file system of `root` can hold writable overlays, by mounting one.
+
+    Leaves nothing behind.
+    """
+    with tempfile.TemporaryDirectory(dir=root, prefix="overlay-check-") as scratch:
+        places = {name: Path(scratch) / name for name in ("lower", "upper", "work", "merged")}
+        for place in places.values():
+            place.mkdir()
+        options = ",".join(f"{name}dir={places[name]}" for name in ("lower", "upper", "work"))
+        try:
+            mount_all([Mount("overlay", "overlay", data=options)], places["merged"])
+        except FaultError:
+            return False
+        unmount(places["merged"])
+        return True

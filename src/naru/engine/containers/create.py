@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from naru.aio import in_thread
 from naru.api.container_config import ContainerConfig, EndpointSettings, NetworkingConfig
 from naru.api.host_config import HostConfig, LogConfig
@@ -22,6 +24,7 @@ from naru.faults import fault_point
 from naru.ids import is_valid_name, new_id, short_id
 from naru.images.catalog import Image
 from naru.network.port_requests import parse_port_requests
+from naru.oci.platform import parse_platform
 from naru.runtime.log_driver import log_policy
 from naru.specgen.validate import validate_host_config
 
@@ -49,8 +52,10 @@ async def create_container(
         ConflictError: the name is taken.
     """
     name = _checked_name(ctx, name)
-    image = ctx.images.catalog.resolve(config.image, platform=platform or None)
-    merged = merge_config(config, image.config.config)
+    image = ctx.images.catalog.resolve(
+        config.image, platform=parse_platform(platform) if platform else None
+    )
+    merged = merge_config(config, _defaults(image))
     fill_defaults(ctx, host_config)
     warnings = validate_host_config(host_config, ctx.facts)
     _check_network_mode(ctx, host_config)
@@ -83,6 +88,11 @@ async def create_container(
     ctx.registry.replace_state(container, ContainerState(status="created"))
     ctx.events.publish("container", "create", container_id, container_attributes(container))
     return container_id, warnings
+
+
+def _defaults(image: Image) -> ContainerConfig:
+    """Return the image's config in the API's words; the two differ in no name."""
+    return msgspec.convert(msgspec.to_builtins(image.config.config), ContainerConfig)
 
 
 async def _build(ctx: EngineContext, container: Container, image: Image) -> None:

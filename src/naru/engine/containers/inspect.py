@@ -47,4 +47,5 @@ async def top_container(ctx: EngineContext, name: str, ps_args: str) -> dict[str
         )
     if not container.is_running:
         raise ConflictError(f"Container {container.id} is not running")
-    return await processes.top(cgroup_path(ctx, container), ps_args or "-ef")
+    found = await processes.top(cgroup_path(ctx, container), ps_args or "-ef")
+    return {"Titles": found["Titles"], "Processes": found["Processes"]}

@@ -5,40 +5,20 @@ Spec: moby, runconfig merge rules; an entrypoint given by the user drops the ima
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import msgspec
 
 from naru.api.container_config import ContainerConfig, HealthConfig
 from naru.errors import InvalidInputError
 
 
-class ImageDefaults(Protocol):
-    """The part of an image's config that a container inherits."""
-
-    user: str
-    exposed_ports: dict[str, dict[str, str]] | None
-    env: list[str] | None
-    entrypoint: list[str] | None
-    cmd: list[str] | None
-    volumes: dict[str, dict[str, str]] | None
-    working_dir: str
-    labels: dict[str, str] | None
-    stop_signal: str
-    healthcheck: HealthConfig | None
-    shell: list[str] | None
-    args_escaped: bool
-
-
-def merge_config(config: ContainerConfig, image: ImageDefaults | None) -> ContainerConfig:
+def merge_config(config: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
     """Return `config` with everything that it leaves open taken from the image.
 
     Raises:
         InvalidInputError: neither names a command.
     """
     merged = msgspec.structs.replace(config)
-    if image is not None:
-        _inherit(merged, image)
+    _inherit(merged, image)
     merged.entrypoint = _word_list(merged.entrypoint)
     merged.cmd = _word_list(merged.cmd)
     if merged.entrypoint == [""]:
@@ -48,7 +28,7 @@ def merge_config(config: ContainerConfig, image: ImageDefaults | None) -> Contai
     return merged
 
 
-def _inherit(merged: ContainerConfig, image: ImageDefaults) -> None:
+def _inherit(merged: ContainerConfig, image: ContainerConfig) -> None:
     merged.user = merged.user or image.user
     merged.working_dir = merged.working_dir or image.working_dir
     merged.stop_signal = merged.stop_signal or image.stop_signal

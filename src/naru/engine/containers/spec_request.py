@@ -48,6 +48,9 @@ def spec_request(
         ipc_namespace=_shared_namespace(ctx, container.host_config.ipc_mode, "ipc"),
         shm_path=_shared_shm(ctx, container.host_config.ipc_mode),
         cgroups_path=cgroup_path(ctx, container),
+        ulimits=ctx.config.ulimits,
+        no_new_privileges=ctx.config.no_new_privileges,
+        seccomp_profile=ctx.config.seccomp_profile,
     )
 
 

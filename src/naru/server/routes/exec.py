@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from naru.api.exec import ExecConfig, ExecStart
+from naru.api.exec import ExecConfig, ExecStartConfig
 from naru.engine import exec as exec_use_cases
 from naru.server import params
 from naru.server.answers import json_answer, stops_with_client
@@ -22,13 +22,13 @@ async def create(request: web.Request) -> web.Response:
 @stops_with_client
 async def start(request: web.Request) -> web.StreamResponse:
     """Start it, and carry its streams unless it is detached."""
-    body = await params.body(request, ExecStart, required=False)
+    body = await params.body(request, ExecStartConfig, required=False)
     streams = await exec_use_cases.start_exec(
         params.context(request),
         params.name(request),
         tty=body.tty,
         detach=body.detach,
-        console_size=body.console_pair(),
+        console_size=_pair(body.console_size),
     )
     if streams is None:
         return web.Response(status=200)
@@ -46,6 +46,10 @@ async def inspect(request: web.Request) -> web.Response:
     """Say what became of it."""
     ctx = params.context(request)
     return json_answer(await exec_use_cases.inspect_exec(ctx, params.name(request)))
+
+
+def _pair(size: list[int] | None) -> tuple[int, int] | None:
+    return (size[0], size[1]) if size and len(size) == 2 else None
 
 
 ROUTES = (
