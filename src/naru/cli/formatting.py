@@ -14,7 +14,7 @@ from naru.cli.template.values import NO_VALUE, View, print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from naru.cli.template.evaluator import Template
 
@@ -61,16 +61,22 @@ def render(views: Sequence[View], form: str, columns: Columns) -> str:
         return _default_table(views, columns)
     if form == JSON:
         return "".join(print_json(view) + "\n" for view in views)
-    if form == RAW and columns.raw:
-        form = columns.raw
     is_table = form.startswith(TABLE)
     text = unescape(form.removeprefix(TABLE).strip())
+    if form == RAW and columns.raw:
+        text = columns.raw
     template = _parse(text)
     lines = [render_one(template, view) for view in views]
     if is_table:
         lines.insert(0, _header(text, columns))
         return align("\n".join(lines)) + "\n"
     return "".join(line + "\n" for line in lines)
+
+
+def quiet(ids: Iterable[str], form: str, title: str) -> str:
+    """Return what `--quiet` prints: one id a line, titled in the raw format."""
+    head = f"{title}: " if form == RAW else ""
+    return "".join(f"{head}{identity}\n" for identity in ids)
 
 
 def unescape(form: str) -> str:

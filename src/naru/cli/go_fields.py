@@ -99,8 +99,13 @@ _OPTIONAL: dict[str, dict[str, object]] = {
         "Sysctls": NilMap(),
         "Tmpfs": NilMap(),
     },
-    "HostnamePath": {"GraphDriver": None, "ImageManifestDescriptor": None, "Node": None}
-    | {"SizeRootFs": None, "SizeRw": None},
+    "HostnamePath": {
+        "GraphDriver": None,
+        "ImageManifestDescriptor": None,
+        "Node": None,
+        "SizeRootFs": None,
+        "SizeRw": None,
+    },
     "RepoTags": {
         "Author": "",
         "Comment": "",

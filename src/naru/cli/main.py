@@ -113,7 +113,8 @@ def _dispatch(
         if request.short:
             stdout.write("Flag shorthand -h has been deprecated, use --help\n")
         return _show(_command_help(command), stdout)
-    stderr.writelines(warning + "\n" for warning in warnings)
+    # Where docker writes them.
+    stdout.writelines(warning + "\n" for warning in warnings)
     invocation = Invocation(
         command,
         options,

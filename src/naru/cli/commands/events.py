@@ -48,12 +48,11 @@ def _timestamp(invocation: Invocation, text: str) -> str | None:
 def _printer(form: str) -> Callable[[dict[str, Any]], str]:
     if not form:
         return event_line
-    from naru.cli.formatting import unescape
     from naru.cli.go_fields import as_go, missing_field
     from naru.cli.template.evaluator import Template
     from naru.cli.template.nodes import TemplateError
 
-    text = "{{json .}}" if form == "json" else unescape(form)
+    text = "{{json .}}" if form == "json" else form
     try:
         template = Template(text, resolve_missing=missing_field)
     except TemplateError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from naru.cli import human
 from naru.cli.batch import require_api
 from naru.cli.failure import CommandFailedError
-from naru.cli.formatting import Columns, render
+from naru.cli.formatting import Columns, quiet, render
 from naru.cli.template.values import View
 from naru.errors import InvalidInputError, NaruError, NotFoundError
 
@@ -143,7 +143,8 @@ def list_images(invocation: Invocation) -> int:
         for name in image_names(item, with_digests=with_digests)
     ]
     if options["quiet"]:
-        invocation.stdout.write("".join(f"{view.id()}\n" for view in views))
+        ids = (view.id() for view in views)
+        invocation.stdout.write(quiet(ids, options["format"], "image_id"))
         return 0
     default = ["Repository", "Tag", "ID", "CreatedSince", "Size"]
     if options["digests"]:
@@ -292,7 +293,8 @@ def history(invocation: Invocation) -> int:
         for item in items
     ]
     if options["quiet"]:
-        invocation.stdout.write("".join(f"{view.id()}\n" for view in views))
+        ids = (view.id() for view in views)
+        invocation.stdout.write(quiet(ids, options["format"], "image_id"))
         return 0
     when = "CreatedSince" if options["human"] else "CreatedAt"
     columns = Columns(("ID", when, "CreatedBy", "Size", "Comment"), _HISTORY_TITLES)

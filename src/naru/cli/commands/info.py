@@ -45,13 +45,12 @@ def info(invocation: Invocation) -> int:
 
 
 def _parse(form: str) -> Any:
-    from naru.cli.formatting import unescape
     from naru.cli.go_fields import missing_field
     from naru.cli.template.evaluator import Template
     from naru.cli.template.nodes import TemplateError
 
     try:
-        return Template(unescape(form), resolve_missing=missing_field)
+        return Template(form, resolve_missing=missing_field)
     except TemplateError as error:
         message = f"template parsing error: {error.message}"
         raise CommandFailedError(message, _PARSE_ERROR_STATUS) from error

@@ -14,6 +14,7 @@ from naru.errors import NaruError, NotFoundError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from naru.cli.invocation import Invocation
 
@@ -137,24 +138,40 @@ def _inspect(invocation: Invocation, find: Fetch) -> int:
 
 
 def _template_printer(form: str) -> Callable[[str], str]:
-    from naru.cli.formatting import unescape
     from naru.cli.go_fields import as_go, missing_field
     from naru.cli.template.evaluator import Template
     from naru.cli.template.nodes import TemplateError
 
     try:
-        template = Template(unescape(form), resolve_missing=missing_field)
+        template = Template(form, resolve_missing=missing_field)
     except TemplateError as error:
         message = f"template parsing error: {error.message}"
         raise CommandFailedError(message, PARSE_ERROR_STATUS) from error
 
     def show(text: str) -> str:
+        answer = json_text.loads(text)
         try:
-            return template.render(as_go(json_text.loads(text)))
+            return template.render(as_go(answer))
+        except TemplateError:
+            pass
+        # What Go's structs do not know may still stand in the engine's answer.
+        try:
+            return template.render(numbers_as_text(answer), strict=True)
         except TemplateError as error:
             raise CommandFailedError(f"template parsing error: {error.message}") from error
 
     return show
+
+
+def numbers_as_text(value: Any) -> Any:
+    """Return an answer with its numbers as the texts that Go's client keeps without structs."""
+    if isinstance(value, dict):
+        return {key: numbers_as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [numbers_as_text(item) for item in value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return json_text.dumps(value)
+    return value
 
 
 def indent_json(text: str) -> str:

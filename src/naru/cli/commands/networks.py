@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from naru.cli import human
-from naru.cli.formatting import Columns, render
+from naru.cli.formatting import Columns, quiet, render
 from naru.cli.template.values import View
 
 TYPE_CHECKING = False
@@ -81,7 +81,8 @@ def list_networks(invocation: Invocation) -> int:
     items.sort(key=lambda item: natural_key(item["Name"]))
     views = [NetworkView(item, truncates=not options["no-trunc"]) for item in items]
     if options["quiet"]:
-        invocation.stdout.write("".join(f"{view.id()}\n" for view in views))
+        ids = (view.id() for view in views)
+        invocation.stdout.write(quiet(ids, options["format"], "network_id"))
         return 0
     columns = Columns(("ID", "Name", "Driver", "Scope"), _TITLES, _RAW)
     invocation.stdout.write(render(views, form, columns))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from naru.cli import human
-from naru.cli.formatting import Columns, render
+from naru.cli.failure import CommandFailedError
+from naru.cli.formatting import Columns, quiet, render, unescape
 from naru.cli.template.values import View
 
 TYPE_CHECKING = False
@@ -148,12 +149,12 @@ def list_containers(invocation: Invocation) -> int:
     limit = 1 if options["latest"] and not options.changed("last") else options["last"]
     form = options["format"]
     if not form and not options["quiet"]:
-        form = invocation.config.get("psFormat", "") if _reads_config(invocation) else ""
+        form = invocation.config.get("psFormat", "")
     elif form and options["quiet"]:
         invocation.complain(
             "WARNING: Ignoring custom format, because both --format and --quiet are set."
         )
-    wants_size = options["size"] or (not options["quiet"] and _mentions_size(form))
+    wants_size = options["size"] or _mentions_size(form)
     query = {
         "all": True if options["all"] else None,
         "limit": limit if limit > 0 else None,
@@ -164,7 +165,8 @@ def list_containers(invocation: Invocation) -> int:
     now, truncates = invocation.now(), not options["no-trunc"]
     views = [ContainerView(item, now, truncates=truncates) for item in items]
     if options["quiet"]:
-        invocation.stdout.write("".join(f"{view.id()}\n" for view in views))
+        ids = (view.id() for view in views)
+        invocation.stdout.write(quiet(ids, options["format"], "container_id"))
         return 0
     default = (*_DEFAULT, "Size") if options["size"] else _DEFAULT
     raw = _RAW + ("size: {{- pad .Size 1 0}}\n" if options["size"] else "")
@@ -172,11 +174,38 @@ def list_containers(invocation: Invocation) -> int:
     return 0
 
 
-def _reads_config(invocation: Invocation) -> bool:
-    """Say whether there is a config.json at all: most machines have none, and reading costs."""
-    return bool(invocation.config)
+class _Probe(ContainerView):
+    """A container of nothing, that notes whether a template asks for sizes."""
+
+    def __init__(self) -> None:
+        nothing = {"Id": "", "Names": [], "Image": "", "ImageID": "", "Command": ""}
+        super().__init__({**nothing, "Created": 0, "Ports": [], "Status": ""}, 0, truncates=True)
+        self.asked_for_size = False
+
+    def resolve(self, name: str, args: list[object]) -> object:
+        self.asked_for_size = self.asked_for_size or name == "Size"
+        return super().resolve(name, args)
+
+    def as_json(self) -> dict[str, object]:
+        self.asked_for_size = True
+        return super().as_json()
 
 
 def _mentions_size(form: str) -> bool:
-    """Say whether a template shows sizes, which the engine computes only when asked."""
-    return ".Size" in form or "json ." in form
+    """Say whether a template shows sizes, which the engine computes only when asked.
+
+    Raises:
+        CommandFailedError: the template is no good, in the words of docker's own trial.
+    """
+    if "{{" not in form:
+        return False
+    from naru.cli.template.evaluator import Template
+    from naru.cli.template.nodes import TemplateError
+
+    probe = _Probe()
+    try:
+        Template(unescape(form)).render(probe)
+    except TemplateError as error:
+        act = "parse" if error.is_parse_error else "execute"
+        raise CommandFailedError(f"failed to {act} template: {error.message}") from error
+    return probe.asked_for_size

@@ -59,13 +59,12 @@ def version(invocation: Invocation) -> int:
 
 
 def _parse(form: str) -> Any:
-    from naru.cli.formatting import unescape
     from naru.cli.go_fields import missing_field
     from naru.cli.template.evaluator import Template
     from naru.cli.template.nodes import TemplateError
 
     try:
-        return Template(unescape(form), resolve_missing=missing_field)
+        return Template(form, name="version", resolve_missing=missing_field)
     except TemplateError as error:
         message = f"template parsing error: {error.message}"
         raise CommandFailedError(message, _PARSE_ERROR_STATUS) from error
@@ -138,9 +137,11 @@ def _component(component: dict[str, Any]) -> list[str]:
         f"  API version:\t{details.get('ApiVersion', '')} "
         f"(minimum version {details.get('MinAPIVersion', '')})"
     )
-    for key in ("GoVersion", "PythonVersion"):
-        if details.get(key):
-            lines.append(f"  {key.removesuffix('Version')} version:\t{details[key]}")
+    lines += [
+        f"  {key.removesuffix('Version')} version:\t{details[key]}"
+        for key in ("GoVersion", "PythonVersion")
+        if details.get(key)
+    ]
     return [
         *lines,
         f"  Git commit:\t{details.get('GitCommit', '')}",

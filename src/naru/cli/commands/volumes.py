@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from naru.cli.batch import describe, require_api
 from naru.cli.failure import CommandFailedError
-from naru.cli.formatting import Columns, render
+from naru.cli.formatting import Columns, quiet, render
 from naru.cli.template.values import View
 from naru.errors import NaruError
 
@@ -68,7 +68,8 @@ def list_volumes(invocation: Invocation) -> int:
     answer = invocation.client.get("/volumes", {"filters": options["filter"] or None})
     items = sorted(answer["Volumes"] or (), key=lambda item: natural_key(item["Name"]))
     if options["quiet"]:
-        invocation.stdout.write("".join(f"{item['Name']}\n" for item in items))
+        names = (item["Name"] for item in items)
+        invocation.stdout.write(quiet(names, options["format"], "name"))
         return 0
     columns = Columns(("Driver", "Name"), _TITLES, _RAW)
     invocation.stdout.write(render([VolumeView(item) for item in items], form, columns))

@@ -55,9 +55,10 @@ class Template:
         text: str,
         functions: Mapping[str, Function] = FUNCTIONS,
         *,
+        name: str = "",
         resolve_missing: Callable[[dict[str, Any], str], object] | None = None,
     ) -> None:
-        """Parse.
+        """Parse; error messages call the template `name`.
 
         Raises:
             TemplateError: `is_parse_error` is set.
@@ -65,15 +66,18 @@ class Template:
         self._text = text
         self._functions = functions
         self._resolve_missing = resolve_missing
-        self._root = parse(text, functions)
+        self._name = name
+        self._root = parse(text, functions, name)
 
-    def render(self, value: object) -> str:
-        """Run over `value`.
+    def render(self, value: object, *, strict: bool = False) -> str:
+        """Run over `value`; when `strict`, a key that a map does not have is an error.
 
         Raises:
             TemplateError: a field, a function or a type does not fit.
         """
-        return _Run(self._text, self._functions, self._resolve_missing, value).render(self._root)
+        resolve = None if strict else self._resolve_missing
+        run = _Run(self._text, self._functions, resolve, value, name=self._name, strict=strict)
+        return run.render(self._root)
 
 
 class _Run:
@@ -83,7 +87,12 @@ class _Run:
         functions: Mapping[str, Function],
         resolve_missing: Callable[[dict[str, Any], str], object] | None,
         value: object,
+        *,
+        name: str,
+        strict: bool,
     ) -> None:
+        self._name = name
+        self._strict = strict
         self._text = text
         self._functions = functions
         self._resolve_missing = resolve_missing
@@ -226,7 +235,7 @@ class _Run:
                 raise self._error(node, f"{name} is not a method but has arguments")
             if name in value:
                 return value[name]
-            if not isinstance(value, GoStruct):
+            if not isinstance(value, GoStruct) and not self._strict:
                 return NO_VALUE
             if self._resolve_missing is not None:
                 try:
@@ -238,7 +247,7 @@ class _Run:
             raise self._error(node, f"nil data; no entry for key {name!r}".replace("'", '"'))
         if value is None:
             raise self._error(node, f'map has no entry for key "{name}"')
-        go_type = "interface {}" if self._resolve_missing else type_name(value)
+        go_type = "interface {}" if self._strict else type_name(value)
         raise self._error(node, f"can't evaluate field {name} in type {go_type}")
 
     def _call(self, name: str, command: Command, dot: object, final: object) -> object:
@@ -303,6 +312,6 @@ class _Run:
         column = len(before.rpartition("\n")[2].encode())
         line = 1 + before.count("\n")
         return TemplateError(
-            f'template: :{line}:{column}: executing "" at <{node}>: {problem}',
+            f'template: {self._name}:{line}:{column}: executing "{self._name}" at <{node}>: {problem}',
             is_parse_error=False,
         )

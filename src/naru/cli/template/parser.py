@@ -39,17 +39,18 @@ _ESCAPES = {
 }
 
 
-def parse(text: str, functions: Collection[str]) -> list[Node]:
-    """Parse a template that may call `functions`.
+def parse(text: str, functions: Collection[str], name: str = "") -> list[Node]:
+    """Parse the template `name`, which may call `functions`.
 
     Raises:
-        TemplateError: with Go's text, `template: :1: …`.
+        TemplateError: with Go's text, `template: NAME:1: …`.
     """
-    return _Parser(text, functions).parse()
+    return _Parser(text, functions, name).parse()
 
 
 class _Parser:
-    def __init__(self, text: str, functions: Collection[str]) -> None:
+    def __init__(self, text: str, functions: Collection[str], name: str) -> None:
+        self._name = name
         self._text = text
         self._functions = functions
         self._tokens: Iterator[Token] = tokens(text)
@@ -311,7 +312,7 @@ class _Parser:
 
     def _error(self, message: str, position: int) -> TemplateError:
         line = 1 + self._text.count("\n", 0, position)
-        return TemplateError(f"template: :{line}: {message}", is_parse_error=True)
+        return TemplateError(f"template: {self._name}:{line}: {message}", is_parse_error=True)
 
 
 _OPERANDS = frozenset(
