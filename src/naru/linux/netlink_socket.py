@@ -87,10 +87,14 @@ class NetlinkSocket:
     """
 
     def __init__(self, family: int) -> None:
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family
-        )
         self._sequence = 0
+        try:
+            self._socket = socket.socket(
+                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family
+            )
+        except OSError as error:
+            # The kernel has no such family, or nobody may speak it.
+            raise NetlinkError(f"open netlink family {family}", error.errno or 0) from error
 
     def __enter__(self) -> Self:
         return self
@@ -158,13 +162,19 @@ class NetlinkSocket:
     def _send(self, message: int, flags: int, body: bytes) -> int:
         self._sequence += 1
         header = _HEADER.pack(_HEADER.size + len(body), message, flags, self._sequence, 0)
-        self._socket.sendto(header + body, (0, 0))
+        try:
+            self._socket.sendto(header + body, (0, 0))
+        except OSError as error:
+            raise NetlinkError("send to netlink", error.errno or 0) from error
         return self._sequence
 
     def _receive(self, sequence: int) -> Iterator[tuple[int, int, bytes]]:
         """Yield (kind, flags, body) of the answers to one request, without an end of its own."""
         while True:
-            data = self._socket.recv(_BUFFER_BYTES)
+            try:
+                data = self._socket.recv(_BUFFER_BYTES)
+            except OSError as error:
+                raise NetlinkError("receive from netlink", error.errno or 0) from error
             position = 0
             while position + _HEADER.size <= len(data):
                 length, kind, flags, answered, _ = _HEADER.unpack_from(data, position)

@@ -1,8 +1,9 @@
-"""Copying a directory tree with all that belongs to its files.
+"""Copying a directory tree into one that somebody else may be writing to.
 
-Owners, modes, times, extended attributes, hard links, symbolic links and devices are kept. Both
-trees are walked by directory descriptors and no link is ever followed, so a hostile tree leads
-nowhere. Sockets are left out: they are somebody's, not data.
+Owners, modes, times, extended attributes, hard links, symbolic links and devices are kept. A
+container that uses the volume already can swap any name there for a link at any moment, so all
+work is done on descriptors and no link is ever followed: `linux.tree_copy`, which works by
+path, is for trees of one's own. Sockets are left out: they are somebody's, not data.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import os
 import stat
 from contextlib import ExitStack
 
-from naru.linux import xattr
+from naru.linux import safe_path, xattr
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NAMED = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK_BYTES = 1 << 30
-_NOT_HERE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+_PLAIN = safe_path.RESOLVE_NO_SYMLINKS | safe_path.RESOLVE_BENEATH
+_NOT_HERE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
 
 
 def copy_children(source: int, target: int) -> None:
@@ -52,7 +55,7 @@ class _TreeCopy:
 
     def __init__(self, root: int) -> None:
         self._root = root
-        self._first_names: dict[tuple[int, int], bytes] = {}
+        self._first_names: dict[tuple[int, int], tuple[bytes, int, int]] = {}
 
     def children(self, source: int, target: int, path: bytes = b"") -> None:
         for name in sorted(map(os.fsencode, os.listdir(source))):
@@ -80,24 +83,44 @@ class _TreeCopy:
         self, source: int, target: int, name: bytes, path: bytes, status: os.stat_result
     ) -> None:
         identity = (status.st_dev, status.st_ino)
-        first = self._first_names.get(identity) if status.st_nlink > 1 else None
         try:
-            if first is not None:
-                os.link(first, name, src_dir_fd=self._root, dst_dir_fd=target,
-                        follow_symlinks=False)  # fmt: skip
+            if status.st_nlink > 1 and self._link_to_first(identity, target, name):
                 return
             _make(source, target, name, status)
         except FileExistsError:
             return
-        if status.st_nlink > 1:
-            self._first_names[identity] = path
-        os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
-        if not stat.S_ISLNK(status.st_mode):
-            # After the owner: changing that takes set-user-id bits and capabilities away.
-            os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=target)
+        made = os.open(name, _NAMED, dir_fd=target)
+        try:
+            if status.st_nlink > 1:
+                copied = os.fstat(made)
+                self._first_names[identity] = (path, copied.st_dev, copied.st_ino)
+            os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+            if not stat.S_ISLNK(status.st_mode):
+                # After the owner: changing that takes set-user-id bits and capabilities away.
+                os.chmod(b"/proc/self/fd/%d" % made, stat.S_IMODE(status.st_mode))
+        finally:
+            os.close(made)
         _copy_xattrs(xattr.path_at(source, name), xattr.path_at(target, name))
         times = (status.st_atime_ns, status.st_mtime_ns)
         os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
+
+    def _link_to_first(self, identity: tuple[int, int], target: int, name: bytes) -> bool:
+        """Make a hard link to the copy of the same file; False if there is none, or not now."""
+        if identity not in self._first_names:
+            return False
+        path, *copied = self._first_names[identity]
+        try:
+            first = safe_path.openat2(self._root, path, _NAMED, 0, _PLAIN)
+        except OSError:
+            return False
+        try:
+            status = os.fstat(first)
+            if [status.st_dev, status.st_ino] != copied:
+                return False
+            os.link(f"/proc/self/fd/{first}", name, dst_dir_fd=target, follow_symlinks=True)
+        finally:
+            os.close(first)
+        return True
 
 
 def _make(source: int, target: int, name: bytes, status: os.stat_result) -> None:

@@ -78,6 +78,33 @@ def test_without_icc_neighbours_do_not_reach_each_other(unstarted: Rig) -> None:
     assert rig.ask(None, first.endpoints[0].ipv4, 80).startswith("first")
 
 
+def test_networks_are_found_by_name_id_and_start_of_an_id(rig: Rig) -> None:
+    networks = {network.name: network for network in rig.networks.networks()}
+    assert {name: one.driver for name, one in networks.items()} == {
+        "bridge": "bridge",
+        "host": "host",
+        "none": "null",
+    }
+    bridge = networks["bridge"]
+    assert bridge.is_builtin
+    assert bridge.options["com.docker.network.bridge.name"] == rig.config.bridge
+    for text in ("bridge", "default", "", bridge.id, bridge.id[:12]):
+        assert rig.networks.resolve(text) == bridge
+    with pytest.raises(NotFoundError, match=r"^network zz not found$"):
+        rig.networks.resolve("zz")
+
+
+def test_a_container_that_restarts_gets_a_new_sandbox_at_once(rig: Rig) -> None:
+    request = EndpointRequest(
+        container_id="d" * 64, container_name="d", ports=(PortRequest(80, host_port=_free_port()),)
+    )
+    for _ in range(5):
+        box = rig.networks.connect(request)
+        rig.serve(box, 80, "again")
+        assert rig.ask(None, "127.0.0.1", box.published[0].host_port).startswith("again")
+        rig.networks.release(box.container_id)
+
+
 def test_connect_twice_gives_the_same_sandbox(rig: Rig) -> None:
     request = EndpointRequest(container_id="a" * 64, container_name="a", ports=(PortRequest(80),))
     assert rig.networks.connect(request) == rig.networks.connect(request)
