@@ -35,6 +35,8 @@ class EngineUnderTest(Engine):
         self.table = self.bridge
         self.cgroup_parent = f"/{self.bridge}"
         self.subnet = Subnet()
+        # The machine's own file is none of our business.
+        (self.root / "daemon.json").write_text("{}", encoding="utf-8")
         self.flags = list(flags)
         self.env = dict(env or {})
         self.process: subprocess.Popen[bytes] | None = None
@@ -46,6 +48,7 @@ class EngineUnderTest(Engine):
         """Return the command line."""
         return [
             str(Path(sys.executable).parent / "narud"),
+            f"--config-file={self.root / 'daemon.json'}",
             f"--data-root={self.data_root}",
             f"--exec-root={self.exec_root}",
             f"--host=unix://{self.socket}",
