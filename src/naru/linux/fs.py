@@ -142,25 +142,27 @@ def _open_directory(parent: int, name: str | bytes) -> int:
 
 
 def _flatten(descriptor: int) -> None:
-    """Lift everything below one level up, again and again, until no directory has children.
+    """Empty a directory by lifting what is below it one level up, again and again.
 
     A hostile tree can be deeper than the limits on open files and on Python's stack.
     """
-    lifted = True
-    while lifted:
-        lifted = False
-        for entry in os.listdir(descriptor):
-            if not _is_directory(descriptor, entry):
-                continue
-            child = _open_directory(descriptor, entry)
+    while entries := os.listdir(descriptor):
+        for entry in entries:
             try:
-                for grandchild in os.listdir(child):
-                    fresh = secrets.token_hex(8)
-                    os.rename(grandchild, fresh, src_dir_fd=child, dst_dir_fd=descriptor)
-                    lifted = True
-            finally:
-                os.close(child)
-            os.rmdir(entry, dir_fd=descriptor)
+                os.unlink(entry, dir_fd=descriptor)
+            except (IsADirectoryError, PermissionError):
+                _lift(descriptor, entry)
+
+
+def _lift(descriptor: int, entry: str) -> None:
+    child = _open_directory(descriptor, entry)
+    try:
+        for grandchild in os.listdir(child):
+            fresh = secrets.token_hex(8)
+            os.rename(grandchild, fresh, src_dir_fd=child, dst_dir_fd=descriptor)
+    finally:
+        os.close(child)
+    os.rmdir(entry, dir_fd=descriptor)
 
 
 def _is_directory(parent: int, name: str | bytes) -> bool:

@@ -92,12 +92,14 @@ def read_text(root: Path, path: str, limit: int = 1 << 20) -> str | None:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV):
             return None
         raise
-    with open(descriptor, "rb", buffering=0) as stream:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return None
         data = b""
-        while piece := stream.read(limit + 1 - len(data)):
+        while piece := os.read(descriptor, limit + 1 - len(data)):
             data += piece
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise CorruptDataError(f"{path}: larger than {limit} bytes")
     return data.decode("utf-8", "surrogateescape")
@@ -132,8 +134,13 @@ def make_dirs_at(root: int, path: bytes, mode: int = 0o755) -> int:
         for depth, name in enumerate(names, start=1):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, mode, dir_fd=current)
-            # From the root again: a link among the names so far must stay inside it.
-            following = open_at(root, b"/".join(names[:depth]), flags)
+            try:
+                following = openat2(current, name, flags, 0, RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.EXDEV):
+                    raise
+                # From the root again: a link must stay inside it, and so must `..`.
+                following = open_at(root, b"/".join(names[:depth]), flags)
             os.close(current)
             current = following
     except BaseException:

@@ -113,7 +113,7 @@ class VerifyingReader:
         self._hasher.update(data)
         if self._size is not None and self._hasher.size > self._size:
             raise CorruptDataError(f"{self._name}: more than the expected {self._size} bytes")
-        if not data and count != 0 or count < 0:
+        if (not data and count != 0) or count < 0:
             self._check()
         return data
 

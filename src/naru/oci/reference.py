@@ -92,7 +92,12 @@ class Reference:
         if self.registry != DEFAULT_REGISTRY:
             return self.name
         short = self.repository.removeprefix(_OFFICIAL)
-        return self.repository if "/" in short else short
+        if "/" in short:
+            short = self.repository
+        # What would be read as something else is not shortened.
+        first, slash, _ = short.partition("/")
+        is_ambiguous = (slash and _is_host(first)) or _IMAGE_ID.fullmatch(short)
+        return self.name if is_ambiguous else short
 
     @property
     def familiar(self) -> str:
@@ -140,7 +145,7 @@ def is_tag(text: str) -> bool:
 
 
 def _split_registry(text: str) -> tuple[str, str]:
-    """Tell the registry from the rest: it has a dot, a colon or a capital, or is `localhost`."""
+    """Tell the registry, which is the first part if that can be a host, from the rest."""
     first, slash, rest = text.partition("/")
     looks_like_host = "." in first or ":" in first or first == "localhost" or first.lower() != first
     registry, remainder = (first, rest) if slash and looks_like_host else (DEFAULT_REGISTRY, text)
@@ -149,3 +154,7 @@ def _split_registry(text: str) -> tuple[str, str]:
     if registry == DEFAULT_REGISTRY and "/" not in remainder:
         remainder = _OFFICIAL + remainder
     return registry, remainder
+
+
+def _is_host(first: str) -> bool:
+    return "." in first or ":" in first or first == "localhost" or first.lower() != first

@@ -51,12 +51,12 @@ class Applied:
 def apply_to_mounts(stream: Readable, mounts: Sequence[Mount], *, alone: bool = False) -> Applied:
     """Apply a layer to a prepared snapshot. No mount is visible or left, even after a kill.
 
-    With `alone`, the snapshot was prepared without a parent that it will get by
-    `Snapshotter.rebase`: deletions are written as overlay's markers.
+    With `alone`, the snapshot was prepared without the parent that it will get by
+    `Snapshotter.rebase`. That suits layers that only add.
 
     Raises as `apply` does, and:
-        NeedsParentError: with `alone`, the layer leaves out directories or links to files that
-            it takes from its parent. Begin again with the parent.
+        NeedsParentError: with `alone`, the layer deletes, leaves out directories, or links to
+            files of its parent. Begin again with the parent.
     """
     if len(mounts) == 1 and mounts[0].type == "bind" and not mounts[0].read_only:
         return apply(stream, Path(mounts[0].source), alone=alone)
@@ -148,7 +148,6 @@ class _Layer:
             self._file(entry, parent, name)
         elif entry.kind == tar_read.DIRECTORY:
             self._directory(entry, parent, name)
-            self._tree.uncover(parent, path, name)
             self._directories[path] = entry
         elif entry.kind == tar_read.HARD_LINK:
             self._hard_link(entry, parent, name)
@@ -254,13 +253,13 @@ class _Layer:
         hidden = whiteout.hidden_name(name)
         if hidden is None and name != whiteout.OPAQUE:
             return
+        # Markers of our own would show as files where nothing is below them: the kernel hides
+        # them in merged directories only.
+        self._tree.require_parent(parent_path + b"/" + name)
         try:
             parent, parent_path = self._tree.existing(parent_path)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR):
-                self._tree.require_parent(parent_path)
-                return
-            raise
+        except (FileNotFoundError, NotADirectoryError):
+            return
         if hidden is None:
             self._tree.hide_children(parent_path)
         else:

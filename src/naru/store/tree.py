@@ -14,7 +14,6 @@ import stat
 
 from naru.errors import ConflictError
 from naru.linux import fs, safe_path
-from naru.store import whiteout
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 _PLAIN = safe_path.RESOLVE_NO_SYMLINKS | safe_path.RESOLVE_BENEATH
@@ -28,8 +27,8 @@ class NeedsParentError(ConflictError):
 class Tree:
     """A root directory, and what one layer has put below it.
 
-    With `alone`, the root holds this layer's differences only, and deletions become overlay's
-    markers; without, it is the merged view, and deletions are carried out.
+    With `alone`, the root holds this layer's files only, and what is below it is not known;
+    without, it is the merged view.
     """
 
     def __init__(self, root: int, *, alone: bool = False) -> None:
@@ -39,7 +38,6 @@ class Tree:
         self._root_path = os.readlink(b"/proc/self/fd/%d" % root)
         self._placed: set[bytes] = set()
         self._placed_below: set[bytes] = set()
-        self._hidden: set[bytes] = set()
 
     def close(self) -> None:
         """Close all descriptors but the root's own."""
@@ -93,7 +91,7 @@ class Tree:
         return self.existing(path)
 
     def require_parent(self, path: bytes) -> None:
-        """Call where `path` is missing: a layer that is alone cannot know what is below it.
+        """Call where `path` is looked for below: a layer that is alone cannot know it.
 
         Raises:
             NeedsParentError: `path` may be there.
@@ -130,31 +128,13 @@ class Tree:
     def hide(self, parent: int, parent_path: bytes, name: bytes) -> None:
         """Apply a whiteout: delete `name`, other than what the layer itself has put there."""
         path = parent_path + b"/" + name if parent_path else name
-        if self._alone:
-            self._hide_below(parent, path, name)
-        elif path not in self._placed and path not in self._placed_below:
+        if path not in self._placed and path not in self._placed_below:
             self.remove(parent, name)
         elif self.is_directory(parent, name):
             self.hide_children(path)
 
-    def _hide_below(self, parent: int, path: bytes, name: bytes) -> None:
-        if self.is_directory(parent, name):
-            whiteout.make_opaque(parent, name)
-        elif path not in self._placed:
-            whiteout.make(parent, name)
-            self._hidden.add(path)
-
-    def uncover(self, parent: int, path: bytes, name: bytes) -> None:
-        """Keep hidden what an earlier whiteout hid below the new directory `path`."""
-        if path in self._hidden:
-            whiteout.make_opaque(parent, name)
-
     def hide_children(self, path: bytes) -> None:
         """Apply an opaque whiteout to the directory `path`, at any depth."""
-        if self._alone:
-            parent_path, _, name = path.rpartition(b"/")
-            whiteout.make_opaque(self.existing(parent_path)[0], name or b".")
-            return
         pending = [path]
         while pending:
             path = pending.pop()

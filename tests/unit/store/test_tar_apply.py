@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
@@ -151,10 +152,8 @@ def test_dots_cannot_leave_the_root(root: Path, name: str) -> None:
 @pytest.mark.parametrize("to", ["../outside", "/outside", "../../../../../../..", "/"])
 def test_a_symlink_cannot_leave_the_root(root: Path, to: str) -> None:
     target = to if to != "/outside" else os.fspath(root.parent / "outside")
-    try:
+    with contextlib.suppress(InvalidInputError):
         apply(root, raw.symlink("out", target), raw.member("out/new", b"x"))
-    except InvalidInputError:
-        pass
     assert outside_is_untouched(root)
 
 
@@ -353,34 +352,13 @@ def test_impossible_times_are_bounded(root: Path) -> None:
     assert sorted(os.listdir(root)) == ["a", "b"]
 
 
-@needs_root
-def test_alone_deletions_become_overlay_markers(root: Path) -> None:
-    apply(
-        root,
-        raw.directory("d"),
-        raw.member("d/.wh.gone"),
-        raw.directory("o"),
-        raw.member("o/.wh..wh..opq"),
-        raw.member(".wh.r"),
-        raw.directory("r"),
-        raw.member("kept", b"x"),
-        raw.member(".wh.kept"),
-        alone=True,
-    )
-    gone = (root / "d/gone").lstat()
-    assert stat.S_ISCHR(gone.st_mode)
-    assert gone.st_rdev == 0
-    assert os.getxattr(root / "o", "trusted.overlay.opaque") == b"y"
-    assert os.getxattr(root / "r", "trusted.overlay.opaque") == b"y"
-    assert (root / "kept").read_bytes() == b"x"
-
-
 @pytest.mark.parametrize(
     "member",
     [
         raw.member("a/b"),
         raw.hard_link("a", "below"),
-        raw.member("a/.wh.b"),
+        raw.member(".wh.b"),
+        raw.member(".wh..wh..opq"),
         raw.hard_link("a", "x/b"),
     ],
 )

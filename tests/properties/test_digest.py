@@ -1,0 +1,51 @@
+"""Laws of digests: how bytes are cut up changes nothing, and a wrong byte is noticed."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from naru.errors import CorruptDataError, InvalidInputError
+from naru.oci.digest import (
+    Hasher,
+    VerifyingReader,
+    algorithm_of,
+    digest_bytes,
+    hex_of,
+    parse_digest,
+)
+
+
+@given(st.lists(st.binary(max_size=50)), st.sampled_from(["sha256", "sha384", "sha512"]))
+def test_pieces_hash_like_the_whole(pieces: list[bytes], algorithm: str) -> None:
+    hasher = Hasher(algorithm)
+    for piece in pieces:
+        hasher.update(piece)
+    assert hasher.digest() == digest_bytes(b"".join(pieces), algorithm)
+
+
+@given(st.binary(max_size=200), st.integers(1, 50))
+def test_a_true_stream_is_let_through_unchanged(data: bytes, step: int) -> None:
+    reader = VerifyingReader(io.BytesIO(data), digest_bytes(data), len(data))
+    assert b"".join(iter(lambda: reader.read(step), b"")) == data
+
+
+@given(st.binary(max_size=100), st.binary(max_size=100), st.integers(1, 50))
+def test_another_stream_never_passes(data: bytes, other: bytes, step: int) -> None:
+    assume(data != other)
+    reader = VerifyingReader(io.BytesIO(other), digest_bytes(data))
+    with pytest.raises(CorruptDataError):
+        list(iter(lambda: reader.read(step), b""))
+
+
+@given(st.text(max_size=100) | st.from_regex(r"[a-z0-9]{1,8}:[a-f0-9]{60,68}", fullmatch=True))
+def test_any_text_is_a_digest_or_an_error(text: str) -> None:
+    try:
+        digest = parse_digest(text)
+    except InvalidInputError:
+        return
+    assert f"{algorithm_of(digest)}:{hex_of(digest)}" == text
+    assert "/" not in text

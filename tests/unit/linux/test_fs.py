@@ -1,0 +1,71 @@
+"""Files and trees: atomic writes, removal that harms nobody."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from naru.linux import fs
+
+
+def test_a_write_replaces_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    fs.write_atomic(path, "old and long")
+    fs.write_atomic(path, b"new", 0o600, fsync=True)
+    assert path.read_text() == "new"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "x").touch()
+    with pytest.raises(OSError):
+        fs.write_atomic(tmp_path / "d", b"data")
+    assert os.listdir(tmp_path) == ["d"]
+
+
+def test_removal_is_idempotent(tmp_path: Path) -> None:
+    (tmp_path / "d" / "e").mkdir(parents=True)
+    (tmp_path / "d" / "e" / "f").write_text("x")
+    (tmp_path / "d" / "e").chmod(0)
+    fs.remove_tree(tmp_path / "d")
+    fs.remove_tree(tmp_path / "d")
+    fs.remove_tree(tmp_path / "no" / "such")
+    assert os.listdir(tmp_path) == []
+
+
+def test_removal_follows_no_links(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").touch()
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "link").symlink_to(tmp_path / "kept")
+    fs.remove_tree(tmp_path / "d")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    fs.remove_tree(tmp_path / "link")
+    assert (tmp_path / "kept" / "file").exists()
+    assert not (tmp_path / "link").is_symlink()
+
+
+def test_a_tree_deeper_than_the_stack_is_removed(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=here)
+        os.close(os.open("f", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    fs.remove_tree(tmp_path / "d")
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_sizes_count_a_linked_file_once(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a").write_bytes(b"x" * 100)
+    os.link(tmp_path / "d" / "a", tmp_path / "b")
+    (tmp_path / "l").symlink_to("12345")
+    assert fs.tree_size(tmp_path) == 105
+    assert fs.tree_size(tmp_path / "absent") == 0
