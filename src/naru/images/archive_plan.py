@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from naru.errors import CorruptDataError, InvalidInputError, NotSupportedError
-from naru.images.archive import Archive, StoredLayer
+from naru.images.archive import Archive
+from naru.images.layer_intake import StoredLayer
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest, algorithm_of, digest_bytes, hex_of, parse_digest

@@ -18,9 +18,10 @@ from naru.db.images import ImageRow
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
 from naru.ids import short_id
-from naru.images.archive import Archive, ArchiveReader, StoredLayer
+from naru.images.archive import Archive, ArchiveReader
 from naru.images.archive_plan import PlannedImage, plan_images
 from naru.images.intake import read_in_thread
+from naru.images.layer_intake import StoredLayer
 from naru.images.pipe import Pipe
 from naru.images.services import ImageServices
 from naru.images.unpack import LayerSource
@@ -88,7 +89,7 @@ def _load(
         archive = reader.read(pipe, stored)
         images = plan_images(archive, host_platform())
         _BEFORE_UNPACK()
-        _adopt(services, archive, images)
+        _adopt(services, archive, images, lease_id)
         rows = [_stored_row(services, image, lease_id) for image in images]
         _BEFORE_CATALOG()
         superseded = services.catalog.add(
@@ -100,13 +101,15 @@ def _load(
     return images
 
 
-def _adopt(services: ImageServices, archive: Archive, images: Sequence[PlannedImage]) -> None:
+def _adopt(
+    services: ImageServices, archive: Archive, images: Sequence[PlannedImage], lease_id: str
+) -> None:
     """Keep the layers that were unpacked early and turned out to be the lowest of an image."""
     lowest = {image.config.diff_ids[0] for image in images if image.config.diff_ids}
     for diff_id in lowest:
         unpacking = archive.unpacked.get(diff_id)
         if unpacking is not None:
-            services.unpacker.adopt(unpacking, diff_id)
+            services.unpacker.adopt(unpacking, diff_id, lease_id)
 
 
 def _stored_row(services: ImageServices, image: PlannedImage, lease_id: str) -> ImageRow:

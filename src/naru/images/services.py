@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from naru.aio import KeyedLock
 from naru.clock import Clock
 from naru.db.database import Database
 from naru.db.images import ImageRows
@@ -36,6 +37,7 @@ class ImageServices:
     unpacker: Unpacker
     garbage: Garbage
     http: HttpClient
+    locks: KeyedLock
 
     @contextlib.contextmanager
     def lease(self, owner: str) -> Iterator[str]:
@@ -79,4 +81,5 @@ def build(
         unpacker=Unpacker(snapshots, leases),
         garbage=garbage,
         http=HttpClient(hosts),
+        locks=KeyedLock(),
     )

@@ -82,12 +82,12 @@ class Unpacker:
         self._leases.add(lease_id, "snapshot", *chain)
         parent: ChainId | None = None
         for position, (layer, chain_id) in enumerate(zip(layers, chain, strict=True)):
-            self._unpack_one(position, layer, chain_id, parent, lease_id)
+            self.unpack_layer(position, layer, chain_id, parent, lease_id)
             done(position)
             parent = chain_id
         return [self._snapshots.usage(chain_id) for chain_id in chain]
 
-    def _unpack_one(
+    def unpack_layer(
         self,
         position: int,
         layer: LayerSource,
@@ -95,6 +95,10 @@ class Unpacker:
         parent: ChainId | None,
         lease_id: str,
     ) -> None:
+        """Make sure of one layer; those below are there, and all are under the lease.
+
+        Idempotent. Raises as `unpack`.
+        """
         with self._locks.hold(chain_id):
             if self._snapshots.stat(chain_id) is not None:
                 return
@@ -107,8 +111,9 @@ class Unpacker:
                     )
                 unpacking.commit(chain_id)
 
-    def adopt(self, unpacking: Unpacking, diff_id: DiffId) -> None:
+    def adopt(self, unpacking: Unpacking, diff_id: DiffId, lease_id: str) -> None:
         """Keep a lowest layer that was unpacked before its digest was known. Idempotent."""
+        self._leases.add(lease_id, "snapshot", diff_id)
         with self._locks.hold(diff_id):
             unpacking.commit(ChainId(diff_id))
 

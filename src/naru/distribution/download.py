@@ -1,0 +1,32 @@
+"""A plain file from a URL, as `docker import URL` fetches it. No registry is involved."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from naru.distribution.hosts import Endpoint
+from naru.distribution.session import HttpClient
+from naru.errors import FaultError, InvalidInputError
+
+
+async def download(client: HttpClient, url: str) -> AsyncIterator[bytes]:
+    """Yield the body of `url`; without a scheme it is http, as in Docker.
+
+    Raises:
+        InvalidInputError: `url` is none that we fetch.
+        RegistryUnreachableError: no answer, or it broke off.
+        FaultError: the server says no.
+    """
+    whole = url if "://" in url else f"http://{url}"
+    parts = urlsplit(whole)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise InvalidInputError(f'Get "{url}": unsupported protocol scheme "{parts.scheme}"')
+    endpoint = Endpoint(f"{parts.scheme}://{parts.netloc}", parts.netloc)
+    async with client.send(endpoint, "GET", whole) as response:
+        if response.status >= 400:
+            raise FaultError(
+                f"Got HTTP status code >= 400: {response.status} {response.reason or ''}".rstrip()
+            )
+        async for chunk in response.content.iter_any():
+            yield chunk
