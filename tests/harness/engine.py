@@ -279,6 +279,15 @@ class Engine:
         assert found is not None
         return found
 
+    def await_made(self, container: str, status: str) -> None:
+        """Wait until somebody else has made a container and it has this status."""
+
+        def probe() -> bool:
+            answer = self.api("GET", f"/containers/{container}/json")
+            return answer.status == 200 and answer.json()["State"]["Status"] == status
+
+        eventually(probe, f"{container} is {status}", timeout_s=15)
+
     def remove(self, container: str) -> None:
         """Remove a container, running or not, with its anonymous volumes."""
         self.api("DELETE", f"/containers/{container}", query={"force": True, "v": True}).ok(204)
