@@ -86,6 +86,11 @@ class Monitored:
         return self.path / "winsz"
 
     @property
+    def runtime_log(self) -> Path:
+        """What the runtime complained of, where there is a terminal."""
+        return self.path / "runtime.log"
+
+    @property
     def exit_file(self) -> Path:
         """The copy by conmon of the exit code."""
         return self.path / "exit"

@@ -155,13 +155,23 @@ async def create(
     with monitor(argv, bundle) as started:
         answer = await started.answer()
         if answer is None or answer.data < 0:
-            message = answer.message if answer else started.last_words()
+            message = await in_thread(complaint, started, answer, bundle)
             spec = await in_thread(read_spec, bundle)
             raise refusals.start_failed(runtime.name, message, process_of(spec["process"]))
         bundle.write_processes(answer.data, started.child.pid)
         started.keep()
     _AFTER_CREATE()
     return Created(answer.data, started.child.pid)
+
+
+def complaint(started: StartedMonitor, answer: Answer | None, monitored: Monitored) -> str:
+    """Return why nothing was started, from whoever said it."""
+    if answer is not None and answer.message:
+        return answer.message
+    with contextlib.suppress(FileNotFoundError):
+        if logged := monitored.runtime_log.read_text(encoding="utf-8", errors="replace"):
+            return logged
+    return started.last_words()
 
 
 def _stale_files(monitored: Monitored) -> Sequence[Path]:
@@ -172,6 +182,7 @@ def _stale_files(monitored: Monitored) -> Sequence[Path]:
         monitored.processes_file,
         monitored.control_fifo,
         monitored.winsize_fifo,
+        monitored.runtime_log,
     )
 
 
@@ -186,10 +197,15 @@ def process_of(process_spec: object) -> refusals.Process:
 def monitor_argv(
     runtime: OciRuntime, monitored: Monitored, container_id: str, unique_id: str, *, terminal: bool
 ) -> list[str]:
-    """Return conmon's command line as far as containers and execs share it."""
+    """Return conmon's command line as far as containers and execs share it.
+
+    With a terminal the runtime logs to a file too: what crun complains of inside the container
+    goes to the terminal then, where conmon does not look for it.
+    """
     argv = ["conmon", "--api-version", "1", "--sync", "--full-attach", "--no-sync-log"]
     argv += ["-c", container_id, "-u", unique_id, "-r", runtime.program]
-    for word in runtime.arguments():
+    logging = ["--log", str(monitored.runtime_log)] if terminal else []
+    for word in (*runtime.arguments(), *logging):
         argv += ["--runtime-arg", word]
     argv += ["-b", str(monitored.path), "-p", str(monitored.pidfile)]
     argv += ["--persist-dir", str(monitored.path)]

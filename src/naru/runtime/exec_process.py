@@ -156,7 +156,7 @@ async def _answered(
 ) -> ExecStarted:
     answer = await started.answer()
     if answer is None or answer.data < 0:
-        message = answer.message if answer else started.last_words()
+        message = await in_thread(conmon.complaint, started, answer, monitored)
         if refusals.is_unknown_container(message) or refusals.is_wrong_state(message):
             raise ConflictError(refusals.last_words(message))
         spec = msgspec.json.decode((monitored.path / "process.json").read_bytes())

@@ -80,6 +80,7 @@ class _Watched:
     max_bytes: int
     max_files: int
     size: int = 0
+    looked_at: float = 0.0
 
 
 class LogRotator:
@@ -122,9 +123,7 @@ class LogRotator:
         except FileNotFoundError:
             size = watched.max_bytes
         if size < watched.max_bytes:
-            grown, watched.size = max(size - watched.size, 1), size
-            # Half of the way at the speed of the last interval, which was a second at most.
-            return max(_SHORTEST_S, (watched.max_bytes - size) / grown * _SHORTEST_S / 2)
+            return _look_again(watched, size, asyncio.get_running_loop().time())
         try:
             await rotate(watched.monitored, watched.path, watched.max_files)
         except ConflictError:
@@ -135,3 +134,11 @@ class LogRotator:
             self.discard(container_id)
         watched.size = 0
         return _SHORTEST_S
+
+
+def _look_again(watched: _Watched, size: int, now: float) -> float:
+    """Return how long to wait: half of the way to the bound, at the log's present speed."""
+    elapsed = max(now - watched.looked_at, 0.001)
+    speed = max(size - watched.size, 1) / elapsed
+    watched.size, watched.looked_at = size, now
+    return min(max((watched.max_bytes - size) / speed / 2, _SHORTEST_S), _LONGEST_S)

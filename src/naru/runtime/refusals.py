@@ -57,9 +57,11 @@ def exec_failed(stderr: str, process: Process) -> StartFailedError:
 def is_unknown_container(stderr: str) -> bool:
     """Say whether the runtime does not know the container."""
     words = stderr.lower()
-    return "container does not exist" in words or (
-        "/status`" in words and "no such file or directory" in words
-    )
+    if "container does not exist" in words:
+        return True
+    # crun names the file or directory of its own that is not there.
+    is_missing = "no such file or directory" in words
+    return is_missing and ("/status`" in words or "cannot open directory" in words)
 
 
 def is_wrong_state(stderr: str) -> bool:
@@ -73,6 +75,7 @@ def is_wrong_state(stderr: str) -> bool:
             "no such process",
             "process already finished",
             "not paused",
+            "is not in `created`",
             "is not in the `created` state",
             "cannot pause",
             "cannot start a container that has stopped",
@@ -87,12 +90,13 @@ def last_words(stderr: str) -> str:
     """Return the runtime's message without log decoration."""
     if found := _RUNC_MESSAGE.findall(stderr):
         message = re.sub(r"\\(.)", r"\1", found[-1])
-        while match := _RUNC_PREFIX.match(message):
-            message = message[match.end() :]
-        return message
-    lines = [_CRUN_TIMESTAMP.sub("", line) for line in stderr.splitlines() if line.strip()]
-    # crun may warn before it fails; the last line is the failure.
-    return lines[-1].strip() if lines else "the runtime said nothing"
+    else:
+        lines = [_CRUN_TIMESTAMP.sub("", line) for line in stderr.splitlines() if line.strip()]
+        # A runtime may warn before it fails; the last line is the failure.
+        message = lines[-1].strip() if lines else "the runtime said nothing"
+    while match := _RUNC_PREFIX.match(message):
+        message = message[match.end() :]
+    return message
 
 
 def _reason(stderr: str, process: Process) -> str:
@@ -108,7 +112,7 @@ def _from_crun(message: str, process: Process) -> str:
         if "/" in name:
             return f'{_UNABLE}error during container init: exec: "{name}": stat {name}: no such file or directory'
         return f'{_UNABLE}error during container init: exec: "{name}": executable file not found in $PATH'
-    if message.startswith(("open executable: ", "exec ")):
+    if message.startswith("open executable: "):
         if not process.program:
             return f'{_UNABLE}error during container init: exec: "": executable file not found in $PATH'
         what = message.rsplit(": ", 1)[-1].lower()
