@@ -9,6 +9,7 @@ from naru.aio import in_thread
 from naru.api.filters import Filters
 from naru.api.version import ApiVersion
 from naru.distribution.auth import RegistryAuth
+from naru.distribution.download import download
 from naru.engine.context import EngineContext
 from naru.engine.model import Json
 from naru.engine.progress import Report, records_of
@@ -217,6 +218,16 @@ def import_tarball(
         _publish(ctx, "import", image_id, reference.familiar if reference else image_id)
 
     return records_of(ctx.tasks, work, name="import")
+
+
+def fetch_url(ctx: EngineContext, url: str) -> AsyncIterator[bytes]:
+    """Yield the body of a URL, for `import_tarball`.
+
+    Raises, while it is read:
+        InvalidInputError: `url` is none that we fetch.
+        FaultError, UnavailableError: the server says no, or nothing.
+    """
+    return download(ctx.images.http, url)
 
 
 def pull_image(

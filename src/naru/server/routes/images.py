@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from naru.engine import images
-from naru.engine.url_source import download
 from naru.server import params
 from naru.server.answers import json_answer, json_stream, stops_with_client
 
@@ -87,7 +86,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         )
         return await json_stream(request, records)
     source = params.text(request, "fromSrc")
-    chunks = _body_chunks(request) if source in ("", "-") else download(source)
+    chunks = _body_chunks(request) if source in ("", "-") else images.fetch_url(ctx, source)
     records = images.import_tarball(
         ctx,
         chunks,
