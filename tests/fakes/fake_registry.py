@@ -14,6 +14,7 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass, field
+from typing import Self
 
 from aiohttp import web
 
@@ -69,13 +70,13 @@ class FakeRegistry:
         self.host = ""
         self._runner: web.AppRunner | None = None
 
-    async def __aenter__(self) -> FakeRegistry:
+    async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_route("*", "/token", self._token)
         app.router.add_route("*", "/v2/{tail:.*}", self._v2)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         port = self._runner.addresses[0][1]
         self.host = f"127.0.0.1:{port}"

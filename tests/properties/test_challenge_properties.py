@@ -1,3 +1,5 @@
+"""Laws of reading challenges."""
+
 from __future__ import annotations
 
 from hypothesis import given

@@ -62,8 +62,8 @@ def decode_auth(header: str) -> RegistryAuth | None:
         return None
     try:
         # Clients disagree on the alphabet and on padding; both are accepted.
-        text = header.replace("+", "-").replace("/", "_").rstrip("=")
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        text = header.replace("-", "+").replace("_", "/").rstrip("=")
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         document = msgspec.json.decode(raw or b"{}", type=_AuthDocument)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise InvalidInputError(f"invalid X-Registry-Auth header: {error}") from error

@@ -56,15 +56,16 @@ class LayerProgress:
         self._identifier = identifier
         self._total = total
         self._next_at = 0.0
+        self._last = -1
 
     def say(self, status: str) -> None:
         """Report a step: `Pulling fs layer`, `Download complete` …."""
-        self._next_at = 0.0
+        self._next_at, self._last = 0.0, -1
         self._report(layer_record(status, self._identifier))
 
     def move(self, status: str, current: int) -> None:
         """Report bytes, ten times a second at most, and always at the end."""
         now = self._clock.monotonic()
-        if now >= self._next_at or current >= self._total:
-            self._next_at = now + _INTERVAL_S
+        if current != self._last and (now >= self._next_at or current >= self._total):
+            self._next_at, self._last = now + _INTERVAL_S, current
             self._report(layer_record(status, self._identifier, current, self._total))

@@ -1,3 +1,5 @@
+"""Reading WWW-Authenticate."""
+
 from __future__ import annotations
 
 from naru.distribution.challenge import Challenge, parse_challenges

@@ -1,3 +1,5 @@
+"""Where a registry is reached."""
+
 from __future__ import annotations
 
 import ssl
@@ -84,5 +86,5 @@ def test_unusable_certificate_is_named(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "ca.crt").write_text("no certificate")
     config = HostsConfig(certificates=tmp_path)
-    with pytest.raises(InvalidInputError, match="hub.lan:5000"):
+    with pytest.raises(InvalidInputError, match=r"hub\.lan:5000"):
         config.tls_context(config.endpoints("hub.lan:5000")[0])

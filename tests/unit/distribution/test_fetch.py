@@ -1,0 +1,320 @@
+"""Reading repositories of a registry that misbehaves, over real HTTP on loopback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+
+from fakes.fake_registry import FakeRegistry, digest_of
+from naru.distribution.auth import RegistryAuth
+from naru.distribution.fetch import RemoteRepository
+from naru.distribution.hosts import HostsConfig
+from naru.distribution.session import HttpClient, RegistryUnreachableError
+from naru.errors import CorruptDataError, FaultError, UnauthenticatedError
+from naru.oci.descriptor import Descriptor
+from naru.oci.digest import Digest
+from naru.oci.distribution_errors import (
+    BlobUnknownError,
+    DeniedError,
+    ManifestUnknownError,
+    NameUnknownError,
+    UnauthorizedError,
+)
+
+MANIFEST = b'{"schemaVersion":2}'
+
+
+class FastClock:
+    """Sleeps without waiting, and remembers for how long."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def now_ns(self) -> int:
+        return 10**18
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+class Memory:
+    """A sink that keeps bytes."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = bytearray(data)
+
+    @property
+    def offset(self) -> int:
+        return len(self.data)
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+
+@pytest.fixture
+def clock() -> FastClock:
+    return FastClock()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[HttpClient]:
+    made = HttpClient(HostsConfig())
+    yield made
+    await made.close()
+
+
+def repository(
+    client: HttpClient,
+    registry: FakeRegistry,
+    clock: FastClock,
+    auth: RegistryAuth | None = None,
+    name: str = "x",
+) -> RemoteRepository:
+    return RemoteRepository(client, registry.host, name, auth, clock)
+
+
+def descriptor(data: bytes) -> Descriptor:
+    return Descriptor(digest=Digest(digest_of(data)), size=len(data))
+
+
+async def fetched(remote: RemoteRepository, data: bytes, sink: Memory | None = None) -> bytes:
+    sink = sink or Memory()
+    await remote.blob(descriptor(data), sink, lambda _: None)
+    return bytes(sink.data)
+
+
+async def test_manifest_by_tag_and_by_digest(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry() as registry:
+        digest = registry.put_manifest("x", "1", MANIFEST)
+        remote = repository(client, registry, clock)
+        assert await remote.head_manifest("1") == digest
+        for name in ("1", digest):
+            found = await remote.manifest(name)
+            assert (found.raw, found.digest) == (MANIFEST, digest)
+
+
+async def test_plain_http_on_loopback_needs_no_setting(
+    client: HttpClient, clock: FastClock
+) -> None:
+    async with FakeRegistry() as registry:
+        registry.put_manifest("x", "1", MANIFEST)
+        await repository(client, registry, clock).manifest("1")
+    assert clock.slept == []
+
+
+async def test_unknown_tag_and_repository_are_told_apart(
+    client: HttpClient, clock: FastClock
+) -> None:
+    async with FakeRegistry() as registry:
+        registry.put_manifest("x", "1", MANIFEST)
+        with pytest.raises(ManifestUnknownError, match=r"^manifest unknown: manifest unknown$"):
+            await repository(client, registry, clock).manifest("2")
+        with pytest.raises(NameUnknownError):
+            await repository(client, registry, clock, name="y").manifest("1")
+
+
+async def test_manifest_with_wrong_digest_is_refused(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry() as registry:
+        digest = registry.put_manifest("x", "1", MANIFEST)
+        registry.manifests["x", digest] = (MANIFEST + b" ", "")
+        remote = repository(client, registry, clock)
+        with pytest.raises(CorruptDataError):
+            await remote.manifest(digest)
+        registry.faults.wrong_manifest_digest = True
+        with pytest.raises(CorruptDataError):
+            await remote.manifest("1")
+
+
+async def test_endless_manifest_is_refused(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry() as registry:
+        registry.put_manifest("x", "1", bytes(5 << 20))
+        with pytest.raises(FaultError, match="longer than"):
+            await repository(client, registry, clock).manifest("1")
+
+
+async def test_tags_come_over_many_pages(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry() as registry:
+        registry.page_size = 2
+        for number in range(5):
+            registry.put_manifest("x", f"t{number}", MANIFEST)
+        assert await repository(client, registry, clock).tags() == [f"t{n}" for n in range(5)]
+
+
+async def test_basic_auth(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry(auth="basic", users={"me": "pw"}) as registry:
+        registry.put_manifest("x", "1", MANIFEST)
+        await repository(client, registry, clock, RegistryAuth("me", "pw")).manifest("1")
+        with pytest.raises(UnauthorizedError, match="unauthorized: authentication required"):
+            await repository(client, registry, clock, RegistryAuth("me", "no")).manifest("1")
+        with pytest.raises(UnauthenticatedError, match="no basic auth credentials"):
+            await repository(client, registry, clock).manifest("1")
+
+
+async def test_bearer_auth_buys_one_token(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry(auth="bearer", users={"me": "pw"}) as registry:
+        blob = b"data"
+        registry.add_blob(blob)
+        registry.put_manifest("x", "1", MANIFEST)
+        remote = repository(client, registry, clock, RegistryAuth("me", "pw"))
+        await remote.manifest("1")
+        assert await fetched(remote, blob) == blob
+        assert [r["scope"] for r in registry.token_requests] == ["repository:x:pull"]
+
+
+async def test_token_that_was_revoked_is_renewed_once(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry(auth="bearer", public=True) as registry:
+        registry.put_manifest("x", "1", MANIFEST)
+        remote = repository(client, registry, clock)
+        await remote.manifest("1")
+        registry.tokens.clear()
+        await remote.manifest("1")
+        assert len(registry.token_requests) == 2
+
+
+async def test_token_without_the_right_is_denied(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry(auth="bearer") as registry:
+        registry.put_manifest("x", "1", MANIFEST)
+        with pytest.raises(DeniedError, match="denied: requested access to the resource is denied"):
+            await repository(client, registry, clock).manifest("1")
+
+
+async def test_wrong_password_at_the_token_service(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry(auth="bearer", users={"me": "pw"}) as registry:
+        with pytest.raises(UnauthenticatedError, match="incorrect username or password"):
+            await repository(client, registry, clock, RegistryAuth("me", "no")).manifest("1")
+
+
+async def test_identity_token(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry(auth="bearer", identity_token="id") as registry:
+        registry.put_manifest("x", "1", MANIFEST)
+        auth = RegistryAuth(identity_token="id")
+        await repository(client, registry, clock, auth).manifest("1")
+
+
+async def test_blob_goes_on_after_a_cut(client: HttpClient, clock: FastClock) -> None:
+    data = os.urandom(3 << 20)
+    async with FakeRegistry() as registry:
+        digest = registry.add_blob(data)
+        registry.faults.cut_after[digest] = [1 << 20, 700_000]
+        assert await fetched(repository(client, registry, clock), data) == data
+        ranges = [
+            headers.get("Range", "") for _, path, headers in registry.requests if "blobs" in path
+        ]
+    assert ranges[0] == ""
+    assert all(wanted.startswith("bytes=") for wanted in ranges[1:])
+    assert len(ranges) == 3
+
+
+async def test_server_that_ignores_ranges_is_skipped_over(
+    client: HttpClient, clock: FastClock
+) -> None:
+    data = os.urandom(100_000)
+    async with FakeRegistry() as registry:
+        registry.add_blob(data)
+        registry.faults.ignore_range = True
+        sink = Memory(data[:40_000])
+        assert await fetched(repository(client, registry, clock), data, sink) == data
+
+
+async def test_whole_blob_is_not_asked_for_again(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry() as registry:
+        assert await fetched(repository(client, registry, clock), b"abc", Memory(b"abc")) == b"abc"
+        assert registry.requests == []
+
+
+async def test_too_long_blob_is_cut_short(client: HttpClient, clock: FastClock) -> None:
+    data = b"x" * 1000
+    async with FakeRegistry() as registry:
+        digest = registry.add_blob(data)
+        registry.faults.wrong_bytes[digest] = data * 2
+        with pytest.raises(CorruptDataError, match="longer than 1000"):
+            await fetched(repository(client, registry, clock), data)
+
+
+async def test_blob_that_always_breaks_off_is_given_up(
+    client: HttpClient, clock: FastClock
+) -> None:
+    data = os.urandom(1000)
+    async with FakeRegistry() as registry:
+        digest = registry.add_blob(data)
+        registry.faults.cut_after[digest] = [10] * 50
+        with pytest.raises(RegistryUnreachableError):
+            await fetched(repository(client, registry, clock), data)
+        assert len(registry.faults.cut_after[digest]) >= 40
+
+
+async def test_unknown_blob(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry() as registry:
+        with pytest.raises(BlobUnknownError):
+            await fetched(repository(client, registry, clock), b"abc")
+
+
+async def test_overload_is_waited_out_with_growing_pauses(
+    client: HttpClient, clock: FastClock
+) -> None:
+    async with FakeRegistry() as registry:
+        registry.put_manifest("x", "1", MANIFEST)
+        registry.faults.statuses["/manifests/1"] = [503, 500, 502]
+        await repository(client, registry, clock).manifest("1")
+    assert clock.slept == [1, 2, 4]
+
+
+async def test_retry_after_is_obeyed_within_reason(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry() as registry:
+        registry.put_manifest("x", "1", MANIFEST)
+        registry.faults.statuses["/manifests/1"] = [429]
+        registry.faults.retry_after = "7"
+        await repository(client, registry, clock).manifest("1")
+        registry.faults.statuses["/manifests/1"] = [429]
+        registry.faults.retry_after = "86400"
+        await repository(client, registry, clock).manifest("1")
+    assert clock.slept == [7, 30]
+
+
+async def test_registry_that_stays_broken_is_given_up(client: HttpClient, clock: FastClock) -> None:
+    async with FakeRegistry() as registry:
+        registry.faults.statuses["/manifests/1"] = [500] * 50
+        with pytest.raises(FaultError, match="received unexpected HTTP status: 500"):
+            await repository(client, registry, clock).manifest("1")
+        assert len(registry.faults.statuses["/manifests/1"]) == 45
+
+
+async def test_nobody_listens(client: HttpClient, clock: FastClock) -> None:
+    remote = RemoteRepository(client, "127.0.0.1:1", "x", None, clock)
+    words = (
+        r'^Get "http://127\.0\.0\.1:1/v2/": dial tcp 127\.0\.0\.1:1: connect: connection refused$'
+    )
+    with pytest.raises(RegistryUnreachableError, match=words):
+        await remote.manifest("1")
+
+
+async def test_mirror_is_asked_first_and_sees_no_password(clock: FastClock) -> None:
+    async with FakeRegistry() as mirror, FakeRegistry(auth="basic", users={"me": "pw"}) as origin:
+        mirror.put_manifest("x", "1", MANIFEST)
+        origin.put_manifest("x", "2", MANIFEST)
+        client = HttpClient(HostsConfig(mirrors=(f"{origin.host}=http://{mirror.host}",)))
+        remote = repository(client, origin, clock, RegistryAuth("me", "pw"))
+        await remote.manifest("1")
+        assert origin.requests == []
+        await remote.manifest("2")
+        assert all("Authorization" not in headers for _, _, headers in mirror.requests)
+        await client.close()
+
+
+async def test_dead_mirror_does_not_hold_up_the_pull(clock: FastClock) -> None:
+    async with FakeRegistry() as mirror, FakeRegistry() as origin:
+        origin.put_manifest("x", "1", MANIFEST)
+        mirror.faults.statuses["/manifests/1"] = [500] * 9
+        client = HttpClient(
+            HostsConfig(
+                mirrors=(f"{origin.host}=http://127.0.0.1:1", f"{origin.host}=http://{mirror.host}")
+            )
+        )
+        await repository(client, origin, clock).manifest("1")
+        await client.close()
+    assert clock.slept == []
