@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 
@@ -32,9 +33,20 @@ def ensure_engine(endpoint: Endpoint, stderr: TextIO) -> None:
     program = _engine_program()
     if program is None:
         return
-    pid = _spawn(program)
-    stderr.write(f"No engine was running: started {program[-1]}, its log is {LOG_PATH}\n")
-    stderr.flush()
+    lock = os.open(LOG_PATH, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    try:
+        # Of several commands at once one starts the engine, and the others wait for it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _answers(endpoint):
+            pid = _spawn(program)
+            stderr.write(f"No engine was running: started {program[-1]}, its log is {LOG_PATH}\n")
+            stderr.flush()
+            _await(endpoint, pid)
+    finally:
+        os.close(lock)
+
+
+def _await(endpoint: Endpoint, pid: int) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while not _answers(endpoint):
         ended, _ = os.waitpid(pid, os.WNOHANG)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from naru.cli.invocation import OptionValues
 
 _LOG_LEVELS = ("panic", "fatal", "error", "warn", "warning", "info", "debug", "trace")
-# Docker's client turns this text into a link to a page about it.
+_SHORT_HELP = "Flag shorthand -h has been deprecated, use --help\n"
+# Their failures have exit codes of their own: a container's code must not look like them.
 _RUN_LIKE = ("run", "container run")
 
 
@@ -77,22 +78,7 @@ def _dispatch(
     stdout: TextIO,
     stderr: TextIO,
 ) -> int:
-    parser = OptionParser([Option(*option) for option in root.OPTIONS])
-    wants_help = False
-    try:
-        rest = parser.parse(words, stops_at_argument=True)
-    except ValueError as error:
-        raise UsageError(_root_usage(str(error)), 125) from error
-    except HelpRequestedError as request:
-        if request.short:
-            stderr.write("Flag shorthand -h has been deprecated, use --help\n")
-        wants_help = True
-        rest = [word for word in words if not word.startswith("-")]
-    root_options = parser.values
-    _check_log_level(root_options)
-    if rest and rest[0] == "help":
-        wants_help, rest = True, rest[1:]
-        _check_topic(rest)
+    root_options, rest, wants_help = _read_root(words, stderr)
     if not rest:
         if root_options["version"] and not wants_help:
             from naru.cli.commands.version import client_line
@@ -111,9 +97,9 @@ def _dispatch(
         options, args, warnings = parse_command(command, rest[count:])
     except HelpRequestedError as request:
         if request.short:
-            stdout.write("Flag shorthand -h has been deprecated, use --help\n")
+            stdout.write(_SHORT_HELP)
         return _show(_command_help(command), stdout)
-    # Where docker writes them.
+    # On stdout, where docker writes them.
     stdout.writelines(warning + "\n" for warning in warnings)
     invocation = Invocation(
         command,
@@ -131,6 +117,26 @@ def _dispatch(
         if path in _RUN_LIKE:
             raise CommandFailedError(*_run_failure(error, command)) from error
         raise
+
+
+def _read_root(words: list[str], stderr: TextIO) -> tuple[OptionValues, list[str], bool]:
+    """Read what stands before the command; return it, the rest, and whether help is wanted."""
+    parser = OptionParser([Option(*option) for option in root.OPTIONS])
+    wants_help = False
+    try:
+        rest = parser.parse(words, stops_at_argument=True)
+    except ValueError as error:
+        raise UsageError(_root_usage(str(error)), 125) from error
+    except HelpRequestedError as request:
+        if request.short:
+            stderr.write(_SHORT_HELP)
+        wants_help = True
+        rest = [word for word in words if not word.startswith("-")]
+    _check_log_level(parser.values)
+    if rest and rest[0] == "help":
+        wants_help, rest = True, rest[1:]
+        _check_topic(rest)
+    return parser.values, rest, wants_help
 
 
 def _find(words: list[str]) -> tuple[str, int] | None:
@@ -160,7 +166,7 @@ def _group_or_unknown(words: list[str], stdout: TextIO, stderr: TextIO, *, wants
         raise UsageError(f"{error}{tail}", 125) from error
     except HelpRequestedError as request:
         if request.short:
-            stdout.write("Flag shorthand -h has been deprecated, use --help\n")
+            stdout.write(_SHORT_HELP)
         return _show(group_page(group), stdout)
     if rest:
         raise UsageError(f"{PROGRAM}: unknown command: {PROGRAM} {group} {rest[0]}{tail}")

@@ -17,15 +17,15 @@ class TemplateError(Exception):
 
 
 class Node:
-    """Something in a template; `position` is its offset in the text."""
+    """Something in a template; `position` is its offset in the text.
+
+    As a string it is how error messages quote it.
+    """
 
     __slots__ = ("position",)
 
     def __init__(self, position: int) -> None:
         self.position = position
-
-    def __str__(self) -> str:
-        raise NotImplementedError
 
 
 class Text(Node):

@@ -1,0 +1,118 @@
+"""`naru` and Docker's own command say the same to the same engine, to the byte."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from harness.engine import Engine, Result
+from harness.requirements import requires
+
+pytestmark = requires("docker")
+
+_LINES = """
+ps -f label=equality=yes
+ps -f label=equality=yes -a
+ps -f label=equality=yes -aq
+ps -f label=equality=yes -a --no-trunc
+ps -f label=equality=yes -n 1
+ps -f label=equality=yes -l -q
+ps -f label=equality=yes -a -f name=equality-1
+ps -a -f label=equality=yes --format json
+ps -f label=equality=yes -a --format '{{.ID}} {{.Names}} {{.Image}} {{.Command}} {{.State}} {{.Status}} {{.Ports}}'
+ps -f label=equality=yes -a --format 'table {{.ID}}\\t{{upper .Names}}\\t{{.Label "equality"}}'
+ps -f label=equality=yes -a --format raw
+ps -a --format '{{.Foo}}'
+ps -a --format '{{.Foo'
+ps -f bogus=1
+images
+images -q --no-trunc
+images --digests
+images --format json
+images --format '{{.Repository}}:{{.Tag}} {{.Size}}'
+images nosuch
+inspect equality-1
+inspect equality-1 -f json
+inspect -f '{{.Name}} {{.State.Status}} {{json .Config.Cmd}}' equality-1 nosuch
+inspect -f '{{range .Config.Env}}{{println .}}{{end}}' equality-1
+inspect -f '{{.Nope}}' equality-1
+inspect -f '{{. Nope}}' equality-1
+inspect nosuch
+inspect busybox
+image inspect -f '{{.Os}}/{{.Architecture}} {{.RootFS.Type}}' busybox
+container inspect nosuch
+network ls
+network ls --no-trunc --format json
+network inspect none
+volume ls
+volume inspect nosuch
+history busybox
+stop nosuch
+kill equality-1
+kill -s BOGUS equality-2
+pause nosuch
+unpause equality-2
+restart nosuch
+rename nosuch x
+wait nosuch
+top nosuch
+rm equality-2
+rm -f nosuch
+rmi nosuch
+rmi -f nosuch
+tag nosuch x
+tag busybox X
+pull A
+pull -a a:b
+load -i /nope
+import /nope
+events --since x
+info -f '{{.ServerVersion}} {{.Driver}} {{.OSType}}'
+version -f '{{.Server.Version}}'
+ps extra
+ps --bogus
+rm
+"""
+_COMMANDS = [shlex.split(line) for line in _LINES.strip().splitlines()]
+
+
+@pytest.fixture
+def furnished(engine: Engine) -> Iterator[Engine]:
+    """Give an engine with a container that was created and one that runs."""
+    label = ("--label", "equality=yes")
+    long = ["sh", "-c", "echo a very long command line"]
+    engine.docker("create", "--name", "equality-1", *label, "busybox", *long).ok()
+    engine.docker("run", "-d", "--name", "equality-2", *label, "busybox", "sleep", "600").ok()
+    yield engine
+    engine.docker("rm", "-f", "equality-1", "equality-2")
+
+
+def _as_naru(text: str) -> str:
+    text = re.sub(r"(?m)^docker: ", "naru: ", text)
+    text = re.sub(r"'docker( |')", r"'naru\1", text)
+    # A slip of docker's in one of its own texts.
+    return text.replace("Usage:  docker", "Usage:  naru").replace("SRun '", "Run '")
+
+
+def _visible(words: list[str], result: Result) -> tuple[int, object, str]:
+    text = _as_naru(result.out)
+    # Docker's engine lists images of the same second in any order.
+    out: object = sorted(text.splitlines()) if words[0] == "images" else text
+    return result.code, out, _as_naru(result.err)
+
+
+def _difference(engine: Engine, words: list[str]) -> str:
+    """Compare; times may move on between the two, so that a difference must show three times."""
+    for _ in range(3):
+        theirs, ours = engine.docker(*words), engine.naru(*words)
+        if _visible(words, theirs) == _visible(words, ours):
+            return ""
+    return f"{ours}\n=== docker said\n{theirs}"
+
+
+def test_both_say_the_same(furnished: Engine) -> None:
+    differing = list(filter(None, (_difference(furnished, words) for words in _COMMANDS)))
+    assert not differing, "\n\n".join(differing)
