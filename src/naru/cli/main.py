@@ -32,6 +32,9 @@ _RUN_LIKE = ("run", "container run")
 
 def main() -> None:
     """Run the command of this process and exit."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        # Docker's words are UTF-8 in every locale, and names may be any bytes.
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
     code = run(sys.argv[1:], os.environ, sys.stdin, sys.stdout, sys.stderr)
     try:
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from naru.cli import registry_auth
 from naru.cli.failure import CommandFailedError
 from naru.errors import InvalidInputError
 from naru.oci.reference import Reference
@@ -75,7 +76,8 @@ def pull_image(
         "tag": None if all_tags else tag,
         "platform": platform or None,
     }
-    records = invocation.client.stream("POST", "/images/create", query)
+    auth = registry_auth.headers(invocation, reference.registry)
+    records = invocation.client.stream("POST", "/images/create", query, headers=auth)
     if out is not None:
         show(records, out, is_terminal=out.isatty())
         return
