@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import stat
+import sys
 from pathlib import Path
 
 from naru.linux import safe_path
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
+_TOP_DIRECTORY = 0x20000
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 # Deeper than any path that could have been made through the API, shallower than Python's stack.
 _MAX_OPEN_DEPTH = 256
@@ -60,6 +64,28 @@ def fsync_dir(path: Path) -> None:
     descriptor = os.open(path, _DIRECTORY & ~os.O_NOFOLLOW)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def spread_subdirectories(path: Path) -> None:
+    """Ask the filesystem to put the directories in `path` far from each other. Best effort.
+
+    ext4 will not use an inode again for minutes after its deletion, and finds the next free one
+    by a search along the deleted ones: a tree unpacked where another was removed takes ten
+    times as long. Spread out, trees do not meet.
+
+    Spec: chattr(1), attribute T; ioctl_iflags(2).
+    """
+    descriptor = os.open(path, _DIRECTORY)
+    try:
+        flags = bytearray(8)
+        fcntl.ioctl(descriptor, _GET_FLAGS, flags)
+        value = int.from_bytes(flags[:4], sys.byteorder) | _TOP_DIRECTORY
+        fcntl.ioctl(descriptor, _SET_FLAGS, value.to_bytes(4, sys.byteorder) + bytes(4))
+    except OSError as error:
+        if error.errno not in (errno.ENOTTY, errno.EOPNOTSUPP, errno.EPERM, errno.EINVAL):
+            raise
     finally:
         os.close(descriptor)
 

@@ -127,8 +127,9 @@ def detached(mounts: Sequence[Mount]) -> Iterator[int]:
 
     def work() -> int:
         _unshare(_CLONE_NEWNS)
-        # Nothing done here may travel back to where the namespace was copied from.
-        _raw_mount("", "/", "", MS_REC | MS_PRIVATE, "")
+        # Nothing done here may travel back to where the namespace was copied from, and what is
+        # unmounted there must not be kept alive here.
+        _raw_mount("", "/", "", MS_REC | MS_SLAVE, "")
         mount_all(mounts, _HIDDEN_PLACE)
         return os.open(_HIDDEN_PLACE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 

@@ -47,6 +47,7 @@ class NumberedSnapshots(ABC):
         """Keep snapshots below `root`, which is made if need be."""
         root.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.root = root.resolve()
+        fs.spread_subdirectories(self.root)
         self._database = database
         self._rows = SnapshotRows(database, self.name)
 

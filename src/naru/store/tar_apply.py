@@ -30,7 +30,8 @@ _DEVICE_TYPES = {
     tar_read.BLOCK_DEVICE: stat.S_IFBLK,
     tar_read.FIFO: stat.S_IFIFO,
 }
-_MAX_SECONDS = 2**33
+# Nanoseconds. The kernel bounds times to what the filesystem can hold; Python wants 64 bits.
+_MAX_TIME = 2**33 * 10**9
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _OURS = (errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, *_DISK_FULL)
 
@@ -93,8 +94,9 @@ def clean_name(name: bytes) -> bytes:
     Raises:
         InvalidInputError: it leads out of the root.
     """
-    if b"//" not in name and b"." not in name and not name.startswith(b"/"):
-        return name.rstrip(b"/")
+    tidy = name.removeprefix(b"./")
+    if not tidy.startswith((b".", b"/")) and b"/." not in tidy and b"//" not in tidy:
+        return tidy.rstrip(b"/")
     parts: list[bytes] = []
     for part in name.split(b"/"):
         if part == b"..":
@@ -144,16 +146,17 @@ class _Layer:
             return
         parent, parent_path = self._tree.parent(parent_path)
         path = parent_path + b"/" + name if parent_path else name
-        if entry.kind == tar_read.REGULAR:
+        kind = entry.kind
+        if kind == tar_read.REGULAR:
             self._file(entry, parent, name)
-        elif entry.kind == tar_read.DIRECTORY:
+        elif kind == tar_read.DIRECTORY:
             self._directory(entry, parent, name)
             self._directories[path] = entry
-        elif entry.kind == tar_read.HARD_LINK:
+        elif kind == tar_read.HARD_LINK:
             self._hard_link(entry, parent, name)
         else:
             self._special(entry, parent, name)
-        self._tree.mark(path)
+        self._tree.mark(path, parent_path)
 
     def _file(self, entry: Entry, parent: int, name: bytes) -> None:
         mode = entry.mode
@@ -304,8 +307,9 @@ def _umask() -> int:
 
 
 def _times(entry: Entry) -> tuple[int, int]:
-    limit = _MAX_SECONDS * 10**9
-    moment = max(-limit, min(limit, entry.mtime_ns))
+    moment = entry.mtime_ns
+    if not -_MAX_TIME <= moment <= _MAX_TIME:
+        moment = _MAX_TIME if moment > 0 else -_MAX_TIME
     return moment, moment
 
 

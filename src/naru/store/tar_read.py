@@ -157,7 +157,8 @@ class TarReader:
             CorruptDataError: the archive is cut off.
             OSError: the file cannot be written.
         """
-        while piece := self.read_piece(READ_SIZE):
+        while self._unread:
+            piece = self.read_piece(self._unread)
             written = os.write(descriptor, piece)
             while written < len(piece):
                 written += os.write(descriptor, piece[written:])
@@ -183,12 +184,10 @@ class TarReader:
 
     def _finish_entry(self) -> None:
         rest = self._unread + self._padding
-        self._unread = self._padding = 0
-        while rest:
-            piece = self._source.some(rest)
-            if not piece:
+        if rest:
+            self._unread = self._padding = 0
+            if not self._source.skip(rest):
                 raise CorruptDataError(f"tar: {show(self._name)}: cut off within its data")
-            rest -= len(piece)
 
     def _header(self) -> Entry | None:
         block = self._source.exactly(BLOCK)
@@ -208,35 +207,40 @@ class TarReader:
         if not _checksum_fits(block, checksum, self._number(checksum)):
             raise CorruptDataError(f"tar: {show(name)}: header checksum does not match")
         major, minor, prefix = rest
+        number = self._repeated_number
         entry = Entry(
-            kind=REGULAR if kind in (b"\0", b"7") else kind,
-            name=name,
-            link=link.partition(b"\0")[0],
-            mode=self._number(mode) & 0o7777,
-            uid=self._number(uid),
-            gid=self._number(gid),
-            size=self._number(size),
-            mtime_ns=self._number(mtime) * 10**9,
+            REGULAR if kind in (b"\0", b"7") else kind,
+            name,
+            link.partition(b"\0")[0] if link[0] else b"",
+            number(mode) & 0o7777,
+            number(uid),
+            number(gid),
+            self._number(size),
+            number(mtime) * 10**9,
         )
         if prefix[0] and magic.startswith(b"ustar\0"):
             entry.name = prefix.partition(b"\0")[0] + b"/" + name
         if kind in (CHARACTER, BLOCK_DEVICE):
-            entry.major, entry.minor = self._number(major), self._number(minor)
-        _check_range(entry)
+            entry.major, entry.minor = number(major), number(minor)
+            _check_range(entry)
+        elif (uid[0] | gid[0] | size[0]) & 0x80:
+            # Octal digits cannot be out of range: the fields are too short.
+            _check_range(entry)
         return entry
 
     def _number(self, field: bytes) -> int:
-        # Owners, modes and times repeat thousands of times in one archive.
-        known = self._numbers.get(field)
-        if known is not None:
-            return known
         try:
-            value = _parse_number(field)
+            return _parse_number(field)
         except ValueError:
             raise CorruptDataError(f"tar: {show(self._name)}: bad number {field!r}") from None
-        if len(self._numbers) >= _MAX_MEMO:
-            self._numbers.clear()
-        self._numbers[field] = value
+
+    def _repeated_number(self, field: bytes) -> int:
+        # Owners, modes and times repeat thousands of times in one archive.
+        value = self._numbers.get(field)
+        if value is None:
+            if len(self._numbers) >= _MAX_MEMO:
+                self._numbers.clear()
+            value = self._numbers[field] = self._number(field)
         return value
 
     def _extension(self, header: Entry) -> bytes:
@@ -308,6 +312,18 @@ class _Source:
         self._position = position + len(piece)
         return piece
 
+    def skip(self, count: int) -> bool:
+        """Pass over `count` bytes; False if fewer are left."""
+        while count:
+            position = self._position + count
+            if position <= len(self._piece):
+                self._position = position
+                return True
+            count = position - len(self._piece)
+            if not self._fill():
+                return False
+        return True
+
     def exactly(self, count: int) -> memoryview | bytes | None:
         """Return `count` bytes; None if fewer are left, with `at_end` only if none was."""
         position = self._position
@@ -344,7 +360,11 @@ def _parse_number(field: bytes) -> int:
         bits = 8 * len(field)
         # 0xff starts a negative number, 0x80 a positive one.
         return value - (1 << bits) if field[0] & 0x40 else value - (1 << (bits - 1))
-    digits = field.partition(b"\0")[0].strip(b" ")
+    digits = field[:-1]
+    if not digits.isdigit():
+        digits = field.partition(b"\0")[0].strip(b" ")
+    elif field[-1] not in b"\0 ":
+        digits = field
     if not digits:
         return 0
     if not digits.isdigit():

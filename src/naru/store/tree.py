@@ -99,10 +99,9 @@ class Tree:
         if self._alone:
             raise NeedsParentError(f"layer: {path!r} is not among its entries")
 
-    def mark(self, path: bytes) -> None:
-        """Remember that the layer itself has put `path` here."""
+    def mark(self, path: bytes, parent: bytes) -> None:
+        """Remember that the layer itself has put `path` into the directory `parent`."""
         self._placed.add(path)
-        parent = path.rpartition(b"/")[0]
         while parent and parent not in self._placed_below:
             self._placed_below.add(parent)
             parent = parent.rpartition(b"/")[0]

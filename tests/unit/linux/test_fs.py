@@ -69,3 +69,10 @@ def test_sizes_count_a_linked_file_once(tmp_path: Path) -> None:
     (tmp_path / "l").symlink_to("12345")
     assert fs.tree_size(tmp_path) == 105
     assert fs.tree_size(tmp_path / "absent") == 0
+
+
+def test_spreading_is_set_where_it_can_be_and_harmless_elsewhere(tmp_path: Path) -> None:
+    fs.spread_subdirectories(tmp_path)
+    fs.spread_subdirectories(tmp_path)
+    fs.spread_subdirectories(Path(f"/proc/{os.getpid()}"))
+    (tmp_path / "d").mkdir()
