@@ -10,13 +10,18 @@ Spec: POSIX.1-2017, pax §ustar and §pax; GNU tar manual, Basic Tar Format.
 from __future__ import annotations
 
 import os
-import re
-import zlib
 from dataclasses import dataclass
 from struct import Struct
 from typing import Protocol
 
 from naru.errors import CorruptDataError, NotSupportedError
+from naru.store.tar_fields import (
+    XATTR_PREFIX,
+    checksum_fits,
+    parse_number,
+    parse_pax,
+    parse_time,
+)
 
 BLOCK = 512
 READ_SIZE = 1 << 20
@@ -32,12 +37,8 @@ _KINDS = _HEADER_ONLY | {REGULAR}
 # name mode uid gid size mtime checksum type link magic uname gname major minor prefix
 _HEADER = Struct("100s8s8s8s12s12s8sc100s8s32x32x8s8s155s12x")
 _ZEROS = bytes(BLOCK)
-_SPACES = sum(b" " * 8)
-_ADLER = 65521
 _MAX_NUMBER = 2**63
 _MAX_ID = 2**32 - 2
-_XATTR = b"SCHILY.xattr."
-_DECIMAL_TIME = re.compile(rb"(-?)(\d{1,18})(?:\.(\d*))?")
 _MAX_MEMO = 4096
 
 
@@ -204,7 +205,7 @@ class TarReader:
             raise CorruptDataError(f"tar: bad end marker behind {show(self._name)}")
         name, mode, uid, gid, size, mtime, checksum, kind, link, magic, *rest = fields
         self._name = name = name.partition(b"\0")[0]
-        if not _checksum_fits(block, checksum, self._number(checksum)):
+        if not checksum_fits(block, checksum, self._number(checksum)):
             raise CorruptDataError(f"tar: {show(name)}: header checksum does not match")
         major, minor, prefix = rest
         number = self._repeated_number
@@ -230,7 +231,7 @@ class TarReader:
 
     def _number(self, field: bytes) -> int:
         try:
-            return _parse_number(field)
+            return parse_number(field)
         except ValueError:
             raise CorruptDataError(f"tar: {show(self._name)}: bad number {field!r}") from None
 
@@ -243,6 +244,14 @@ class TarReader:
             value = self._numbers[field] = self._number(field)
         return value
 
+    def _pax_time(self, value: bytes) -> int:
+        try:
+            return parse_time(value)
+        except ValueError:
+            raise CorruptDataError(
+                f"tar: {show(self._name)}: bad pax mtime {value[:40]!r}"
+            ) from None
+
     def _extension(self, header: Entry) -> bytes:
         if header.size > MAX_EXTENSION:
             raise CorruptDataError(f"tar: {header}: extension of {header.size} bytes")
@@ -252,16 +261,16 @@ class TarReader:
     def _pax(self, header: Entry) -> dict[bytes, bytes]:
         data = self._extension(header)
         try:
-            return _parse_pax(data)
+            return parse_pax(data)
         except ValueError as error:
             raise CorruptDataError(f"tar: {header}: bad pax header: {error}") from None
 
     def _extend(self, entry: Entry, records: dict[bytes, bytes]) -> None:
         """Apply pax records; an empty value means the header's own. Spec: pax §Extended Header."""
         for key, value in records.items():
-            if key.startswith(_XATTR):
+            if key.startswith(XATTR_PREFIX):
                 entry.xattrs = entry.xattrs or {}
-                entry.xattrs[key[len(_XATTR) :]] = value
+                entry.xattrs[key[len(XATTR_PREFIX) :]] = value
             elif key.startswith(b"GNU.sparse."):
                 raise NotSupportedError(f"tar: {entry}: sparse files are not supported")
             elif not value:
@@ -275,7 +284,7 @@ class TarReader:
                     raise CorruptDataError(f"tar: {entry}: bad pax {key.decode()} {value[:40]!r}")
                 setattr(entry, key.decode(), int(value))
             elif key == b"mtime":
-                entry.mtime_ns = _parse_time(entry, value)
+                entry.mtime_ns = self._pax_time(value)
         _check_range(entry)
 
 
@@ -342,36 +351,6 @@ class _Source:
         return b"".join(parts)
 
 
-def _checksum_fits(block: memoryview | bytes, field: bytes, stored: int) -> bool:
-    """Compare the sum of all bytes, with the checksum's own field taken as spaces."""
-    # Adler's low half is the sum of the bytes plus one, at a tenth of the cost of sum().
-    total = (zlib.adler32(block) & 0xFFFF) - 1 - sum(field) + _SPACES
-    if (total - stored) % _ADLER == 0:
-        return True
-    # Some old writers summed signed characters.
-    signed = sum(memoryview(block).cast("b")) - sum(memoryview(field).cast("b")) + _SPACES
-    return signed == stored
-
-
-def _parse_number(field: bytes) -> int:
-    """Read octal digits, or GNU's base 256 if the top bit is set."""
-    if field[0] & 0x80:
-        value = int.from_bytes(field, "big")
-        bits = 8 * len(field)
-        # 0xff starts a negative number, 0x80 a positive one.
-        return value - (1 << bits) if field[0] & 0x40 else value - (1 << (bits - 1))
-    digits = field[:-1]
-    if not digits.isdigit():
-        digits = field.partition(b"\0")[0].strip(b" ")
-    elif field[-1] not in b"\0 ":
-        digits = field
-    if not digits:
-        return 0
-    if not digits.isdigit():
-        raise ValueError
-    return int(digits, 8)
-
-
 def _check_range(entry: Entry) -> None:
     if not 0 <= entry.size < _MAX_NUMBER:
         raise CorruptDataError(f"tar: {entry}: impossible size {entry.size}")
@@ -379,34 +358,3 @@ def _check_range(entry: Entry) -> None:
         raise CorruptDataError(f"tar: {entry}: impossible owner {entry.uid}:{entry.gid}")
     if not (0 <= entry.major < 2**12 and 0 <= entry.minor < 2**20):
         raise CorruptDataError(f"tar: {entry}: impossible device {entry.major}:{entry.minor}")
-
-
-def _parse_pax(data: bytes) -> dict[bytes, bytes]:
-    """Read records of `length key=value` and a newline; the last of equal keys counts."""
-    records: dict[bytes, bytes] = {}
-    position = 0
-    while position < len(data):
-        space = data.find(b" ", position, position + 20)
-        digits = data[position:space]
-        if space < 0 or not digits.isdigit():
-            raise ValueError(f"no length at byte {position}")
-        end = position + int(digits)
-        if end > len(data) or end <= space or data[end - 1] != 0x0A:
-            raise ValueError(f"bad length at byte {position}")
-        key, equals, value = data[space + 1 : end - 1].partition(b"=")
-        if not equals or not key or b"\0" in key:
-            raise ValueError(f"no key at byte {position}")
-        if b"\0" in value and not key.startswith(_XATTR):
-            raise ValueError(f"zero byte in the value of {key[:40]!r}")
-        records[key] = value
-        position = end
-    return records
-
-
-def _parse_time(entry: Entry, value: bytes) -> int:
-    match = _DECIMAL_TIME.fullmatch(value)
-    if match is None:
-        raise CorruptDataError(f"tar: {entry}: bad pax mtime {value[:40]!r}")
-    sign, seconds, fraction = match.groups()
-    nanoseconds = int(seconds) * 10**9 + int(((fraction or b"") + b"000000000")[:9])
-    return -nanoseconds if sign else nanoseconds
