@@ -8,14 +8,13 @@ Spec: kernel, filesystems/overlayfs.rst.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from naru.db.database import Database
-from naru.errors import ConflictError, FaultError, InvalidInputError
-from naru.linux import fs, tree_copy
-from naru.linux.mount import MS_RDONLY, Mount, mount_all, unmount
+from naru.errors import ConflictError, InvalidInputError, NaruError
+from naru.linux import fs, mount, tree_copy
+from naru.linux.mount import MS_RDONLY, Mount
 from naru.oci.digest import ChainId
 from naru.store.numbered import TREE, NumberedSnapshots
 from naru.store.snapshotter import Kind
@@ -24,6 +23,31 @@ _WORK = "work"
 # Differences must be complete in themselves: no renames by reference, no files without data,
 # and no index that ties an upper directory to one stack of lowers.
 _OPTIONS = "index=off,metacopy=off,redirect_dir=off"
+
+
+def supports_overlay(directory: Path) -> bool:
+    """Say whether the filesystem of `directory` can hold overlay's layers, by trying it.
+
+    Writes through a mount that nobody sees, and deletes a file of a lower layer: filesystems
+    without attributes or device files fail there. Leaves nothing behind, and cleans up after a
+    trial that was killed.
+    """
+    trial = directory / ".overlay-trial"
+    try:
+        fs.remove_tree(trial)
+        for name in ("lower", "upper", _WORK):
+            (trial / name).mkdir(parents=True)
+        (trial / "lower" / "file").touch()
+        paths = f"lowerdir={trial}/lower,upperdir={trial}/upper,workdir={trial}/{_WORK}"
+        stack = Mount(type="overlay", source="overlay", data=f"{paths},{_OPTIONS}")
+        with mount.detached([stack]) as root:
+            os.unlink("file", dir_fd=root)
+            os.mkdir("directory", dir_fd=root)
+            return os.listdir(root) == ["directory"]
+    except (OSError, NaruError):
+        return False
+    finally:
+        fs.remove_tree(trial)
 
 
 class OverlaySnapshotter(NumberedSnapshots):
@@ -90,21 +114,3 @@ def _inherit_root(parent: Path, tree: Path) -> None:
     """Give a root directory what its parent's has: the merged one shows the topmost."""
     below = os.fsencode(parent)
     tree_copy.copy_attributes(below, os.fsencode(tree), os.lstat(below))
-
-
-def supports_overlay(root: Path) -> bool:
-    """Say whether the file system of `root` can hold writable overlays, by mounting one.
-
-    Leaves nothing behind.
-    """
-    with tempfile.TemporaryDirectory(dir=root, prefix="overlay-check-") as scratch:
-        places = {name: Path(scratch) / name for name in ("lower", "upper", "work", "merged")}
-        for place in places.values():
-            place.mkdir()
-        options = ",".join(f"{name}dir={places[name]}" for name in ("lower", "upper", "work"))
-        try:
-            mount_all([Mount("overlay", "overlay", data=options)], places["merged"])
-        except FaultError:
-            return False
-        unmount(places["merged"])
-        return True

@@ -16,7 +16,7 @@ from naru.errors import ConflictError, FaultError, InvalidInputError
 from naru.linux import mount, mountinfo
 from naru.linux.mount import Mount
 from naru.store import tar_apply
-from naru.store.overlay import OverlaySnapshotter
+from naru.store.overlay import OverlaySnapshotter, supports_overlay
 from naru.store.tree import NeedsParentError
 from suites import raw_tar as raw
 from suites.snapshotter_suite import Mounted, SnapshotterSuite, chain, layer, listing
@@ -169,3 +169,18 @@ def test_a_snapshot_that_something_is_mounted_in_stays(
     snapshots.repair()
     assert os.listdir(snapshots.root) == []
     assert (precious / "data").exists()
+
+
+def test_overlay_is_tried_before_it_is_used(tmp_path: Path) -> None:
+    assert supports_overlay(tmp_path)
+    assert os.listdir(tmp_path) == []
+    # An overlay cannot be the upper layer of another.
+    for name in ("lower", "upper", "work", "merged"):
+        (tmp_path / name).mkdir()
+    paths = f"lowerdir={tmp_path}/lower,upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+    mount.mount_all([Mount(type="overlay", source="overlay", data=paths)], tmp_path / "merged")
+    try:
+        assert not supports_overlay(tmp_path / "merged")
+        assert os.listdir(tmp_path / "merged") == []
+    finally:
+        mount.unmount(tmp_path / "merged")
