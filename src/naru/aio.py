@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,7 +24,7 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     return await loop.run_in_executor(_executor, lambda: function(*args, **kwargs))
 
 
-async def uncancelled(work: Coroutine[Any, Any, T]) -> T:
+async def uncancelled(work: Awaitable[T]) -> T:
     """Finish `work` even if the caller is cancelled; the cancellation is raised afterwards.
 
     For steps that must not be left half done, such as putting a container's resources back.

@@ -128,7 +128,7 @@ async def _launch(
     console_size: tuple[int, int] | None,
 ) -> None:
     bundle = bundles.existing(ctx.config.exec_root, container.id)
-    process = await in_thread(_process, bundle, session.config)
+    process = await in_thread(_process, ctx, bundle, session.config)
     started = await exec_process.start(
         ctx.runtimes[container.host_config.runtime],
         bundle,
@@ -144,16 +144,18 @@ async def _launch(
         ),
     )
     session.pid = started.pid
+    ctx.exits.watch_exec(session.id)
     if streams is not None:
         streams.join(started.connection)
 
 
-def _process(bundle: bundles.Bundle, config: ExecConfig) -> dict[str, Any]:
+def _process(ctx: EngineContext, bundle: bundles.Bundle, config: ExecConfig) -> dict[str, Any]:
     return exec_process_spec(
         bundles.read_spec(bundle)["process"],
         config,
         bundles.read_rootfs_text(bundle, "etc/passwd"),
         bundles.read_rootfs_text(bundle, "etc/group"),
+        ctx.facts,
     )
 
 

@@ -196,6 +196,7 @@ def import_tarball(
     changes: list[str],
     message: str,
     platform: str,
+    source: str = "-",
 ) -> AsyncIterator[Json]:
     """Make an image of one layer from a tar of a root file system, and yield its id.
 
@@ -213,6 +214,7 @@ def import_tarball(
             changes=changes,
             message=message,
             platform=parse_platform(platform) if platform else None,
+            source=source,
         )
         report({"status": image_id})
         _publish(ctx, "import", image_id, reference.familiar if reference else image_id)
@@ -253,6 +255,8 @@ def pull_image(
             reference,
             platform=parse_platform(platform) if platform else None,
             auth=auth,
+            # A name alone means all of its tags; clients that want one say `latest`.
+            all_tags=reference.is_name_only,
             report=report,
         )
         _publish(ctx, "pull", image.id, reference.familiar)
@@ -269,7 +273,7 @@ def pull_reference(from_image: str, tag: str) -> Reference:
     if not from_image:
         raise InvalidInputError("invalid reference format")
     if not tag:
-        return Reference.parse(from_image).with_default_tag()
+        return Reference.parse(from_image)
     separator = "@" if ":" in tag else ":"
     name = from_image if not Reference.parse(from_image).tag else from_image.rpartition(":")[0]
     return Reference.parse(f"{name}{separator}{tag}")

@@ -69,6 +69,11 @@ class ContainerState(msgspec.Struct, kw_only=True):
     netns_path: str = ""
 
 
+def network_name(text: str) -> str:
+    """Return the network that a mode or a key names; `default` is the bridge."""
+    return "bridge" if text in ("", "default") else text
+
+
 @dataclass(slots=True)
 class Container:
     """A container in memory; `engine.registry` keeps it equal to its row."""
@@ -100,8 +105,7 @@ class Container:
     @property
     def network_mode(self) -> str:
         """Return the network mode, with the default spelled out."""
-        mode = self.host_config.network_mode
-        return "bridge" if mode in ("", "default") else mode
+        return network_name(self.host_config.network_mode)
 
     def log_policy(self) -> LogPolicy:
         """Return what is kept of the container's output."""

@@ -13,7 +13,7 @@ from enum import Enum
 from naru.aio import in_thread
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.finish import container_exited, restart_later
-from naru.engine.containers.remove import remove_stopped
+from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.start import launch, look_after, release_resources
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerState, Status

@@ -38,7 +38,6 @@ from naru.network.default_networks import write_default_networks
 from naru.network.departures import Departures
 from naru.network.driver import DRIVERS
 from naru.network.firewall import Firewall
-from naru.network.foreign_firewall import admit_bridge, withdraw_bridge
 from naru.network.host_ports import HostPorts
 from naru.network.model import (
     DEFAULT_NETWORK,
@@ -50,7 +49,7 @@ from naru.network.model import (
     PublishError,
     Sandbox,
 )
-from naru.network.plan import OPTION_BRIDGE, chosen_mac, link_name
+from naru.network.plan import chosen_mac, link_name
 from naru.network.rules import Forward, bridge_rules, forwards_of
 from naru.network.sandbox import new_sandbox
 from naru.network.udp_flows import forget_flows_from, forget_flows_to
@@ -117,8 +116,6 @@ class Networks:
             if network.subnet:
                 taken = [row.ipv4 for row in rows if row.network_id == network.id and row.ipv4]
                 self._addresses.open(network, taken)
-            if bridge := network.options.get(OPTION_BRIDGE):
-                admit_bridge(bridge)
         self._firewall.ensure(bridge_rules(networks), self._written_forwards())
 
     def restore(self, live: Collection[str]) -> None:
@@ -161,8 +158,6 @@ class Networks:
         self.close()
         for network in self._networks.values():
             DRIVERS[network.driver].destroy(network)
-            if bridge := network.options.get(OPTION_BRIDGE):
-                withdraw_bridge(bridge)
         self._firewall.teardown()
 
     # Networks.

@@ -16,7 +16,7 @@ from naru.engine.containers.volume_mounts import (
     provide_volumes,
 )
 from naru.engine.context import EngineContext
-from naru.engine.model import Container, ContainerRecord, ContainerState
+from naru.engine.model import Container, ContainerRecord, ContainerState, network_name
 from naru.engine.names import generate_name
 from naru.engine.views import container_attributes
 from naru.errors import InvalidInputError, NotSupportedError
@@ -200,15 +200,13 @@ def _default_hostname(ctx: EngineContext, container_id: str, host_config: HostCo
 def _endpoints(
     host_config: HostConfig, networking: NetworkingConfig | None
 ) -> dict[str, EndpointSettings]:
+    if host_config.network_mode.startswith("container:"):
+        return {}
+    mode = network_name(host_config.network_mode)
     given = {
-        name: settings or EndpointSettings()
+        network_name(name): settings or EndpointSettings()
         for name, settings in ((networking and networking.endpoints_config) or {}).items()
     }
-    mode = host_config.network_mode
     if len(given) > 1:
         raise NotSupportedError("a container can join one network when it is created")
-    if mode.startswith("container:"):
-        return {}
-    if mode not in given and "default" in given:
-        given[mode] = given.pop("default")
     return given or {mode: EndpointSettings()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from naru.engine.containers.remove import remove_stopped
+from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.start import launch, release_resources
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerState

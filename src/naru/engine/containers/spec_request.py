@@ -14,6 +14,9 @@ from naru.runtime.bundle import Bundle
 from naru.specgen.generate import SpecRequest
 from naru.specgen.mounts import MountPoint
 
+# Where systemd-resolved keeps the servers that stand behind its stub on loopback.
+_RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
+
 
 def cgroup_path(ctx: EngineContext, container: Container) -> str:
     """Return the container's cgroup, from the root of every hierarchy."""
@@ -73,9 +76,9 @@ def _mount_point(ctx: EngineContext, mount: MountRecord) -> MountPoint:
     source = mount.source
     if mount.type == "volume":
         source = str(ctx.volumes.path(mount.name, mount.subpath))
-    elif mount.type == "bind" and "required" not in mount.options:
-        # Docker makes the source of a -v that is missing, as a folder.
-        os.makedirs(source, mode=0o755, exist_ok=True) if not os.path.lexists(source) else None
+    elif mount.type == "bind" and not ("required" in mount.options or os.path.lexists(source)):
+        # Docker makes the missing source of a -v, as a folder.
+        os.makedirs(source, mode=0o755, exist_ok=True)
     return MountPoint(
         type=mount.type,
         source=source,
@@ -98,7 +101,7 @@ def write_etc_files(
         owner = ctx.registry.find(container.joined_container())
     folder = ctx.config.container_dir(owner.id)
     if owner is container:
-        _write(folder / "hostname", f"{container.config.hostname}\n")
+        _write(folder / "hostname", etc_files.hostname_text(container.config.hostname))
         _write(folder / "hosts", _hosts(ctx, container, sandbox))
         _write(folder / "resolv.conf", _resolv_conf(ctx, container))
     return {f"/etc/{name}": folder / name for name in ("hosts", "hostname", "resolv.conf")}
@@ -112,11 +115,12 @@ def _write(path: Path, text: str) -> None:
 def _hosts(ctx: EngineContext, container: Container, sandbox: Sandbox | None) -> str:
     extra = [_extra_host(ctx, text) for text in container.host_config.extra_hosts or ()]
     if container.network_mode == "host":
-        host_text = _read("/etc/hosts")
-        return host_text + "".join(f"{address}\t{name}\n" for name, address in extra)
-    addresses = [e.ipv4 for e in (sandbox.endpoints if sandbox else ()) if e.ipv4]
+        return etc_files.hosts_text_of_host(_read("/etc/hosts"), extra)
     return etc_files.hosts_text(
-        container.config.hostname, container.config.domainname, addresses, extra
+        hostname=container.config.hostname,
+        domainname=container.config.domainname,
+        addresses=[e.ipv4 for e in (sandbox.endpoints if sandbox else ())],
+        extra_hosts=extra,
     )
 
 
@@ -130,15 +134,14 @@ def _extra_host(ctx: EngineContext, text: str) -> tuple[str, str]:
 def _resolv_conf(ctx: EngineContext, container: Container) -> str:
     host_config, config = container.host_config, ctx.config
     host_text = _read("/etc/resolv.conf")
-    if container.network_mode == "host" and not (
-        host_config.dns or host_config.dns_search or host_config.dns_options
-    ):
-        return host_text
+    if etc_files.is_resolved_stub(host_text):
+        host_text = _read(_RESOLVED_CONF) or host_text
     return etc_files.resolv_conf_text(
         host_text,
-        dns=host_config.dns or list(config.dns),
-        search=host_config.dns_search or list(config.dns_search),
-        options=host_config.dns_options or list(config.dns_options),
+        dns=host_config.dns or config.dns,
+        search=host_config.dns_search or config.dns_search,
+        options=host_config.dns_options or config.dns_options,
+        own_loopback=container.network_mode != "host",
     )
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from naru.aio import in_thread, uncancelled
 from naru.engine.attachments import AttachStreams, log_path
+from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.spec_request import spec_request, write_etc_files
+from naru.engine.containers.volume_mounts import unmount_idle_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerState
 from naru.engine.views import container_attributes
@@ -217,6 +219,8 @@ async def _give_up(
     container.state.pid = 0
     ctx.registry.save_state(container)
     ctx.waiters.exited(container.id, container.state.exit_code, restarts=False)
+    if container.host_config.auto_remove and not container.keep_after_exit:
+        await remove_stopped(ctx, container, volumes=True)
 
 
 async def release_resources(ctx: EngineContext, container: Container) -> None:
@@ -227,5 +231,7 @@ async def release_resources(ctx: EngineContext, container: Container) -> None:
         in_thread(ctx.networks.release, container.id),
         in_thread(bundles.remove, ctx.config.exec_root, container.id),
     )
+    if any(mount.type == "volume" for mount in container.record.mounts):
+        await in_thread(unmount_idle_volumes, ctx, container)
     ctx.exits.forget(container.id)
     ctx.rotator.discard(container.id)

@@ -111,3 +111,21 @@ async def copy_up_volumes(ctx: EngineContext, container: Container) -> None:
             bundles.remove(ctx.config.exec_root, container.id)
 
     await in_thread(copy)
+
+
+def unmount_idle_volumes(ctx: EngineContext, container: Container) -> None:
+    """Unmount the volumes that are file systems of their own and that nobody uses any more."""
+    for mount in container.record.mounts:
+        if mount.type == "volume" and not _is_in_use(ctx, mount.name):
+            volume = ctx.volumes.get(mount.name)
+            if volume is not None and volume.options:
+                ctx.volumes.unmount(mount.name)
+
+
+def _is_in_use(ctx: EngineContext, name: str) -> bool:
+    return any(
+        mount.type == "volume" and mount.name == name
+        for container in ctx.registry
+        if container.is_running
+        for mount in container.record.mounts
+    )
