@@ -128,7 +128,7 @@ class _Expansion:
             name = self._name()
             return self._environment.get(name, "") if name else "$"
         self._position += 1
-        if self._peek() in ("{", ":"):
+        if self._peek() in ("{", ":", "}"):
             raise InvalidInputError("bad substitution")
         name = self._name()
         value = self._environment.get(name)

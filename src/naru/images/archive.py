@@ -1,8 +1,8 @@
 """Reading an image archive once, front to back: documents into memory, layers into the store.
 
-Layers are hashed and written while they arrive. A layer that may be the lowest of an image is
-unpacked at the same time: most archives have one big layer at the bottom, and its order is known
-only from a document that comes later. What the documents mean is for `naru.images.load`.
+Layers are hashed, written and unpacked while they arrive, although their order is known only from
+a document that comes later: a layer that only adds can be put in its place afterwards. What the
+documents mean is for `naru.images.archive_plan`.
 
 For worker threads; one thread per layer and step beside the one that splits the archive.
 """
@@ -44,7 +44,7 @@ class Archive:
     layers: dict[str, StoredLayer] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     unpacked: dict[str, Unpacking] = field(default_factory=dict)
-    """diff_id → a lowest layer's snapshot, neither committed nor dropped yet"""
+    """diff_id → snapshot of a layer that may find its place, not committed yet"""
 
     def document(self, name: str) -> bytes:
         """Return a document.
@@ -84,7 +84,7 @@ class ArchiveReader:
     def __init__(self, services: ImageServices, lease_id: str) -> None:
         self._archive = Archive()
         self._documents_size = 0
-        self._guessed = False
+        self._can_rebase = services.snapshots.can_rebase
         self._chains: list[list[str]] = []
         self._stack = contextlib.ExitStack()
         self._intake = LayerIntake(services, lease_id, self._stack)
@@ -137,12 +137,16 @@ class ArchiveReader:
                 raise InvalidInputError("archive has too many documents")
             self._document(name, first + reader.read_data(_DOCUMENT_LIMIT))
         elif entry.size >= _SMALLEST_LAYER:
+            is_lowest = self._is_lowest(name)
             layer = self._intake.take(
-                first, lambda: reader.read_piece(_PIECE), unpack=self._may_be_lowest(name)
+                first,
+                lambda: reader.read_piece(_PIECE),
+                unpack=is_lowest or self._can_rebase,
+                alone=not is_lowest,
             )
             _AFTER_LAYER()
             self._archive.layers[name] = layer.stored
-            # A failure to unpack is no failure yet: the layer may need others below it. It is
+            # A failure to unpack is no failure yet: the layer may need those below it. It is
             # unpacked again in its place then, and what is wrong with it comes out there.
             if layer.unpacking is not None and layer.unpack_failure is None:
                 self._archive.unpacked[layer.stored.diff_id] = layer.unpacking
@@ -154,20 +158,15 @@ class ArchiveReader:
         if hints.rootfs and hints.rootfs.diff_ids:
             self._chains.append(hints.rootfs.diff_ids)
 
-    def _may_be_lowest(self, name: str) -> bool:
-        """Guess whether a layer has none below it, from the documents that came before it."""
-        chains = self._chains
+    def _is_lowest(self, name: str) -> bool:
+        """Tell from the documents that came before a layer whether it has none below it."""
         folder, _, file = name.rpartition("/")
-        if folder == "blobs/sha256" and chains:
-            return any(chain[0] == f"sha256:{file}" for chain in chains)
+        if folder == "blobs/sha256" and self._chains:
+            return any(chain[0] == f"sha256:{file}" for chain in self._chains)
         legacy = self._archive.documents.get(f"{folder}/json")
         if legacy is not None:
             return not _hints(legacy).parent
-        if chains and all(len(chain) == 1 for chain in chains):
-            return True
-        # Nothing tells: one try is cheap, a try for every layer is not.
-        guess, self._guessed = not self._guessed, True
-        return guess
+        return bool(self._chains) and all(len(chain) == 1 for chain in self._chains)
 
 
 def _looks_like_document(head: bytes) -> bool:

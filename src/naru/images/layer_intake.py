@@ -90,12 +90,18 @@ class LayerIntake:
         self._stack = stack
 
     def take(
-        self, first: bytes, next_piece: Callable[[], bytes | memoryview], *, unpack: bool
+        self,
+        first: bytes,
+        next_piece: Callable[[], bytes | memoryview],
+        *,
+        unpack: bool,
+        alone: bool = False,
     ) -> TakenLayer:
         """Read a layer to its end: `first`, then what `next_piece` gives until it is empty.
 
         `first` has six bytes at least, if the layer has. The blob is under the lease. With
-        `unpack` the layer is put on an empty snapshot; a failure of that is told, not raised.
+        `unpack` the layer is put on a snapshot without a parent, for a place above others if it
+        is `alone` (see `store.tar_apply`); a failure of that is told, not raised.
 
         Raises:
             CorruptDataError: xz or bzip2 that cannot be read; or what `next_piece` raises.
@@ -110,12 +116,11 @@ class LayerIntake:
         )
         unpacker, unpacking = None, None
         if unpack:
-            prepared = self._stack.enter_context(
+            unpacking = self._stack.enter_context(
                 self._services.unpacker.preparing(None, self._lease_id)
             )
-            apply = apply_hashed if compression else apply_to_mounts
-            unpacker = _Worker("naru-unpack", lambda pipe: apply(pipe, prepared.mounts))
-            unpacking = prepared
+            unpacking.was_alone = alone
+            unpacker = _Worker("naru-unpack", _apply_to(unpacking, is_plain=not compression))
         _feed(first, next_piece, writer, unpacker)
         if writer.failure is not None:
             raise writer.failure
@@ -144,6 +149,21 @@ class LayerIntake:
             except BaseException:
                 ingest.abort()
                 raise
+
+
+def _apply_to(unpacking: Unpacking, *, is_plain: bool) -> Callable[[Pipe], str]:
+    """Return the work of unpacking: its result is the diff_id, if it had to be computed."""
+
+    def work(pipe: Pipe) -> str:
+        alone = unpacking.was_alone
+        if is_plain:
+            diff_id, applied = "", apply_to_mounts(pipe, unpacking.mounts, alone=alone)
+        else:
+            diff_id, applied = apply_hashed(pipe, unpacking.mounts, alone=alone)
+        unpacking.has_root = applied.has_root
+        return diff_id
+
+    return work
 
 
 def _feed(

@@ -89,8 +89,7 @@ def _load(
         archive = reader.read(pipe, stored)
         images = plan_images(archive, host_platform())
         _BEFORE_UNPACK()
-        _adopt(services, archive, images, lease_id)
-        rows = [_stored_row(services, image, lease_id) for image in images]
+        rows = [_stored_row(services, archive, image, lease_id) for image in images]
         _BEFORE_CATALOG()
         superseded = services.catalog.add(
             [(row, image.tags) for row, image in zip(rows, images, strict=True)]
@@ -101,21 +100,12 @@ def _load(
     return images
 
 
-def _adopt(
-    services: ImageServices, archive: Archive, images: Sequence[PlannedImage], lease_id: str
-) -> None:
-    """Keep the layers that were unpacked early and turned out to be the lowest of an image."""
-    lowest = {image.config.diff_ids[0] for image in images if image.config.diff_ids}
-    for diff_id in lowest:
-        unpacking = archive.unpacked.get(diff_id)
-        if unpacking is not None:
-            services.unpacker.adopt(unpacking, diff_id, lease_id)
-
-
-def _stored_row(services: ImageServices, image: PlannedImage, lease_id: str) -> ImageRow:
+def _stored_row(
+    services: ImageServices, archive: Archive, image: PlannedImage, lease_id: str
+) -> ImageRow:
     """Unpack an image and store its documents; return its row."""
     sources = [
-        _source(services, diff_id, layer)
+        _source(services, archive, diff_id, layer)
         for diff_id, layer in zip(image.config.diff_ids, image.layers, strict=True)
     ]
     sizes = services.unpacker.unpack(sources, lease_id=lease_id)
@@ -134,9 +124,12 @@ def _stored_row(services: ImageServices, image: PlannedImage, lease_id: str) -> 
     )
 
 
-def _source(services: ImageServices, diff_id: DiffId, layer: StoredLayer) -> LayerSource:
+def _source(
+    services: ImageServices, archive: Archive, diff_id: DiffId, layer: StoredLayer
+) -> LayerSource:
     if layer.diff_id and layer.diff_id != diff_id:
         raise CorruptDataError(
             f'invalid diffID for layer: expected "{diff_id}", got "{layer.diff_id}"'
         )
-    return LayerSource(diff_id, lambda: services.content.open(layer.digest))
+    unpacked = archive.unpacked.get(diff_id)
+    return LayerSource(diff_id, lambda: services.content.open(layer.digest), unpacked)

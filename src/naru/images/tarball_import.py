@@ -16,6 +16,7 @@ from naru.images.intake import read_in_thread
 from naru.images.layer_intake import LayerIntake, StoredLayer
 from naru.images.pipe import Pipe
 from naru.images.services import ImageServices
+from naru.images.unpack import LayerSource
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import DiffId, Digest
@@ -105,8 +106,12 @@ def _take(
     taken = LayerIntake(services, lease_id, stack).take(first, pipe.read_piece, unpack=True)
     if taken.unpack_failure is not None:
         raise taken.unpack_failure
-    assert taken.unpacking is not None
-    services.unpacker.adopt(taken.unpacking, DiffId(Digest(taken.stored.diff_id)), lease_id)
+    layer = LayerSource(
+        DiffId(Digest(taken.stored.diff_id)),
+        lambda: services.content.open(taken.stored.digest),
+        taken.unpacking,
+    )
+    services.unpacker.unpack([layer], lease_id=lease_id)
     return taken.stored
 
 

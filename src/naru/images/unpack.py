@@ -24,7 +24,7 @@ from naru.linux.mount import Mount
 from naru.oci.digest import ChainId, DiffId, Hasher
 from naru.oci.image_config import chain_ids
 from naru.store.snapshotter import Snapshotter
-from naru.store.tar_apply import apply_to_mounts
+from naru.store.tar_apply import Applied, apply_to_mounts
 from naru.store.tar_read import Readable
 
 UNPACKING = "unpack-"
@@ -37,11 +37,13 @@ _AFTER_COMMIT = fault_point("images.unpack.after_commit")
 class LayerSource:
     """One layer to unpack: what it must turn out to be, and where its bytes are.
 
-    `open` gives the layer as stored, compressed or not; the stream is closed by whoever opened.
+    `open` gives the layer as stored, compressed or not. `unpacked` is a snapshot that was made of
+    it early, which saves the work if it can be used.
     """
 
     diff_id: DiffId
     open: Callable[[], contextlib.AbstractContextManager[Readable]]
+    unpacked: Unpacking | None = None
 
 
 class Unpacker:
@@ -102,20 +104,17 @@ class Unpacker:
         with self._locks.hold(chain_id):
             if self._snapshots.stat(chain_id) is not None:
                 return
+            if layer.unpacked is not None and layer.unpacked.put_on(parent):
+                layer.unpacked.commit(chain_id)
+                return
             with self.preparing(parent, lease_id) as unpacking, layer.open() as stream:
-                actual = apply_hashed(stream, unpacking.mounts)
+                actual, _ = apply_hashed(stream, unpacking.mounts)
                 if actual != layer.diff_id:
                     raise CorruptDataError(
                         f'invalid diffID for layer {position}: expected "{layer.diff_id}", '
                         f'got "{actual}"'
                     )
                 unpacking.commit(chain_id)
-
-    def adopt(self, unpacking: Unpacking, diff_id: DiffId, lease_id: str) -> None:
-        """Keep a lowest layer that was unpacked before its digest was known. Idempotent."""
-        self._leases.add(lease_id, "snapshot", diff_id)
-        with self._locks.hold(diff_id):
-            unpacking.commit(ChainId(diff_id))
 
     @contextlib.contextmanager
     def preparing(self, parent: ChainId | None, lease_id: str) -> Iterator[Unpacking]:
@@ -131,13 +130,27 @@ class Unpacker:
 
 
 class Unpacking:
-    """An active snapshot that a layer is being unpacked into."""
+    """An active snapshot that a layer is being unpacked into.
+
+    Who unpacks a layer before knowing what is below it does so without a parent, and says here
+    how: `was_alone` if it was applied `alone`, `has_root` if it has a root directory of its own.
+    """
 
     def __init__(self, snapshots: Snapshotter, key: str, mounts: Sequence[Mount]) -> None:
         self.mounts = mounts
         self.is_committed = False
+        self.was_alone = False
+        self.has_root = True
         self._snapshots = snapshots
         self._key = key
+
+    def put_on(self, parent: ChainId | None) -> bool:
+        """Give a snapshot that was made without a parent its place; say whether that works."""
+        if self.is_committed or (parent is not None and not self.was_alone):
+            return False
+        if parent is not None:
+            self._snapshots.rebase(self._key, parent, inherit_root=not self.has_root)
+        return True
 
     def commit(self, chain_id: ChainId) -> None:
         """Freeze it under `chain_id`; its bytes have been verified."""
@@ -147,13 +160,16 @@ class Unpacking:
         _AFTER_COMMIT()
 
 
-def apply_hashed(stream: Readable, mounts: Sequence[Mount]) -> DiffId:
-    """Unpack a layer, compressed or not, and return the digest of its plain bytes.
+def apply_hashed(
+    stream: Readable, mounts: Sequence[Mount], *, alone: bool = False
+) -> tuple[DiffId, Applied]:
+    """Unpack a layer, compressed or not; return the digest of its plain bytes and what it had.
 
     Hashing and decompressing happen in a thread beside the one that writes files.
 
     Raises:
-        CorruptDataError, InvalidInputError, FaultError: as `store.tar_apply.apply`.
+        CorruptDataError, InvalidInputError, FaultError: as `store.tar_apply.apply_to_mounts`,
+            as is `alone`.
     """
     hasher = Hasher()
     pipe = Pipe()
@@ -174,11 +190,11 @@ def apply_hashed(stream: Readable, mounts: Sequence[Mount]) -> DiffId:
     producer = threading.Thread(target=produce, name="naru-layer", daemon=True)
     producer.start()
     try:
-        apply_to_mounts(pipe, mounts)
+        applied = apply_to_mounts(pipe, mounts, alone=alone)
     finally:
         pipe.abandon()
         producer.join()
-    return DiffId(hasher.digest())
+    return DiffId(hasher.digest()), applied
 
 
 class _ChainLocks:

@@ -162,7 +162,7 @@ def oci_config(defaults: RunDefaults) -> dict[str, Any]:
 def _plain(key: str, value: Any) -> Any:
     if key in _LIST_KEYS and isinstance(value, str):
         return [value]
-    return msgspec.to_builtins(value)
+    return list(value) if isinstance(value, tuple) else msgspec.to_builtins(value)
 
 
 def created_seconds(created: str) -> int:

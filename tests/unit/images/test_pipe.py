@@ -1,0 +1,69 @@
+"""The pipe between threads: order, backpressure, and both ends failing."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from naru.errors import CorruptDataError, FaultError
+from naru.images.pipe import Pipe, PipeClosedError
+
+
+def test_bytes_arrive_in_order_whatever_the_counts() -> None:
+    pipe = Pipe(depth=2)
+    sent = [bytes([n]) * (n * 37 % 100) for n in range(200)]
+    writer = threading.Thread(target=lambda: ([pipe.put(piece) for piece in sent], pipe.end()))
+    writer.start()
+    got, count = b"", 1
+    while piece := pipe.read(count):
+        assert len(piece) <= count
+        got += piece
+        count = count % 90 + 13
+    writer.join()
+    assert got == b"".join(sent)
+
+
+def test_full_pipe_refuses_without_waiting() -> None:
+    pipe = Pipe(depth=1)
+    assert pipe.try_put(b"a")
+    assert not pipe.try_put(b"b")
+    assert pipe.read(9) == b"a"
+    assert pipe.try_put(b"b")
+
+
+def test_failure_comes_after_what_was_sent() -> None:
+    pipe = Pipe()
+    pipe.put(b"a")
+    pipe.end(CorruptDataError("broken"))
+    pipe.end()
+    assert pipe.read(9) == b"a"
+    with pytest.raises(CorruptDataError, match="broken"):
+        pipe.read(9)
+
+
+def test_foreign_failure_is_a_fault() -> None:
+    pipe = Pipe()
+    pipe.end(ConnectionResetError("reset"))
+    with pytest.raises(FaultError, match="reset"):
+        pipe.read(9)
+
+
+def test_writer_that_waits_learns_that_nobody_reads() -> None:
+    pipe = Pipe(depth=1)
+    pipe.put(b"a")
+    failures: list[Exception] = []
+
+    def write() -> None:
+        try:
+            pipe.put(b"b")
+        except PipeClosedError as error:
+            failures.append(error)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    pipe.abandon()
+    writer.join(5)
+    assert len(failures) == 1
+    with pytest.raises(PipeClosedError):
+        pipe.try_put(b"c")
