@@ -23,7 +23,7 @@ import socket
 import termios
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -304,21 +304,39 @@ def send_line(fifo: Path, line: str) -> None:
     conmon 2.1 takes only the first of several lines that it finds at once.
 
     Raises:
+        ConflictError: no conmon listens, or it is too busy to.
+    """
+    with _fifo(fifo) as descriptor:
+        deadline = time.monotonic() + _FIFO_TIMEOUT_S
+        while _unread(descriptor):
+            if time.monotonic() > deadline:
+                raise ConflictError(f"container {fifo.parent.name} does not listen")
+            time.sleep(_FIFO_RETRY_S)
+        os.write(descriptor, line.encode("ascii"))
+
+
+def has_unread(fifo: Path) -> bool:
+    """Say whether a request waits to be read. Blocking.
+
+    Raises:
         ConflictError: no conmon listens.
     """
+    with _fifo(fifo) as descriptor:
+        return _unread(descriptor) > 0
+
+
+@contextlib.contextmanager
+def _fifo(path: Path) -> Iterator[int]:
     try:
-        descriptor = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         if error.errno not in (errno.ENXIO, errno.ENOENT):
             raise
-        raise ConflictError(f"container {fifo.parent.name} is not running") from error
+        raise ConflictError(f"container {path.parent.name} is not running") from error
     try:
-        deadline = time.monotonic() + _FIFO_TIMEOUT_S
-        while _unread(descriptor) and time.monotonic() < deadline:
-            time.sleep(_FIFO_RETRY_S)
-        os.write(descriptor, line.encode("ascii"))
+        yield descriptor
     except (BrokenPipeError, BlockingIOError) as error:
-        raise ConflictError(f"container {fifo.parent.name} does not listen") from error
+        raise ConflictError(f"container {path.parent.name} does not listen") from error
     finally:
         os.close(descriptor)
 

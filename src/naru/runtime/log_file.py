@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from naru.runtime.log_lines import BOTH, Framing, LogFilter, LogLines, Record
 _BLOCK_BYTES: Final = 128 << 10
 # How long a follower may go without asking whether the container still runs.
 _POLL_S: Final = 0.05
-_OPEN_ATTEMPTS: Final = 20
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,3}")
 _TAIL_BYTES: Final = 64 << 10
 # How far before the wanted lines a line is looked for that ends among them.
 _LOOK_BACK_BYTES: Final = 4 << 20
@@ -111,10 +112,11 @@ async def _follow(
             is_last_round = stopped() or (bool(until) and clock.now_ns() > until)
             while (block := await files.next_block(lines)) is not None:
                 yield block
+            if await in_thread(files.advance):
+                continue
             if is_last_round:
                 return
-            if not await in_thread(files.advance):
-                await changes.wait(_POLL_S)
+            await changes.wait(_POLL_S)
 
 
 class _Changes:
@@ -199,11 +201,10 @@ class _Files:
             self.open()
             return bool(self._files)
         current = self._files[-1]
-        try:
+        # Between two steps of a rotation there is no file by that name.
+        with contextlib.suppress(FileNotFoundError):
             if os.stat(self.path).st_ino == current.inode:
                 return False
-        except FileNotFoundError:
-            return False
         found = _open_all(self.path)
         inodes = [file.inode for file in found]
         known = inodes.index(current.inode) + 1 if current.inode in inodes else 0
@@ -256,33 +257,31 @@ def _read(descriptor: int, start: int, end: int) -> bytes:
 
 
 def _open_all(path: Path) -> list[_OpenFile]:
-    """Open the log's files, oldest first, as they were at one moment. Blocking."""
-    files: list[_OpenFile] = []
-    for _ in range(_OPEN_ATTEMPTS):
-        for file in files:
+    """Open the log's files, oldest first. Blocking.
+
+    A rotation that goes on meanwhile moves files to higher numbers, and so does the search: it
+    may meet a file twice, but passes none by. A file younger than all it met is found next time.
+    """
+    found: list[_OpenFile] = []
+    for number in range(_highest_number(path) + 2):
+        file = _open(path.with_name(f"{path.name}.{number}") if number else path)
+        if file is None:
+            continue
+        if any(file.inode == known.inode for known in found):
             file.close()
-        files = [found for name in _names(path) if (found := _open(name)) is not None]
-        if [file.inode for file in files] == _inodes(path):
-            break
-    return files
+        else:
+            found.append(file)
+    return found[::-1]
 
 
-def _names(path: Path) -> list[Path]:
+def _highest_number(path: Path) -> int:
     prefix = f"{path.name}."
     try:
         entries = os.listdir(path.parent)
     except FileNotFoundError:
-        return []
-    numbers = sorted(
-        (int(entry.removeprefix(prefix)) for entry in entries if _is_rotated(entry, prefix)),
-        reverse=True,
-    )
-    rotated = [path.with_name(f"{prefix}{number}") for number in numbers]
-    return [*rotated, path] if path.name in entries else rotated
-
-
-def _is_rotated(entry: str, prefix: str) -> bool:
-    return entry.startswith(prefix) and entry.removeprefix(prefix).isdigit()
+        return 0
+    numbers = [entry.removeprefix(prefix) for entry in entries if entry.startswith(prefix)]
+    return max((int(number) for number in numbers if _NUMBER.fullmatch(number)), default=0)
 
 
 def _open(path: Path) -> _OpenFile | None:
@@ -291,11 +290,3 @@ def _open(path: Path) -> _OpenFile | None:
     except FileNotFoundError:
         return None
     return _OpenFile(descriptor, os.fstat(descriptor).st_ino)
-
-
-def _inodes(path: Path) -> list[int]:
-    found = []
-    for name in _names(path):
-        with contextlib.suppress(FileNotFoundError):
-            found.append(os.stat(name).st_ino)
-    return found

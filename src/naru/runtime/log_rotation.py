@@ -19,7 +19,7 @@ from typing import Final
 from naru.aio import in_thread
 from naru.errors import ConflictError, FaultError
 from naru.faults import fault_point
-from naru.runtime.attach import send_line
+from naru.runtime.attach import has_unread, send_line
 from naru.runtime.bundle import Monitored
 
 _log = logging.getLogger(__name__)
@@ -27,8 +27,9 @@ _AFTER_RENAME = fault_point("runtime.log_rotation.after_rename")
 
 # conmon's request to open the log anew; the two numbers mean nothing.
 _REOPEN: Final = "2 0 0\n"
-_REOPEN_TIMEOUT_S: Final = 5.0
-_ASK_AGAIN_S: Final = 0.25
+# A client that does not read can keep conmon busy for long.
+_REOPEN_TIMEOUT_S: Final = 30.0
+_SETTLE_S: Final = 0.1
 _LOOK_AGAIN_S: Final = 0.002
 _SHORTEST_S: Final = 0.05
 _LONGEST_S: Final = 1.0
@@ -41,22 +42,26 @@ async def rotate(monitored: Monitored, path: Path, max_files: int) -> None:
         ConflictError: no conmon writes this log.
         FaultError: conmon did not open a new file.
     """
-    await in_thread(_rename_all, path, max_files)
+    if not await in_thread(_rename_all, path, max_files):
+        # An engine was killed in between. Its request may be on the way: a second one would make
+        # conmon replace the file that it just opened.
+        await asyncio.sleep(_SETTLE_S)
     _AFTER_RENAME()
     await _reopen(monitored, path)
     if max_files == 1:
         await in_thread(_rotated(path, 1).unlink, missing_ok=True)
 
 
-def _rename_all(path: Path, max_files: int) -> None:
+def _rename_all(path: Path, max_files: int) -> bool:
+    """Rename every file; False if only the second half of a rotation is left to do."""
     if not path.exists():
-        # Killed between renaming and reopening: only the second half is left to do.
-        return
+        return False
     oldest = max(max_files - 1, 1)
     for number in range(oldest, 0, -1):
         source = path if number == 1 else _rotated(path, number - 1)
         with contextlib.suppress(FileNotFoundError):
             os.replace(source, _rotated(path, number))
+    return True
 
 
 def _rotated(path: Path, number: int) -> Path:
@@ -64,12 +69,15 @@ def _rotated(path: Path, number: int) -> Path:
 
 
 async def _reopen(monitored: Monitored, path: Path) -> None:
-    for _ in range(round(_REOPEN_TIMEOUT_S / _ASK_AGAIN_S)):
+    """Have conmon make a new file at `path`, by one request and no more."""
+    if path.exists():
+        return
+    if not await in_thread(has_unread, monitored.control_fifo):
         await in_thread(send_line, monitored.control_fifo, _REOPEN)
-        for _ in range(round(_ASK_AGAIN_S / _LOOK_AGAIN_S)):
-            if path.exists():
-                return
-            await asyncio.sleep(_LOOK_AGAIN_S)
+    for _ in range(round(_REOPEN_TIMEOUT_S / _LOOK_AGAIN_S)):
+        if path.exists():
+            return
+        await asyncio.sleep(_LOOK_AGAIN_S)
     raise FaultError(f"conmon did not open a new log at {path}")
 
 
