@@ -136,7 +136,7 @@ def _parse_tcp(rest: str) -> Endpoint:
         port = tail.removeprefix(":")
     else:
         name, _, port = authority.rpartition(":") if ":" in authority else (authority, "", "")
-    if port and not (port.isascii() and port.isdigit()) or ":" in name and authority[0] != "[":
+    if (port and not (port.isascii() and port.isdigit())) or (":" in name and authority[0] != "["):
         bad = authority[authority.index(":") :] if ":" in name else f":{port}"
         bad = f":{port}" if port and not port.isdigit() else bad
         raise InvalidInputError(

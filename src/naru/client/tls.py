@@ -7,6 +7,7 @@ the end of stdin; two memory buffers and an `SSLObject` can.
 from __future__ import annotations
 
 import _socket
+import contextlib
 import ssl
 import threading
 
@@ -76,13 +77,13 @@ class TlsStream:
             self._flush()
 
     def shutdown(self, how: int, /) -> None:
-        """Tell the other side that nothing more is sent; what it sends can still be read."""
-        with self._lock:
-            try:
-                self._tls.unwrap()
-            except ssl.SSLError:
-                # The peer's own good-bye is not there yet; ours is on its way.
-                pass
+        """End the sending side (SHUT_WR), or the whole connection at once (SHUT_RDWR)."""
+        if how == _socket.SHUT_RDWR:
+            self._sock.shutdown(how)
+            return
+        # The peer's own good-bye is not there yet; ours is on its way.
+        with self._lock, contextlib.suppress(ssl.SSLError):
+            self._tls.unwrap()
         self._flush()
 
     def close(self) -> None:

@@ -25,26 +25,6 @@ _USER_AGENT = "Naru-Client"
 _MAX_ERROR_BODY = 1 << 20
 
 
-class StatusError(Exception):
-    """The HTTP status behind an error that the engine reported: the error's `__cause__`."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"HTTP status {status}")
-        self.status = status
-
-
-def is_from_engine(error: BaseException) -> bool:
-    """Say whether the engine reported `error` (rather than ourselves or the connection)."""
-    return isinstance(error.__cause__, StatusError)
-
-
-def error_text(error: errors.NaruError) -> str:
-    """Return an error's message as Docker's client words it."""
-    if is_from_engine(error):
-        return f"Error response from daemon: {error.message}"
-    return error.message
-
-
 class Client:
     """The Engine API at one endpoint. Connections are kept and used again; threads may share it.
 
@@ -145,18 +125,15 @@ class Client:
 
     def hijack(
         self, path: str, query: Query = None, body: Any = None, headers: Headers = None
-    ) -> tuple[Reader, dict[str, str]]:
-        """POST, and take the connection over: returns its reader (`.stream` to write) and headers.
-
-        The reader holds whatever came with the answer's head.
-        """
+    ) -> Reader:
+        """POST, and take the connection over; its reader holds what came with the answer's head."""
         upgrade = {"Connection": "Upgrade", "Upgrade": "tcp", **(headers or {})}
         target = f"{path}{print_query(query)}"
         response = self._exchange("POST", target, upgrade, body, fresh=True)
         if response.status not in (101, 200):
             self._check(response)
             raise errors.FaultError(f"unable to upgrade to tcp, received {response.status}")
-        return response.reader, response.headers
+        return response.reader
 
     def close(self) -> None:
         """Drop the kept connections."""
@@ -231,14 +208,14 @@ class Client:
             response.close()
 
     def _check(self, response: Response) -> None:
-        if 200 <= response.status < 400 and response.status != 304 or response.status == 101:
+        if (200 <= response.status < 400 and response.status != 304) or response.status == 101:
             return
         text = response.read(_MAX_ERROR_BODY)
         self._finish(response)
         from naru.errormap import error_from_response
 
         status = response.status
-        raise error_from_response(status, _message(status, text)) from StatusError(status)
+        raise error_from_response(status, _message(status, text))
 
     def _value(self, response: Response) -> Any:
         text = response.read()

@@ -1,0 +1,196 @@
+"""Creating a container for `run` and `create`: the image pulled if need be, the id written."""
+
+from __future__ import annotations
+
+import os
+
+from naru.cli import terminal
+from naru.cli.container_options.body import create_body
+from naru.cli.failure import CommandFailedError
+from naru.client import containers
+from naru.errors import InvalidInputError, NotFoundError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    from naru.cli.invocation import Invocation
+
+_PULL_POLICIES = ("", "always", "missing", "never")
+# Options that an older engine would not heed, with the version that began to.
+_SINCE = {"annotation": "1.43", "health-start-interval": "1.44"}
+
+
+def read_options(invocation: Invocation) -> dict[str, Any]:
+    """Return the body that the options ask for; the engine is not asked anything.
+
+    Raises:
+        CommandFailedError: in Docker's words, with exit code 125.
+    """
+    options = invocation.options
+    policy = options["pull"]
+    try:
+        if policy not in _PULL_POLICIES:
+            raise InvalidInputError(
+                f'invalid pull option: \'{policy}\': must be one of "always", "missing" or "never"'
+            )
+        body = create_body(options, invocation.args, invocation.environ)
+    except InvalidInputError as error:
+        raise usage_failure(invocation, error.message) from error
+    if measured := terminal.size(invocation.stdout):
+        body["HostConfig"]["ConsoleSize"] = list(measured)
+    return body
+
+
+def usage_failure(invocation: Invocation, message: str) -> CommandFailedError:
+    """Return the error of options that do not fit, as docker prints it."""
+    name = invocation.command.full_name
+    return CommandFailedError(f"naru: {message}\n\nRun '{name} --help' for more information", 125)
+
+
+def create(invocation: Invocation, body: dict[str, Any]) -> str:
+    """Create the container; return its id. Warnings go to stderr.
+
+    Raises:
+        InvalidInputError: the image's name, the platform or the id file is no good.
+        NaruError: the engine refused.
+        CommandFailedError: the image cannot be pulled.
+    """
+    options, client = invocation.options, invocation.client
+    _check_image(body["Image"])
+    platform = _platform(options["platform"])
+    _fit_to_version(invocation, body)
+    with _IdFile(options["cidfile"]) as id_file:
+        for address in options["dns"]:
+            if address == "::1" or address.startswith("127."):
+                invocation.complain(f"WARNING: Localhost DNS ({address}) may fail in containers.")
+        if options["pull"] == "always":
+            _pull(invocation, body["Image"], platform)
+        try:
+            answer = containers.create(client, body, name=options["name"], platform=platform)
+        except NotFoundError as error:
+            missing = error.message.startswith("No such image")
+            if not missing or options["pull"] not in ("missing", ""):
+                raise
+            if not options["quiet"]:
+                invocation.complain(f"Unable to find image '{_familiar(body['Image'])}' locally")
+            _pull(invocation, body["Image"], platform)
+            answer = containers.create(client, body, name=options["name"], platform=platform)
+        id_file.write(answer["Id"])
+    for warning in answer.get("Warnings") or ():
+        invocation.complain(f"WARNING: {warning}")
+    return str(answer["Id"])
+
+
+def _check_image(text: str) -> None:
+    name, _, tag = text.partition(":")
+    # Names such as `debian:12` need no grammar, and no 20 ms for importing it.
+    if (
+        name.isalnum()
+        and name.isascii()
+        and name.islower()
+        and len(name) < 64
+        and (
+            (tag.replace(".", "").replace("-", "").isalnum() and tag.isascii())
+            or tag == text == name
+        )
+    ):
+        return
+    from naru.oci.reference import Reference
+
+    if not text.startswith("sha256:"):
+        Reference.parse(text)
+
+
+def _familiar(image: str) -> str:
+    from naru.oci.reference import Reference
+
+    return Reference.parse(image).with_default_tag().familiar
+
+
+def _platform(text: str) -> str:
+    if not text:
+        return ""
+    from naru.oci.platform import parse_platform
+
+    try:
+        platform = str(parse_platform(text))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"error parsing specified platform: {error.message}") from error
+    parts = text.split("/")
+    # A variant that goes without saying is sent when it was said.
+    if len(parts) == 3 and platform.count("/") == 1:
+        platform += f"/{parts[2].lower()}"
+    return platform
+
+
+def _pull(invocation: Invocation, image: str, platform: str) -> None:
+    from naru.cli.commands.pull import pull_image
+    from naru.oci.reference import Reference
+
+    out = None if invocation.options["quiet"] else invocation.stderr
+    reference = Reference.parse(image).with_default_tag()
+    pull_image(invocation, reference, platform=platform, out=out)
+
+
+def _fit_to_version(invocation: Invocation, body: dict[str, Any]) -> None:
+    """Say what an older engine cannot do, and say to it what it can in its own way."""
+    from naru.client.transport import MAX_API_VERSION, version_key
+
+    version = invocation.client.api_version
+    if version == MAX_API_VERSION:
+        return
+    spoken = version_key(version)
+    for name, since in _SINCE.items():
+        if invocation.options.changed(name) and spoken < version_key(since):
+            raise CommandFailedError(
+                f'"--{name}" requires API version {since}, but the Docker daemon API version '
+                f"is {version}"
+            )
+    host = body["HostConfig"]
+    if spoken < (1, 42):
+        host["ConsoleSize"] = [0, 0]
+    if spoken < (1, 44):
+        endpoint = body["NetworkingConfig"]["EndpointsConfig"].get(host["NetworkMode"], {})
+        if endpoint.get("MacAddress"):
+            body["MacAddress"] = endpoint["MacAddress"]
+
+
+class _IdFile:
+    """The file of `--cidfile`: made before the container, removed again when there is none."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._descriptor = -1
+        self._is_written = False
+
+    def __enter__(self) -> Self:
+        if not self._path:
+            return self
+        if os.path.exists(self._path):
+            raise InvalidInputError(
+                "container ID file found, make sure the other container isn't running "
+                f"or delete {self._path}"
+            )
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+            self._descriptor = os.open(self._path, flags, 0o666)
+        except OSError as error:
+            raise InvalidInputError(
+                f"failed to create the container ID file: open {self._path}: "
+                f"{(error.strerror or '').lower()}"
+            ) from error
+        return self
+
+    def write(self, container_id: str) -> None:
+        """Write the id."""
+        if self._descriptor >= 0:
+            os.write(self._descriptor, container_id.encode())
+            self._is_written = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor < 0:
+            return
+        os.close(self._descriptor)
+        if not self._is_written:
+            os.unlink(self._path)
