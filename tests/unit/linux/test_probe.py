@@ -1,0 +1,67 @@
+"""What is found on this machine, and which runtime is chosen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from naru.errors import NotSupportedError
+from naru.linux import probe
+
+_BOTH = {"crun": "/usr/bin/crun", "runc": "/usr/bin/runc"}
+
+
+@pytest.mark.parametrize(
+    ("installed", "suits", "chosen"),
+    [
+        (_BOTH, True, "crun"),
+        (_BOTH, False, "runc"),
+        ({"crun": "/c"}, False, "crun"),
+        ({"runc": "/r"}, True, "runc"),
+    ],
+)
+def test_crun_where_it_works_else_runc(installed: dict[str, str], suits: bool, chosen: str) -> None:
+    assert probe.default_runtime(installed, crun_suits=suits) == chosen
+
+
+def test_no_runtime_is_an_error_with_advice() -> None:
+    with pytest.raises(NotSupportedError) as caught:
+        probe.default_runtime({}, crun_suits=True)
+    assert "crun" in caught.value.hint
+
+
+def test_facts_hold_what_this_process_has(tmp_path: Path) -> None:
+    facts = probe.host_facts(tmp_path)
+    assert facts.cpus == len(os.sched_getaffinity(0))
+    assert facts.kernel_version == os.uname().release
+    assert facts.kernel > (3, 0)
+    assert facts.rlimits["nofile"] > 0
+    assert facts.memory > 1 << 20
+    assert facts.backing_filesystem
+    assert facts.cgroup_version in (1, 2)
+    assert 0 in facts.cpuset_mems
+
+
+def test_devices_are_found_alone_and_by_directory() -> None:
+    (null,) = probe.device_nodes("/dev/null")
+    assert (null.path, null.type, null.major, null.minor) == ("/dev/null", "c", 1, 3)
+    everything = probe.device_nodes("/dev")
+    assert null in everything
+    assert not any(node.path.startswith("/dev/pts/") for node in everything)
+    assert probe.device_nodes("/dev/nosuch") == ()
+    assert probe.device_nodes("/etc/hostname") == ()
+
+
+def test_a_link_to_a_device_is_that_device_under_its_own_name(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/dev/zero")
+    (node,) = probe.device_nodes(str(link))
+    assert (node.path, node.minor) == (str(link), 5)
+
+
+def test_programs_are_found_outside_a_short_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert probe.find_program("nosuch-program", "sh")
+    assert probe.find_program("nosuch-program") == ""
