@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -36,6 +37,8 @@ class Faults:
     """path suffix → statuses to answer before the truth"""
     cut_after: dict[str, list[int]] = field(default_factory=dict)
     """digest → number of body bytes after which the connection is cut"""
+    hang_after: dict[str, list[int]] = field(default_factory=dict)
+    """digest → number of body bytes after which nothing more comes"""
     wrong_bytes: dict[str, bytes] = field(default_factory=dict)
     """digest → what to send instead"""
     ignore_range: bool = False
@@ -258,6 +261,10 @@ class FakeRegistry:
             assert request.transport is not None
             request.transport.close()
             return response
+        hangs = self.faults.hang_after.get(digest)
+        if hangs:
+            await response.write(data[start : start + hangs.pop(0)])
+            await asyncio.sleep(60)
         await response.write(data[start:])
         await response.write_eof()
         return response

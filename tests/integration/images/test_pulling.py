@@ -1,0 +1,349 @@
+"""Pulling from a registry that misbehaves into a real store."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fakes.fake_registry import FakeRegistry
+from harness.archives import Tree, docker_archive, image_config
+from harness.image_store import Store
+from harness.requirements import requires
+from naru.distribution.auth import RegistryAuth
+from naru.distribution.hosts import HostsConfig
+from naru.errors import CorruptDataError, FaultError, NotFoundError, NotSupportedError
+from naru.images.catalog import Image
+from naru.images.pull import pull
+from naru.images.recover import recover
+from naru.oci.platform import Platform, host_platform
+from naru.oci.reference import Reference
+
+pytestmark = requires("root")
+
+BASE = Tree().directory("etc").file("etc/base", b"base\n").tar()
+UPPER = Tree().file("etc/upper", os.urandom(3 << 20)).tar()
+TOP = Tree().file("top", b"top\n").file(".wh.none").tar()
+LAYERS = [BASE, UPPER, TOP]
+_DENIED = (
+    "repository does not exist or may require 'docker login': "
+    "denied: requested access to the resource is denied"
+)
+_UNKNOWN = "name unknown: repository name not known to registry"
+ARM = Platform(os="linux", architecture="arm64")
+
+
+def add_image(
+    registry: FakeRegistry, tag: str = "1", *, repository: str = "x", architecture: str = "amd64"
+) -> str:
+    config = image_config(LAYERS, {"Cmd": ["sh"]}).replace(b"amd64", architecture.encode())
+    return registry.add_image(
+        repository, tag, config, [gzip.compress(layer, 1, mtime=0) for layer in LAYERS]
+    )
+
+
+async def pulled(
+    store: Store,
+    registry: FakeRegistry,
+    name: str = "x:1",
+    *,
+    platform: Platform | None = None,
+    auth: RegistryAuth | None = None,
+    all_tags: bool = False,
+) -> Image:
+    return await pull(
+        store.services,
+        Reference.parse(f"{registry.host}/{name}"),
+        platform=platform,
+        auth=auth,
+        all_tags=all_tags,
+        report=store.records.append,
+    )
+
+
+def statuses(store: Store) -> list[str]:
+    return [record["status"] for record in store.records]
+
+
+async def test_pull_of_a_new_image(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        digest = add_image(registry)
+        image = await pulled(store, registry)
+        assert image.repo_tags == (f"{registry.host}/x:1",)
+        assert image.repo_digests == (f"{registry.host}/x@{digest}",)
+        assert image.manifest_digest == digest
+        assert store.read(image.id, "top") == b"top\n"
+        first, *_, told_digest, status = store.records
+        assert first == {"status": "Pulling from x", "id": "1"}
+        assert told_digest == {"status": f"Digest: {digest}"}
+        assert status == {"status": f"Status: Downloaded newer image for {registry.host}/x:1"}
+    assert statuses(store).count("Pull complete") == 3
+    assert store.services.leases.leases() == []
+    assert store.services.content.ingests() == []
+    await store.services.close()
+
+
+async def test_layers_report_every_step_in_order(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        await pulled(store, registry)
+    layers = {record["id"] for record in store.records if record["status"] == "Pulling fs layer"}
+    for layer in layers:
+        seen = [r["status"] for r in store.records if r.get("id") == layer]
+        steps = list(dict.fromkeys(seen))
+        assert steps[0] == "Pulling fs layer"
+        wanted = ["Downloading", "Verifying Checksum", "Download complete", "Extracting"]
+        assert [step for step in steps if step in wanted] == wanted
+        assert steps[-1] == "Pull complete"
+    await store.services.close()
+
+
+async def test_second_pull_fetches_nothing(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        await pulled(store, registry)
+        registry.requests.clear()
+        store.records.clear()
+        await pulled(store, registry)
+        assert registry.paths("GET") == ["/v2/"]
+    assert statuses(store)[-1].startswith("Status: Image is up to date for ")
+    await store.services.close()
+
+
+async def test_tag_that_moved_is_followed_and_shared_layers_stay(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        old = await pulled(store, registry)
+        add_image(registry, architecture="386")
+        store.records.clear()
+        registry.requests.clear()
+        new = await pulled(store, registry)
+        assert len([path for path in registry.paths() if "/blobs/" in path]) == 1
+    assert new.id != old.id
+    assert statuses(store).count("Already exists") == 3
+    assert "Downloaded newer image" in statuses(store)[-1]
+    assert store.services.catalog.resolve(old.id).repo_tags == ()
+    await store.services.close()
+
+
+async def test_pull_by_digest_gives_no_tag(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        digest = add_image(registry)
+        image = await pulled(store, registry, f"x@{digest}")
+        assert (image.repo_tags, len(image.repo_digests)) == ((), 1)
+    await store.services.close()
+
+
+async def test_index_gives_the_image_for_this_host_or_for_the_one_asked_for(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        host = host_platform()
+        ours = add_image(registry, "ours", architecture=host.architecture)
+        arm = add_image(registry, "arm", architecture="s390x")
+        index = registry.add_index(
+            "x",
+            "1",
+            [
+                (arm, {"os": "linux", "architecture": "s390x"}),
+                (ours, {"os": "linux", "architecture": host.architecture}),
+            ],
+        )
+        image = await pulled(store, registry)
+        assert image.manifest_digest == ours
+        assert image.repo_digests == (f"{registry.host}/x@{index}",)
+        other = await pulled(store, registry, platform=Platform(os="linux", architecture="s390x"))
+        assert other.config.architecture == "s390x"
+        with pytest.raises(NotFoundError, match="no matching manifest for linux/riscv64"):
+            await pulled(store, registry, platform=Platform(os="linux", architecture="riscv64"))
+        store.services.garbage.collect()
+        assert store.services.content.stat(image.manifest_digest) is not None
+    await store.services.close()
+
+
+async def test_image_of_another_platform_is_pulled_with_a_warning(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        await pulled(store, registry, platform=ARM)
+    assert statuses(store)[-1].endswith("wanted linux/arm64, actual: linux/amd64")
+    await store.services.close()
+
+
+async def test_all_tags(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        for tag in ("1", "2", "3"):
+            add_image(registry, tag)
+        image = await pulled(store, registry, "x", all_tags=True)
+        assert image.repo_tags == tuple(f"{registry.host}/x:{tag}" for tag in "123")
+    await store.services.close()
+
+
+async def test_many_pulls_at_once_fetch_every_blob_once(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        for tag in "12345":
+            add_image(registry, tag)
+        await asyncio.gather(*(pulled(store, registry, f"x:{tag}") for tag in "12345" * 2))
+        blobs = [path for path in registry.paths() if "/blobs/" in path]
+        assert len(blobs) == len(set(blobs))
+    assert store.services.leases.leases() == []
+    await store.services.close()
+
+
+async def test_pull_goes_on_after_cuts(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        big = max(registry.blobs, key=lambda digest: len(registry.blobs[digest]))
+        registry.faults.cut_after[big] = [1_500_000]
+        image = await pulled(store, registry)
+        assert [h.get("Range", "")[:6] for _, p, h in registry.requests if p.endswith(big)] == [
+            "",
+            "bytes=",
+        ]
+        assert store.read(image.id, "top") == b"top\n"
+    await store.services.close()
+
+
+async def test_cancelled_pull_is_resumed(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        big = max(registry.blobs, key=lambda digest: len(registry.blobs[digest]))
+        registry.faults.hang_after[big] = [2_200_000]
+        task = asyncio.ensure_future(pulled(store, registry))
+        await asyncio.sleep(0.6)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        store.services.garbage.collect()
+        ((key, size),) = store.services.content.ingests()
+        assert key.endswith(big)
+        assert size >= 1 << 20
+        registry.requests.clear()
+        await pulled(store, registry)
+        ranges = {p.rpartition("/")[2]: h.get("Range") for _, p, h in registry.requests}
+        assert ranges[big] == f"bytes={size}-"
+    assert store.services.leases.leases() == []
+    assert store.services.content.ingests() == []
+    await store.services.close()
+
+
+async def test_wrong_bytes_change_nothing_and_leave_nothing(store: Store) -> None:
+    before = store.footprint()
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        big = max(registry.blobs, key=lambda digest: len(registry.blobs[digest]))
+        data = bytearray(registry.blobs[big])
+        data[len(data) // 2] ^= 1
+        registry.faults.wrong_bytes[big] = bytes(data)
+        with pytest.raises(
+            CorruptDataError, match=f"^filesystem layer verification failed for digest {big}$"
+        ):
+            await pulled(store, registry)
+        assert registry.paths().count(f"/v2/x/blobs/{big}") == 2
+    assert store.footprint() == before
+    await store.services.close()
+
+
+async def test_layers_that_are_not_the_configs_are_refused(store: Store) -> None:
+    before = store.footprint()
+    async with FakeRegistry() as registry:
+        layers = [gzip.compress(layer, mtime=0) for layer in (BASE, TOP, UPPER)]
+        registry.add_image("x", "order", image_config(LAYERS, {}), layers)
+        registry.add_image("x", "count", image_config(LAYERS, {}), layers[:2])
+        with pytest.raises(CorruptDataError, match="invalid diffID for layer 1"):
+            await pulled(store, registry, "x:order")
+        with pytest.raises(CorruptDataError, match="layers from manifest don't match"):
+            await pulled(store, registry, "x:count")
+    assert store.footprint() == before
+    await store.services.close()
+
+
+async def test_what_is_no_image_is_refused(store: Store) -> None:
+    before = store.footprint()
+    async with FakeRegistry() as registry:
+        digest = add_image(registry)
+        document: dict[str, Any] = json.loads(registry.manifests["x", digest][0])
+        document["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
+        registry.put_manifest("x", "chart", json.dumps(document).encode())
+        with pytest.raises(NotSupportedError, match="no container image"):
+            await pulled(store, registry, "x:chart")
+    assert store.footprint() == before
+    await store.services.close()
+
+
+async def test_refusals_in_dockers_words(store: Store) -> None:
+    async with FakeRegistry(auth="bearer", users={"me": "pw"}) as registry:
+        add_image(registry)
+        host = registry.host
+        good, bad = RegistryAuth("me", "pw"), RegistryAuth("me", "no")
+        cases: list[tuple[str, RegistryAuth | None, type[Exception], str]] = [
+            (
+                "x:1",
+                None,
+                NotFoundError,
+                f"pull access denied for {host}/x, {_DENIED}",
+            ),
+            (
+                "x:2",
+                good,
+                NotFoundError,
+                f"manifest for {host}/x:2 not found: manifest unknown: manifest unknown",
+            ),
+            (
+                "y:1",
+                good,
+                NotFoundError,
+                f"repository {host}/y not found: {_UNKNOWN}",
+            ),
+        ]
+        for name, auth, kind, message in cases:
+            with pytest.raises(kind) as caught:
+                await pulled(store, registry, name, auth=auth)
+            assert str(caught.value) == message
+        with pytest.raises(FaultError, match="unauthorized: incorrect username or password"):
+            await pulled(store, registry, auth=bad)
+        assert store.records == []
+        await pulled(store, registry, auth=good)
+    await store.services.close()
+
+
+async def test_mirror_of_any_registry(make_store: Callable[..., Store]) -> None:
+    async with FakeRegistry() as mirror:
+        add_image(mirror, repository="team/x")
+        store = make_store(HostsConfig(mirrors=(f"nowhere.invalid=http://{mirror.host}",)))
+        image = await pull(
+            store.services,
+            Reference.parse("nowhere.invalid/team/x:1"),
+            platform=None,
+            auth=None,
+            report=store.records.append,
+        )
+        assert image.repo_tags == ("nowhere.invalid/team/x:1",)
+        await store.services.close()
+
+
+async def test_loaded_image_that_is_pulled_gets_the_registrys_manifest(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        digest = add_image(registry)
+        await store.load(docker_archive(["local:1"], LAYERS))
+        before = store.services.catalog.resolve("local:1")
+        snapshots = store.snapshots()
+        image = await pulled(store, registry)
+        assert image.id == before.id
+        assert image.manifest_digest == digest
+        assert image.repo_tags == (f"{registry.host}/x:1", "local:1")
+        assert store.snapshots() == snapshots
+    await store.services.close()
+
+
+async def test_lost_blob_is_fetched_again(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        image = await pulled(store, registry)
+        store.services.content.delete(image.manifest_digest)
+        recover(store.services)
+        await pulled(store, registry)
+        assert store.services.content.stat(image.manifest_digest) is not None
+    await store.services.close()
