@@ -213,7 +213,9 @@ def from_profile(
 
 
 def _rules(profile: Json) -> list[Json]:
-    rules = profile.get("syscalls") or []
+    rules = profile.get("syscalls")
+    if rules is None:
+        return []
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise InvalidInputError("Decoding seccomp profile failed: syscalls is no list of objects")
     for rule in rules:

@@ -71,8 +71,9 @@ def resolve_user(text: str, passwd: str, group: str, group_add: Iterable[str] = 
 
 def _find_account(name: str, accounts: Iterable[_Account]) -> _Account | None:
     """Return the first entry with that name or number; a name may look like a number."""
+    number = int(name) if _fits(name) else -1
     for account in accounts:
-        if name == account.name or (_is_number(name) and int(name) == account.uid):
+        if account.name == name or account.uid == number:
             return account
     return None
 
