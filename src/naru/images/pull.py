@@ -109,9 +109,18 @@ async def _pull_one(
             services.leases.release(lease_id)
             await in_thread(services.garbage.collect)
             raise
-        # Any other failure, a cancellation and a kill leave the lease to the next try.
+        finally:
+            # Any other failure, a cancellation and a kill leave what came to the next try.
+            if not _holds_anything(services, lease_id):
+                services.leases.release(lease_id)
         services.leases.release(lease_id)
     return image
+
+
+def _holds_anything(services: ImageServices, lease_id: str) -> bool:
+    return any(
+        services.leases.items(kind, lease_id=lease_id) for kind in ("blob", "ingest", "snapshot")
+    )
 
 
 class _Pull:

@@ -54,14 +54,6 @@ class Unpacker:
         self._leases = leases
         self._locks = _ChainLocks()
 
-    def missing(self, diff_ids: Sequence[DiffId]) -> int:
-        """Return how many of the topmost layers are not unpacked yet."""
-        chain = chain_ids(diff_ids)
-        for below, chain_id in enumerate(reversed(chain)):
-            if self._snapshots.stat(chain_id) is not None:
-                return below
-        return len(chain)
-
     def unpack(
         self,
         layers: Sequence[LayerSource],

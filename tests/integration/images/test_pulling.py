@@ -305,6 +305,7 @@ async def test_refusals_in_dockers_words(store: Store) -> None:
         with pytest.raises(FaultError, match="unauthorized: incorrect username or password"):
             await pulled(store, registry, auth=bad)
         assert store.records == []
+        assert store.services.leases.leases() == []
         await pulled(store, registry, auth=good)
     await store.services.close()
 
