@@ -68,8 +68,7 @@ def test_every_request_is_a_spec_or_a_refusal(
     try:
         validate_host_config(host, facts)
         spec = generate(_request(config, host), facts)
-    except NaruError as error:
-        assert error.message
+    except NaruError:
         return
     assert msgspec.json.decode(msgspec.json.encode(spec)) == spec
     held = spec["process"]["capabilities"]["bounding"]
