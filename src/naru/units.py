@@ -83,8 +83,18 @@ def parse_duration(text: str) -> int:
         total += float(match[1]) * _NANOSECONDS[match[2]]
         position = match.end()
     if not rest or position != len(rest):
-        raise InvalidInputError(f'time: invalid duration "{text}"')
+        raise InvalidInputError(_why_no_duration(text, rest[position:]))
     return sign * round(total)
+
+
+def _why_no_duration(text: str, unread: str) -> str:
+    number = re.match(r"\d+(\.\d*)?|\.\d+", unread)
+    if number is None:
+        return f'time: invalid duration "{text}"'
+    unit = re.split(r"[\d.]", unread[number.end() :], maxsplit=1)[0]
+    if not unit:
+        return f'time: missing unit in duration "{text}"'
+    return f'time: unknown unit "{unit}" in duration "{text}"'
 
 
 def print_rfc3339(nanoseconds: int) -> str:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from naru.cli.invocation import Invocation
 
 _PULL_POLICIES = ("", "always", "missing", "never")
+_ARCHITECTURES = frozenset(
+    (
+        "386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm"
+    ).split()
+)
 # Options that an older engine would not heed, with the version that began to.
 _SINCE = {"annotation": "1.43", "health-start-interval": "1.44"}
 
@@ -59,6 +64,12 @@ def create(invocation: Invocation, body: dict[str, Any]) -> str:
     options, client = invocation.options, invocation.client
     _check_image(body["Image"])
     platform = _platform(options["platform"])
+    _refuse_content_trust(invocation)
+    logins: dict[str, dict[str, str]] = {}
+    if options["use-api-socket"]:
+        from naru.cli import api_socket
+
+        logins = api_socket.add(invocation, body)
     _fit_to_version(invocation, body)
     with _IdFile(options["cidfile"]) as id_file:
         for address in options["dns"]:
@@ -77,29 +88,33 @@ def create(invocation: Invocation, body: dict[str, Any]) -> str:
             _pull(invocation, body["Image"], platform)
             answer = containers.create(client, body, name=options["name"], platform=platform)
         id_file.write(answer["Id"])
+    if logins:
+        from naru.cli import api_socket
+
+        api_socket.copy_logins(invocation, answer["Id"], logins)
     for warning in answer.get("Warnings") or ():
         invocation.complain(f"WARNING: {warning}")
     return str(answer["Id"])
 
 
 def _check_image(text: str) -> None:
-    name, _, tag = text.partition(":")
-    # Names such as `debian:12` need no grammar, and no 20 ms for importing it.
-    if (
-        name.isalnum()
-        and name.isascii()
-        and name.islower()
-        and len(name) < 64
-        and (
-            (tag.replace(".", "").replace("-", "").isalnum() and tag.isascii())
-            or tag == text == name
-        )
-    ):
+    name, colon, tag = text.partition(":")
+    is_plain = name.isalnum() and name.isascii() and name == name.lower() and len(name) < 64
+    if is_plain and (not colon or (tag.isascii() and tag.replace(".", "0").isalnum())):
+        # Names such as `debian:12` need no grammar, and none of the 20 ms of importing it.
         return
     from naru.oci.reference import Reference
 
     if not text.startswith("sha256:"):
         Reference.parse(text)
+
+
+def _refuse_content_trust(invocation: Invocation) -> None:
+    asked = invocation.options.changed("disable-content-trust")
+    if asked or invocation.environ.get("DOCKER_CONTENT_TRUST"):
+        from naru.cli.commands.pull import refuse_content_trust
+
+        refuse_content_trust(invocation)
 
 
 def _familiar(image: str) -> str:
@@ -118,6 +133,13 @@ def _platform(text: str) -> str:
     except InvalidInputError as error:
         raise InvalidInputError(f"error parsing specified platform: {error.message}") from error
     parts = text.split("/")
+    if len(parts) < 3 and platform.endswith("/arm/v7"):
+        platform = platform.removesuffix("/v7")
+    if len(parts) == 1 and platform.split("/")[1] not in _ARCHITECTURES:
+        raise InvalidInputError(
+            f'error parsing specified platform: "{text}": unknown operating system or '
+            "architecture: invalid argument"
+        )
     # A variant that goes without saying is sent when it was said.
     if len(parts) == 3 and platform.count("/") == 1:
         platform += f"/{parts[2].lower()}"

@@ -94,6 +94,9 @@ def _float(text: str) -> float:
 
 
 def _duration(text: str) -> int:
+    if text == "0s":
+        # The default of many options: not worth an import.
+        return 0
     from naru.units import parse_duration
 
     return parse_duration(text)

@@ -201,9 +201,10 @@ def _security(options: OptionValues) -> Json:
     kept: list[str] | None = None
     paths: list[str] | None = None
     if options["cap-add"] or options["cap-drop"]:
-        from naru.cli.container_options.security import read_capabilities
+        from naru.cli.container_options.security import full_capability_names
 
-        added, dropped = read_capabilities(options["cap-add"], options["cap-drop"])
+        added = full_capability_names(options["cap-add"])
+        dropped = full_capability_names(options["cap-drop"])
     if options["security-opt"]:
         from naru.cli.container_options.security import read_security_options
 

@@ -68,9 +68,10 @@ def _parse_device(spec: str) -> dict[str, str]:
             inside = parts[1]
     if not inside.startswith("/"):
         raise InvalidInputError(f"{inside} is not an absolute path")
+    clean = posixpath.normpath(inside)
     return {
-        "PathOnHost": parts[0],
-        "PathInContainer": posixpath.normpath(inside) if len(parts) > 1 else inside,
+        "PathOnHost": clean if inside == parts[0] else parts[0],
+        "PathInContainer": clean,
         "CgroupPermissions": permissions,
     }
 

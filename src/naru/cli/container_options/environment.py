@@ -32,7 +32,7 @@ def check_label(text: str) -> str:
 def read_variables(
     files: Iterable[str], given: Iterable[str], environ: Mapping[str, str]
 ) -> list[str]:
-    """Return `NAME=value` of files and options, in that order.
+    """Return `NAME=value` of files and options, in that order; of options the last counts.
 
     A name alone takes our own value. Without one it is dropped when it stood in a file; given
     as an option it goes to the engine as it is, which takes the variable out of the image's.
@@ -45,11 +45,12 @@ def read_variables(
     variables: list[str] = []
     for path in files:
         variables += _read_file(path, environ)
+    latest: dict[str, str] = {}
     for text in given:
         name, equals, _ = text.partition("=")
         known = not equals and name in environ
-        variables.append(f"{name}={environ[name]}" if known else text)
-    return variables
+        latest[name] = f"{name}={environ[name]}" if known else text
+    return [*variables, *latest.values()]
 
 
 def read_labels(files: Iterable[str], given: Iterable[str]) -> dict[str, str]:

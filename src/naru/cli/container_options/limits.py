@@ -78,15 +78,6 @@ def check_sysctl(text: str) -> str:
     return text
 
 
-def parse_duration(text: str) -> int:
-    """Read a Go duration as nanoseconds."""
-    from naru import units
-
-    if text.lstrip("+-").replace(".", "", 1).isdigit() and text.lstrip("+-") != "0":
-        raise InvalidInputError(f'time: missing unit in duration "{text}"')
-    return units.parse_duration(text)
-
-
 def read_restart_policy(text: str) -> dict[str, Any]:
     """Return the `RestartPolicy` of `name[:count]`; the engine checks the name.
 

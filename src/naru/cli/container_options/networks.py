@@ -137,7 +137,7 @@ def _set(attachment: Attachment, key: str, value: str) -> None:
     elif key == "ip6":
         attachment.ipv6 = value
     elif key == "mac-address":
-        attachment.mac = check_mac(value)
+        attachment.mac = value
     elif key == "link-local-ip":
         attachment.link_local.append(value)
     elif key == "driver-opt":

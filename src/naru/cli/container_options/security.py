@@ -81,17 +81,8 @@ def _string_pieces(text: str) -> list[str]:
     return [*pieces, text[start:]]
 
 
-def read_capabilities(
-    added: Iterable[str], dropped: Iterable[str]
-) -> tuple[list[str] | None, list[str] | None]:
-    """Return `CapAdd` and `CapDrop`: full names, each once; what is added is not dropped."""
-    add = {_capability(name) for name in added}
-    drop = {_capability(name) for name in dropped}
-    add = {"ALL"} if "ALL" in add else add
-    drop = {"ALL"} if "ALL" in drop else drop
-    return sorted(add) or None, sorted(drop - add) or None
-
-
-def _capability(text: str) -> str:
-    name = text.strip().upper()
-    return name if name in ("ALL", "RESET") or name.startswith("CAP_") else f"CAP_{name}"
+def full_capability_names(given: Iterable[str]) -> list[str] | None:
+    """Return capabilities with `CAP_` in front, each once, in order; None for none."""
+    names = (text.upper() for text in given)
+    full = {name if name == "ALL" or name.startswith("CAP_") else f"CAP_{name}" for name in names}
+    return sorted(full) or None

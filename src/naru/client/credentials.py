@@ -1,0 +1,121 @@
+"""Logins: what config.json holds itself, and what helper programs keep for it.
+
+The only module of the command that starts programs.
+
+Spec: docker/cli, cli/config/credentials; docker/docker-credential-helpers, README.
+"""
+
+from __future__ import annotations
+
+import binascii
+
+from naru.client import json_text
+from naru.errors import FaultError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    Login = dict[str, str]
+
+HUB_KEY = "https://index.docker.io/v1/"
+_HUB_REGISTRY = "docker.io"
+# A helper says so when what it returns is no password but a token.
+_TOKEN_USER = "<token>"
+_NOT_FOUND = "credentials not found in native keychain"
+_PATIENCE_S = 60
+
+
+def key_of(registry: str) -> str:
+    """Return the name under which a registry's login is kept."""
+    return HUB_KEY if registry == _HUB_REGISTRY else registry
+
+
+def find(config: Mapping[str, Any], registry: str) -> Login | None:
+    """Return the login for a registry, as `X-Registry-Auth` carries it; None without one.
+
+    `config` is config.json as it stands. A helper named for this registry comes before the one
+    for all, and both before the file.
+
+    Raises:
+        FaultError: a helper failed.
+    """
+    key = key_of(registry)
+    helper = (config.get("credHelpers") or {}).get(key) or config.get("credsStore")
+    login = _ask(helper, key) if helper else _from_file(config.get("auths") or {}, key)
+    return {**login, "serveraddress": key} if login else None
+
+
+def find_all(config: Mapping[str, Any]) -> dict[str, Login]:
+    """Return every login that config.json names, by the registry's key.
+
+    Raises:
+        FaultError: a helper failed.
+    """
+    keys = [*(config.get("auths") or {}), *(config.get("credHelpers") or {})]
+    found = {key: find(config, key) for key in dict.fromkeys(keys)}
+    return {key: login for key, login in found.items() if login}
+
+
+def header(login: Mapping[str, str]) -> str:
+    """Return the value of `X-Registry-Auth`: base64 for URLs of the login as JSON."""
+    text = json_text.dumps(dict(login)).encode()
+    encoded = binascii.b2a_base64(text, newline=False)
+    return encoded.translate(bytes.maketrans(b"+/", b"-_")).decode()
+
+
+def _from_file(auths: Mapping[str, Any], key: str) -> Login | None:
+    entry = next(
+        (
+            auths[name]
+            for name in (key, f"https://{key}", f"http://{key}", f"https://{key}/v1/")
+            if name in auths
+        ),
+        None,
+    )
+    if not isinstance(entry, dict):
+        return None
+    if token := entry.get("identitytoken"):
+        return {"identitytoken": str(token)}
+    if token := entry.get("registrytoken"):
+        return {"registrytoken": str(token)}
+    if entry.get("username"):
+        return {"username": str(entry["username"]), "password": str(entry.get("password", ""))}
+    try:
+        text = binascii.a2b_base64(str(entry.get("auth", ""))).decode()
+    except ValueError:
+        return None
+    name, colon, password = text.rstrip("\0").partition(":")
+    return {"username": name, "password": password} if colon and name else None
+
+
+def _ask(helper: str, key: str) -> Login | None:
+    import subprocess
+
+    program = f"docker-credential-{helper}"
+    try:
+        done = subprocess.run(
+            [program, "get"],
+            input=key.encode(),
+            stdout=subprocess.PIPE,
+            timeout=_PATIENCE_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise FaultError(f"error getting credentials - err: {error}") from error
+    text = done.stdout.decode("utf-8", "replace").strip()
+    if done.returncode:
+        if text == _NOT_FOUND:
+            return None
+        raise FaultError(
+            f"error getting credentials - err: exit status {done.returncode}, out: `{text}`"
+        )
+    try:
+        answer = json_text.loads(text)
+        name, secret = str(answer["Username"]), str(answer["Secret"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FaultError(f"error getting credentials - {program} did not answer in JSON") from error
+    if name == _TOKEN_USER:
+        return {"identitytoken": secret}
+    return {"username": name, "password": secret}
