@@ -53,6 +53,17 @@ class AttachStreams:
             asyncio.get_running_loop().create_future()
         )
 
+    @classmethod
+    def of_text(cls, text: str, *, tty: bool) -> AttachStreams:
+        """Return streams that say one thing and end."""
+
+        async def say() -> AsyncIterator[tuple[int, bytes]]:
+            yield STDOUT, text.encode()
+
+        streams = cls(tty=tty, stdin=False, outputs=frozenset({STDOUT}), replay=say())
+        streams.join(None)
+        return streams
+
     def join(self, source: StreamSource | None) -> None:
         """Connect to the container; None means that it will never run."""
         if not self._source.done():

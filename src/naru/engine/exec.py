@@ -12,7 +12,7 @@ from naru.engine.detach_keys import DEFAULT_KEYS, parse_keys
 from naru.engine.exec_sessions import ExecSession
 from naru.engine.model import Container
 from naru.engine.views import container_attributes
-from naru.errors import ConflictError, InvalidInputError, NotFoundError
+from naru.errors import ConflictError, InvalidInputError, NotFoundError, StartFailedError
 from naru.ids import new_id
 from naru.runtime import bundle as bundles
 from naru.runtime import exec_process
@@ -83,8 +83,8 @@ async def start_exec(
     if container is None:
         raise NotFoundError(f"No such container: {session.container_id}")
     if session.started:
-        state = "running" if session.running else "exited"
-        raise ConflictError(f"exec command {exec_id} is already {state}")
+        state = "is already running" if session.running else "has already run"
+        raise ConflictError(f"Error: Exec command {exec_id} {state}")
     _check_running(container)
     if not detach and tty != session.config.tty:
         raise InvalidInputError(
@@ -108,6 +108,9 @@ async def start_exec(
         session.running = False
         session.exit_code = getattr(error, "exit_code", 126)
         session.ended.set()
+        if streams is not None and isinstance(error, StartFailedError):
+            # The stream is promised already: Docker says it there, and in the exit code.
+            return AttachStreams.of_text(f"{error.message}\r\n", tty=config.tty)
         raise
     _publish(ctx, container, session, f"exec_start: {' '.join(config.cmd or ())}")
     return streams

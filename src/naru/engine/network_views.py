@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import msgspec
 
+from naru.api.version import MAXIMUM, ApiVersion
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, Json
 from naru.network.model import Endpoint, PublishedPort, Sandbox
 
 # The addresses of the default bridge stand at the top level too, until API 1.52.
 _DEFAULT_NETWORK = "bridge"
+_FIELDS_SINCE = {"DNSNames": (1, 44), "GwPriority": (1, 48)}
 
 
 def sandbox_of(ctx: EngineContext, container: Container) -> Sandbox | None:
@@ -20,11 +22,13 @@ def sandbox_of(ctx: EngineContext, container: Container) -> Sandbox | None:
     return ctx.networks.sandbox(container.id) if container.is_running else None
 
 
-def network_settings_view(ctx: EngineContext, container: Container) -> Json:
+def network_settings_view(ctx: EngineContext, container: Container, api: ApiVersion) -> Json:
     """Return `NetworkSettings` of inspect."""
     sandbox = sandbox_of(ctx, container)
-    networks = networks_view(ctx, container)
-    default = networks.get(_DEFAULT_NETWORK) or endpoint_view(container, _DEFAULT_NETWORK, None)
+    networks = networks_view(ctx, container, api)
+    default = networks.get(_DEFAULT_NETWORK) or endpoint_view(
+        container, _DEFAULT_NETWORK, None, api
+    )
     return {
         "Bridge": "",
         "SandboxID": container.id if sandbox else "",
@@ -52,15 +56,17 @@ def network_settings_view(ctx: EngineContext, container: Container) -> Json:
     }
 
 
-def networks_view(ctx: EngineContext, container: Container) -> Json:
+def networks_view(ctx: EngineContext, container: Container, api: ApiVersion = MAXIMUM) -> Json:
     """Return `NetworkSettings.Networks`."""
     sandbox = sandbox_of(ctx, container)
     live = {endpoint.network_name: endpoint for endpoint in (sandbox.endpoints if sandbox else ())}
     names = dict.fromkeys([*container.record.endpoints, *live])
-    return {name: endpoint_view(container, name, live.get(name)) for name in names}
+    return {name: endpoint_view(container, name, live.get(name), api) for name in names}
 
 
-def endpoint_view(container: Container, name: str, endpoint: Endpoint | None) -> Json:
+def endpoint_view(
+    container: Container, name: str, endpoint: Endpoint | None, api: ApiVersion
+) -> Json:
     """Return one entry of `Networks`; a stopped container has no addresses."""
     view: Json = {
         "IPAMConfig": None,
@@ -98,6 +104,9 @@ def endpoint_view(container: Container, name: str, endpoint: Endpoint | None) ->
             "IPAddress": endpoint.ipv4,
             "IPPrefixLen": endpoint.prefix_length,
         }
+    for name_of_field, since in _FIELDS_SINCE.items():
+        if api < since:
+            del view[name_of_field]
     return view
 
 

@@ -84,7 +84,7 @@ def _tmpfs(container: Container) -> dict[str, str]:
     return container.host_config.tmpfs or {}
 
 
-def inspect_view(ctx: EngineContext, container: Container) -> Json:
+def inspect_view(ctx: EngineContext, container: Container, api: ApiVersion) -> Json:
     """Return the whole of `GET /containers/{id}/json`, sizes aside."""
     argv = container.config.argv()
     folder = ctx.config.container_dir(container.id)
@@ -112,7 +112,7 @@ def inspect_view(ctx: EngineContext, container: Container) -> Json:
         "GraphDriver": {"Name": ctx.config.storage_driver, "Data": None},
         "Mounts": mounts_view(container),
         "Config": config_view(container),
-        "NetworkSettings": network_settings_view(ctx, container),
+        "NetworkSettings": network_settings_view(ctx, container, api),
     }
 
 

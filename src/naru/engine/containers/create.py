@@ -7,6 +7,7 @@ import msgspec
 from naru.aio import in_thread
 from naru.api.container_config import ContainerConfig, EndpointSettings, NetworkingConfig
 from naru.api.host_config import HostConfig, LogConfig
+from naru.engine.containers.create_checks import check_request
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.merge import merge_config
 from naru.engine.containers.mount_requests import wanted_mounts
@@ -52,13 +53,14 @@ async def create_container(
         ConflictError: the name is taken.
     """
     name = _checked_name(ctx, name)
+    check_request(config, host_config)
     image = ctx.images.catalog.resolve(
         config.image, platform=parse_platform(platform) if platform else None
     )
     merged = merge_config(config, _defaults(image))
     fill_defaults(ctx, host_config)
     warnings = validate_host_config(host_config, ctx.facts)
-    _check_network_mode(ctx, host_config)
+    _pin_joined_container(ctx, host_config)
     log_policy(host_config.log_config.type, host_config.log_config.config or {})
     parse_port_requests(
         merged.exposed_ports or {},
@@ -122,20 +124,19 @@ async def _build(ctx: EngineContext, container: Container, image: Image) -> None
 def _checked_name(ctx: EngineContext, name: str) -> str:
     if not name:
         return generate_name(ctx.registry.is_name_free)
-    name = name.removeprefix("/")
-    check_name(name)
-    return name
+    check_name(name.removeprefix("/"), shown=name)
+    return name.removeprefix("/")
 
 
-def check_name(name: str) -> None:
-    """Refuse what cannot name a container.
+def check_name(name: str, *, shown: str) -> None:
+    """Refuse what cannot name a container; `shown` is the name as it was given.
 
     Raises:
         InvalidInputError: with Docker's words.
     """
     if not is_valid_name(name):
         raise InvalidInputError(
-            f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+            f"Invalid container name ({shown}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
         )
 
 
@@ -161,31 +162,11 @@ def fill_defaults(ctx: EngineContext, host_config: HostConfig) -> None:
     )
 
 
-def _check_network_mode(ctx: EngineContext, host_config: HostConfig) -> None:
+def _pin_joined_container(ctx: EngineContext, host_config: HostConfig) -> None:
+    """Keep the id of a container to be joined, so that the mode survives its renaming."""
     kind, _, name = host_config.network_mode.partition(":")
-    if kind != "container":
-        return
-    if not name:
-        raise InvalidInputError(
-            "Invalid network mode: invalid container format container:<name|id>"
-        )
-    joined = ctx.registry.find(name)
-    # The id is kept, so that the mode survives a rename of the container that is joined.
-    host_config.network_mode = f"container:{joined.id}"
-    if host_config.port_bindings:
-        raise InvalidInputError(
-            "conflicting options: port publishing and the container type network mode"
-        )
-    if host_config.publish_all_ports:
-        raise InvalidInputError(
-            "conflicting options: port publishing and the container type network mode"
-        )
-    if host_config.extra_hosts:
-        raise InvalidInputError(
-            "conflicting options: custom host-to-IP mapping and the network mode"
-        )
-    if host_config.dns:
-        raise InvalidInputError("conflicting options: dns and the network mode")
+    if kind == "container":
+        host_config.network_mode = f"container:{ctx.registry.find(name).id}"
 
 
 def _default_hostname(ctx: EngineContext, container_id: str, host_config: HostConfig) -> str:

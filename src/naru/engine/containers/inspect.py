@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from naru.aio import in_thread
+from naru.api.version import MAXIMUM, ApiVersion
 from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
 from naru.engine.views import inspect_view
@@ -12,14 +13,16 @@ from naru.errors import ConflictError
 from naru.runtime import processes
 
 
-async def inspect_container(ctx: EngineContext, name: str, *, size: bool) -> dict[str, Any]:
+async def inspect_container(
+    ctx: EngineContext, name: str, *, size: bool, api_version: ApiVersion = MAXIMUM
+) -> dict[str, Any]:
     """Return all that is known of a container.
 
     Raises:
         NotFoundError: no such container.
     """
     container = ctx.registry.find(name)
-    view = inspect_view(ctx, container)
+    view = inspect_view(ctx, container, api_version)
     if size:
         view |= await container_sizes(ctx, container.id, container.record.image_id)
     return view

@@ -177,7 +177,7 @@ def summary_view(
         "State": container.state.status,
         "Status": status_text(container, ctx.clock),
         "HostConfig": host_summary_view(container, api_version),
-        "NetworkSettings": {"Networks": networks_view(ctx, container)},
+        "NetworkSettings": {"Networks": networks_view(ctx, container, api_version)},
         "Mounts": mounts_view(container),
     }
 

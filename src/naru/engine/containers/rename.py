@@ -23,7 +23,7 @@ async def rename_container(ctx: EngineContext, name: str, new_name: str) -> None
     async with ctx.locks.hold(container.id):
         if container.name == new_name:
             raise InvalidInputError("Renaming a container with the same name as its current name")
-        check_name(new_name)
+        check_name(new_name, shown=f"/{new_name}")
         old_name = container.name
         ctx.registry.rename(container, new_name)
     ctx.events.publish(

@@ -10,6 +10,7 @@ from naru.engine.model import Container, MountRecord
 from naru.network import etc_files
 from naru.network.model import Sandbox
 from naru.runtime import bundle as bundles
+from naru.runtime import mountpoints
 from naru.runtime.bundle import Bundle
 from naru.specgen.generate import SpecRequest
 from naru.specgen.mounts import MountPoint
@@ -44,7 +45,7 @@ def spec_request(
         hostname=container.config.hostname,
         passwd=bundles.read_rootfs_text(bundle, "etc/passwd"),
         group=bundles.read_rootfs_text(bundle, "etc/group"),
-        mounts=tuple(_mount_point(ctx, mount) for mount in container.record.mounts),
+        mounts=tuple(_mount_point(ctx, bundle, mount) for mount in container.record.mounts),
         etc_files=etc,
         netns_path=netns_path,
         pid_namespace=_shared_namespace(ctx, container.host_config.pid_mode, "pid"),
@@ -72,7 +73,7 @@ def _shared_shm(ctx: EngineContext, mode: str) -> Path | None:
     return Path(f"/proc/{pid}/root/dev/shm") if pid else None
 
 
-def _mount_point(ctx: EngineContext, mount: MountRecord) -> MountPoint:
+def _mount_point(ctx: EngineContext, bundle: Bundle, mount: MountRecord) -> MountPoint:
     source = mount.source
     if mount.type == "volume":
         source = str(ctx.volumes.path(mount.name, mount.subpath))
@@ -82,7 +83,7 @@ def _mount_point(ctx: EngineContext, mount: MountRecord) -> MountPoint:
     return MountPoint(
         type=mount.type,
         source=source,
-        destination=mount.destination,
+        destination=mountpoints.resolve(bundle.rootfs, mount.destination),
         read_only=not mount.read_write,
         propagation=mount.propagation,
         options=tuple(mount.options) if mount.type == "tmpfs" else (),

@@ -116,6 +116,7 @@ async def _bring_up(
     assert isinstance(root, Bundle)
     sandbox, netns_path = network
     _AFTER_NETWORK()
+    _tell_network(ctx, container, sandbox, "connect")
     await in_thread(_write_bundle, ctx, container, root, sandbox, netns_path)
     runtime = ctx.runtimes[container.host_config.runtime]
     created = await conmon.create(runtime, root, container.id, _monitor_options(ctx, container))
@@ -125,6 +126,15 @@ async def _bring_up(
     await runtime.start(container.id)
     _AFTER_PROCESS()
     return _Started(created.pid, created.conmon_pid, str(netns_path or ""))
+
+
+def _tell_network(
+    ctx: EngineContext, container: Container, sandbox: Sandbox | None, action: str
+) -> None:
+    for endpoint in sandbox.endpoints if sandbox else ():
+        driver = ctx.networks.resolve(endpoint.network_id).driver
+        attributes = {"container": container.id, "name": endpoint.network_name, "type": driver}
+        ctx.events.publish("network", action, endpoint.network_id, attributes)
 
 
 async def connect(bundle: Bundle, *, guards_stdin: bool) -> AttachConnection:
@@ -226,6 +236,7 @@ async def _give_up(
 async def release_resources(ctx: EngineContext, container: Container) -> None:
     """Give back what a process needed: runtime state, cgroup, network, root mount. Idempotent."""
     runtime = ctx.runtimes[container.host_config.runtime]
+    sandbox = ctx.networks.sandbox(container.id)
     await runtime.delete(container.id, force=True)
     await asyncio.gather(
         in_thread(ctx.networks.release, container.id),
@@ -233,5 +244,6 @@ async def release_resources(ctx: EngineContext, container: Container) -> None:
     )
     if any(mount.type == "volume" for mount in container.record.mounts):
         await in_thread(unmount_idle_volumes, ctx, container)
+    _tell_network(ctx, container, sandbox, "disconnect")
     ctx.exits.forget(container.id)
     ctx.rotator.discard(container.id)

@@ -9,7 +9,13 @@ from naru.engine.containers.start import launch
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.engine.views import container_attributes
-from naru.errors import ConflictError, InvalidInputError, NotFoundError, NotModifiedError
+from naru.errors import (
+    ConflictError,
+    FaultError,
+    InvalidInputError,
+    NotFoundError,
+    NotModifiedError,
+)
 from naru.runtime.oci_runtime import signal_number
 
 _KILL_PATIENCE = 10.0
@@ -90,7 +96,7 @@ async def _signal(ctx: EngineContext, container: Container, number: int) -> None
     runtime = ctx.runtimes[container.host_config.runtime]
     try:
         await runtime.kill(container.id, number)
-    except NotFoundError:
+    except (NotFoundError, ConflictError):
         return  # It ended on its own; the exit is on its way.
     ctx.events.publish(
         "container", "kill", container.id, container_attributes(container, signal=str(number))
@@ -186,12 +192,13 @@ async def unpause_container(ctx: EngineContext, name: str) -> None:
 
     Raises:
         NotFoundError: no such container.
-        ConflictError: it is not paused.
+        FaultError: it is not paused.
     """
     container = ctx.registry.find(name)
     async with ctx.locks.hold(container.id):
         if container.state.status != "paused":
-            raise ConflictError(f"Container {container.id} is not paused")
+            # Docker answers 500 here, and clients of its Go library tell by that.
+            raise FaultError(f"Container {container.id} is not paused")
         await ctx.runtimes[container.host_config.runtime].resume(container.id)
         container.state.status = "running"
         ctx.registry.save_state(container)

@@ -1,0 +1,45 @@
+"""Where in a root file system a mount really goes, once the image's own links are followed.
+
+Runtimes disagree about destinations that lead through links; with the links resolved beforehand
+there is nothing to disagree about. Blocking. The container does not run yet, so nothing moves.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from naru.errors import InvalidInputError
+
+# The kernel's own limit (path_resolution(7)).
+_MAX_LINKS = 40
+
+
+def resolve(rootfs: Path, destination: str) -> str:
+    """Return `destination` without links; what does not exist is kept as it is.
+
+    A link's target is taken from the root file system, whatever it says: it cannot leave it.
+
+    Raises:
+        InvalidInputError: the links lead in a circle.
+    """
+    waiting = [part for part in reversed(destination.split("/")) if part not in ("", ".")]
+    resolved: list[str] = []
+    links = 0
+    while waiting:
+        part = waiting.pop()
+        if part == "..":
+            del resolved[-1:]
+            continue
+        try:
+            target = os.readlink(rootfs.joinpath(*resolved, part))
+        except OSError:
+            resolved.append(part)
+            continue
+        links += 1
+        if links > _MAX_LINKS:
+            raise InvalidInputError(f"mount destination {destination}: too many levels of links")
+        if target.startswith("/"):
+            resolved.clear()
+        waiting += [step for step in reversed(target.split("/")) if step not in ("", ".")]
+    return "/" + "/".join(resolved)
