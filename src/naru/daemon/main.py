@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import uvloop
-from aiohttp import web
 
 from naru.daemon import signals
 from naru.daemon.config import DaemonConfig, load_config
@@ -18,6 +17,7 @@ from naru.daemon.wiring import build_context
 from naru.engine.engine import start_engine, stop_engine
 from naru.engine.system import ENGINE_VERSION
 from naru.errors import NaruError, NotSupportedError
+from naru.server.api_server import ApiServer
 from naru.server.app import build_app
 
 _log = logging.getLogger("naru")
@@ -61,23 +61,15 @@ async def _serve(config: DaemonConfig) -> None:
     write_pidfile(pidfile)
     context = build_context(config, _log.warning)
     await start_engine(context)
-    runner = web.AppRunner(
-        build_app(context),
-        access_log=_log if config.debug else None,
-        handle_signals=False,
-        handler_cancellation=True,
-        shutdown_timeout=config.shutdown_timeout,
-        # Streams live long, and Docker's clients keep connections for minutes.
-        keepalive_timeout=600,
-    )
-    await runner.setup()
+    server = ApiServer(build_app(context), access_log=_log if config.debug else None)
+    await server.start()
     listeners = listen(config)
     for listener in listeners:
-        await web.SockSite(runner, listener.socket, ssl_context=listener.tls).start()
+        await server.listen(listener.socket, listener.tls)
         _log.info("API listens on %s", listener.address)
     await stop.wait()
     _log.info("the engine ends; containers go on")
-    await runner.cleanup()
+    await server.close(config.shutdown_timeout)
     await stop_engine(context)
     await context.images.close()
     for listener in listeners:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, TypeVar
 
@@ -10,9 +11,12 @@ from aiohttp import web
 
 from naru.errors import NaruError
 
+_log = logging.getLogger(__name__)
 H = TypeVar("H", bound=Callable[..., Any])
 _waiting_handlers: set[Any] = set()
 _encode = msgspec.json.Encoder().encode
+_BEGUN: web.RequestKey[bool] = web.RequestKey("begun", bool)
+_JSON_HEADERS = {"Content-Type": "application/json"}
 
 
 def stops_with_client(handler: H) -> H:
@@ -26,9 +30,14 @@ def ends_with_client(handler: Any) -> bool:
     return handler in _waiting_handlers
 
 
+def has_begun(request: web.Request) -> bool:
+    """Say whether the head of a stream was sent, so that the status is spent."""
+    return _BEGUN in request
+
+
 def json_answer(value: Any, *, status: int = 200) -> web.Response:
     """Return a value as JSON."""
-    return web.Response(body=_encode(value) + b"\n", status=status, content_type="application/json")
+    return web.Response(body=_encode(value) + b"\n", status=status, headers=_JSON_HEADERS)
 
 
 def no_content() -> web.Response:
@@ -36,8 +45,20 @@ def no_content() -> web.Response:
     return web.Response(status=204)
 
 
+async def begin(request: web.Request, content_type: str) -> web.StreamResponse:
+    """Send the head of a stream at once and return its body's end."""
+    response = web.StreamResponse(headers={"Content-Type": content_type})
+    await response.prepare(request)
+    request[_BEGUN] = True
+    return response
+
+
 async def json_stream(
-    request: web.Request, records: AsyncIterator[dict[str, Any]], *, at_once: bool = False
+    request: web.Request,
+    records: AsyncIterator[dict[str, Any]],
+    *,
+    at_once: bool = False,
+    line_end: bytes = b"\r\n",
 ) -> web.StreamResponse:
     """Send records one by one as they come.
 
@@ -45,23 +66,46 @@ async def json_stream(
     sent as the last record, because the status is spent. `at_once` sends the head before the
     first record comes.
     """
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    if at_once:
-        await response.prepare(request)
+    response = await begin(request, "application/json") if at_once else None
     try:
         async for record in records:
-            if not response.prepared:
-                await response.prepare(request)
-            await response.write(_encode(record) + b"\r\n")
+            if response is None:
+                response = await begin(request, "application/json")
+            await response.write(_encode(record) + line_end)
     except NaruError as error:
-        if not response.prepared:
+        if response is None:
             raise
+        _log.info("%s %s: %s", request.method, request.path, error)
         detail = {"errorDetail": {"message": error.message}, "error": error.message}
-        await response.write(_encode(detail) + b"\r\n")
+        await response.write(_encode(detail) + line_end)
     finally:
         await _close(records)
-    if not response.prepared:
-        await response.prepare(request)
+    if response is None:
+        response = await begin(request, "application/json")
+    await response.write_eof()
+    return response
+
+
+async def byte_stream(
+    request: web.Request,
+    blocks: AsyncIterator[bytes],
+    content_type: str,
+    *,
+    last_words: Callable[[NaruError], bytes],
+) -> web.StreamResponse:
+    """Send blocks of bytes as they come, until they end or the client goes.
+
+    An error on the way is told in `last_words`: the status is spent.
+    """
+    response = await begin(request, content_type)
+    try:
+        async for block in blocks:
+            await response.write(block)
+    except NaruError as error:
+        _log.warning("%s %s: %s", request.method, request.path, error)
+        await response.write(last_words(error))
+    finally:
+        await _close(blocks)
     await response.write_eof()
     return response
 
@@ -70,18 +114,3 @@ async def _close(source: AsyncIterator[Any]) -> None:
     """End an iterator now, not when the garbage collector finds it."""
     if isinstance(source, AsyncGenerator):
         await source.aclose()
-
-
-async def byte_stream(
-    request: web.Request, blocks: AsyncIterator[bytes], content_type: str
-) -> web.StreamResponse:
-    """Send blocks of bytes as they come, until they end or the client goes."""
-    response = web.StreamResponse(headers={"Content-Type": content_type})
-    await response.prepare(request)
-    try:
-        async for block in blocks:
-            await response.write(block)
-        await response.write_eof()
-    finally:
-        await _close(blocks)
-    return response

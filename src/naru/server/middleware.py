@@ -14,7 +14,8 @@ from naru.engine.system import ENGINE_VERSION
 from naru.errormap import outcome_of
 from naru.errors import NaruError
 from naru.server import params
-from naru.server.answers import ends_with_client, json_answer
+from naru.server.answers import ends_with_client, has_begun, json_answer
+from naru.server.connection import ApiConnection
 
 _log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,28 +29,54 @@ _HEADERS = {
 
 @web.middleware
 async def errors_as_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler raises into Docker's `{"message": …}`."""
+    """Turn what a handler raises into Docker's `{"message": …}`.
+
+    An answer that has begun cannot become another one: the connection ends, and the client
+    sees that the answer is not whole.
+    """
     try:
-        params.api_version(request)
-        if ends_with_client(request.match_info.handler):
-            return await handler(request)
-        # A client that goes away must not leave a change half done.
-        return await uncancelled(handler(request))
+        return await _handled(request, handler)
     except NaruError as error:
         status = outcome_of(error).status
         if status >= 500:
             _log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+        _check_not_begun(request, error)
         return error_answer(status, error.message)
     except web.HTTPException as error:
-        if error.status == 405:
-            return error_answer(405, "method not allowed")
-        return error_answer(error.status, "page not found" if error.status == 404 else error.reason)
-    except (ConnectionResetError, TimeoutError):
+        return _http_error(request, error)
+    except (ConnectionError, TimeoutError):
         raise
-    except Exception:  # noqa: BLE001 -- the last door: a bug becomes a 500, never a hung client
+    except Exception as error:  # noqa: BLE001 -- the last door: a bug becomes a 500
         incident = uuid.uuid4().hex[:12]
         _log.exception("%s %s failed, incident %s", request.method, request.path, incident)
+        _check_not_begun(request, error)
         return error_answer(500, f"internal error, incident {incident}: see the engine's log")
+
+
+async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.match_info.http_exception is None:
+        params.api_version(request)
+    if not ends_with_client(request.match_info.handler):
+        # A client that goes away must not leave a change half done.
+        return await uncancelled(handler(request))
+    if isinstance(request.protocol, ApiConnection):
+        request.protocol.has_stream_answer = True
+    return await handler(request)
+
+
+def _check_not_begun(request: web.Request, error: Exception) -> None:
+    if has_begun(request):
+        raise ConnectionResetError("the answer broke off") from error
+
+
+def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
+    """Say it as Docker does: to it, a path with another method is no path."""
+    if error.status in (404, 405):
+        return error_answer(404, "page not found")
+    if error.status == 413:
+        return error_answer(400, "http: request body too large")
+    _log.info("%s %s: %s", request.method, request.path, error.reason)
+    return error_answer(error.status, error.reason)
 
 
 def error_answer(status: int, message: str) -> web.Response:

@@ -11,11 +11,12 @@ from msgspec import field
 
 from naru.api.container_config import ContainerConfig, NetworkingConfig
 from naru.api.host_config import HostConfig
+from naru.api.stream import frame
 from naru.engine import attach, logs
 from naru.engine.containers import create, inspect, listing, remove, rename, start, stop, wait
-from naru.errors import InvalidInputError
+from naru.errors import InvalidInputError, NaruError
 from naru.server import params
-from naru.server.answers import byte_stream, json_answer, no_content, stops_with_client
+from naru.server.answers import begin, byte_stream, json_answer, no_content, stops_with_client
 from naru.server.streams import serve_hijacked, serve_websocket, stream_type
 
 _PLATFORM = re.compile(r"[a-z0-9]+(/[a-z0-9]+){0,2}")
@@ -61,8 +62,11 @@ async def create_one(request: web.Request) -> web.Response:
 async def inspect_one(request: web.Request) -> web.Response:
     """Inspect a container."""
     size = params.flag(request, "size")
-    ctx = params.context(request)
-    return json_answer(await inspect.inspect_container(ctx, params.name(request), size=size))
+    version = params.api_version(request)
+    view = await inspect.inspect_container(
+        params.context(request), params.name(request), size=size, api_version=version
+    )
+    return json_answer(view)
 
 
 async def top(request: web.Request) -> web.Response:
@@ -152,9 +156,7 @@ async def wait_for(request: web.Request) -> web.StreamResponse:
     waiter = await wait.wait_container(params.context(request), params.name(request), condition)
     if version < (1, 30):
         return json_answer(await waiter.result())
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    await response.write(b"")
+    response = await begin(request, "application/json")
     await response.write_eof(msgspec.json.encode(await waiter.result()) + b"\n")
     return response
 
@@ -174,7 +176,13 @@ async def read_logs(request: web.Request) -> web.StreamResponse:
         timestamps=params.flag(request, "timestamps"),
         tail=params.text(request, "tail", "all"),
     )
-    return await byte_stream(request, blocks, stream_type(tty=tty, api_version=version))
+
+    def last_words(error: NaruError) -> bytes:
+        text = f"Error grabbing logs: {error.message}\n".encode()
+        return text if tty else frame(2, text)
+
+    content_type = stream_type(tty=tty, api_version=version)
+    return await byte_stream(request, blocks, content_type, last_words=last_words)
 
 
 def _attach_options(request: web.Request) -> dict[str, Any]:

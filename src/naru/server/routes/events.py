@@ -20,7 +20,7 @@ async def follow(request: web.Request) -> web.StreamResponse:
         until=params.text(request, "until"),
         filters=params.filters(request),
     )
-    return await json_stream(request, records, at_once=True)
+    return await json_stream(request, records, at_once=True, line_end=b"\n")
 
 
 ROUTES = (("GET", "/events", follow),)

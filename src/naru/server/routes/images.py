@@ -86,7 +86,8 @@ async def create(request: web.Request) -> web.StreamResponse:
         )
         return await json_stream(request, records)
     source = params.text(request, "fromSrc")
-    chunks = _body_chunks(request) if source in ("", "-") else images.fetch_url(ctx, source)
+    from_body = source in ("", "-")
+    chunks = _body_chunks(request) if from_body else images.fetch_url(ctx, source)
     records = images.import_tarball(
         ctx,
         chunks,
@@ -95,6 +96,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         changes=request.query.getall("changes", []),
         message=params.text(request, "message"),
         platform=params.text(request, "platform"),
+        source="-" if from_body else source,
     )
     return await json_stream(request, records)
 
