@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from naru.cli import container_creation
+from naru.cli.commands import container_creation
 from naru.cli.failure import CommandFailedError
 from naru.client import containers
 from naru.errors import InvalidInputError, NaruError
