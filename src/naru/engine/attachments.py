@@ -79,6 +79,71 @@ class AttachStreams:
                 return replayed
             self._replay = None
         source = await asyncio.shield(self._source)
+        while source is not None:
+            piece = await source.read()
+            if piece is None or self.detached:
+                break
+            if piece[0] in self._outputs:
+                return piece
+        return None
+
+    async def write(self, data: bytes) -> None: ...
+    async def close_stdin(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class AttachStreams:
+    """One client's view of a container's streams.
+
+    `read` gives (stream, bytes), 1 for stdout and 2 for stderr; a terminal has only stdout.
+    It gives None at the end: the process ended, the client typed the detach keys, or `close`.
+    """
+
+    def __init__(
+        self,
+        *,
+        tty: bool,
+        stdin: bool,
+        outputs: frozenset[int],
+        detach_keys: bytes = b"",
+        replay: AsyncIterator[tuple[int, bytes]] | None = None,
+    ) -> None:
+        self.tty = tty
+        self.detached = False
+        self.takes_stdin = stdin
+        self._outputs = outputs
+        self._filter = DetachFilter(detach_keys if tty else b"")
+        self._replay = replay
+        self._source: asyncio.Future[StreamSource | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+
+    @classmethod
+    def of_text(cls, text: str, *, tty: bool) -> AttachStreams:
+        """Return streams that say one thing and end."""
+
+        async def say() -> AsyncIterator[tuple[int, bytes]]:
+            yield STDOUT, text.encode()
+
+        streams = cls(tty=tty, stdin=False, outputs=frozenset({STDOUT}), replay=say())
+        streams.join(None)
+        return streams
+
+    def join(self, source: StreamSource | None) -> None:
+        """Connect to the container; None means that it will never run."""
+        if not self._source.done():
+            self._source.set_result(source)
+        elif source is not None:
+            source.close()
+
+    async def read(self) -> tuple[int, bytes] | None:
+        """Return the next piece of output, or None at the end."""
+        if self._replay is not None:
+            replayed = await anext(self._replay, None)
+            if replayed is not None:
+                return replayed
+            self._replay = None
+        source = await asyncio.shield(self._source)
         if source is None or self.detached:
             return None
         while (piece := await source.read()) is not None:
