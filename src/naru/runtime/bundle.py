@@ -8,6 +8,7 @@ in it is needed after one.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ import msgspec
 
 from naru.errors import NotFoundError
 from naru.faults import fault_point
-from naru.linux import mount, process, safe_path
+from naru.linux import mount, process, safe_path, seccomp
 from naru.linux.fs import remove_tree, write_atomic
 from naru.linux.mount import Mount
 
@@ -29,6 +30,8 @@ _AFTER_SPEC = fault_point("runtime.bundle.after_spec")
 _AFTER_UNMOUNT = fault_point("runtime.bundle.after_unmount")
 
 _MONITOR_NAME = "conmon"
+# crun(1): takes the place of the spec's filter, which other runtimes read.
+_COMPILED_FILTER = "run.oci.seccomp_bpf_data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +190,19 @@ def create(exec_root: Path, container_id: str, mounts: Sequence[Mount]) -> Bundl
 
 
 def write_spec(bundle: Bundle, spec: dict[str, Any]) -> None:
-    """Write the runtime spec, compactly."""
-    write_atomic(bundle.config, msgspec.json.encode(spec), 0o600)
+    """Write the runtime spec, compactly, with its system call filter compiled for crun."""
+    write_atomic(bundle.config, msgspec.json.encode(_with_compiled_filter(spec)), 0o600)
     _AFTER_SPEC()
+
+
+def _with_compiled_filter(spec: dict[str, Any]) -> dict[str, Any]:
+    filter_ = spec.get("linux", {}).get("seccomp")
+    program = seccomp.compiled(filter_) if filter_ else None
+    if program is None:
+        return spec
+    annotations = dict(spec.get("annotations") or {})
+    annotations[_COMPILED_FILTER] = base64.b64encode(program).decode("ascii")
+    return {**spec, "annotations": annotations}
 
 
 def read_spec(bundle: Bundle) -> dict[str, Any]:
