@@ -119,13 +119,16 @@ def _canonical(value: object) -> str:
 
 
 def cgroups(parent: str) -> list[str]:
-    """Return the cgroups below `parent` in every hierarchy, inner ones first."""
+    """Return the cgroups below `parent` in every hierarchy, inner ones first.
+
+    `parent` itself comes with the first container and stays.
+    """
     found = []
     tops = [_CGROUPS, *(entry for entry in _CGROUPS.iterdir() if entry.is_dir())]
     for top in tops:
         base = top / parent.lstrip("/")
         if (base / "cgroup.procs").exists():
-            found += [str(Path(where)) for where, _, _ in os.walk(base, topdown=False)]
+            found += [where for where, _, _ in os.walk(base, topdown=False) if where != str(base)]
     return found
 
 
@@ -152,8 +155,12 @@ def _data_files(root: Path) -> Iterator[str]:
 
 
 def _exec_files(root: Path) -> Iterator[str]:
-    for name in ("c", "x", "exits", "netns", "runtime"):
+    for name in ("c", "x", "exits", "netns"):
         yield from (f"run/{name}/{entry}" for entry in _names(root / name))
+    for runtime in _names(root / "runtime"):
+        yield from (
+            f"run/runtime/{runtime}/{entry}" for entry in _names(root / "runtime" / runtime)
+        )
 
 
 def rows(database: Path) -> list[str]:

@@ -188,7 +188,11 @@ class EngineUnderTest(Engine):
         ):
             subprocess.run(argv, check=False, capture_output=True)
         time.sleep(0.05)
-        for cgroup in leaks.cgroups(self.cgroup_parent):
+        for cgroup in [
+            *leaks.cgroups(self.cgroup_parent),
+            *(str(path) for path in Path("/sys/fs/cgroup").glob(f"*{self.cgroup_parent}")),
+            f"/sys/fs/cgroup{self.cgroup_parent}",
+        ]:
             with contextlib.suppress(OSError):
                 os.rmdir(cgroup)
 
@@ -213,11 +217,12 @@ def _kill(pid: int) -> None:
 
 
 def started(flags: Sequence[str] = (), env: Mapping[str, str] | None = None) -> EngineUnderTest:
-    """Return a running engine with `busybox:latest` in it."""
+    """Return a running engine with `busybox:latest` and the test image in it."""
     engine = EngineUnderTest(*flags, env=env)
     try:
         engine.start_engine()
         engine.ensure_busybox()
+        engine.ensure_test_image()
     except BaseException:
         log = engine.log_tail()
         engine.destroy()

@@ -90,7 +90,8 @@ def test_a_variable_without_a_name(engine: Engine) -> None:
 
 def test_a_stop_signal_that_is_none(engine: Engine) -> None:
     body = {"Image": "busybox", "Cmd": ["true"], "StopSignal": "SIGNOPE"}
-    assert _create(engine, body) == (400, "Invalid signal: SIGNOPE")
+    status, message = _create(engine, body)
+    assert (status, message.lower()) == (400, "invalid signal: signope")
 
 
 def test_an_unknown_runtime(engine: Engine) -> None:

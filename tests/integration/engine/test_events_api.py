@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from harness.engine import Engine
+from harness.waiting import eventually
 
 
 def _past(engine: Engine, since: float, **filters: list[str]) -> list[dict[str, Any]]:
@@ -53,12 +54,15 @@ def test_networks_take_part(engine: Engine) -> None:
     done = engine.sh("true")
     events = _past(engine, since, type=["network"], container=[done.id])
     assert set(_actions(events)) <= {"connect", "disconnect"}
-    everything = _past(engine, since, type=["network"])
-    assert {"connect", "disconnect"} <= {
-        event["Action"]
-        for event in everything
-        if event["Actor"]["Attributes"].get("container") == done.id
-    }
+
+    def both() -> bool:
+        return {"connect", "disconnect"} <= {
+            event["Action"]
+            for event in _past(engine, since, type=["network"])
+            if event["Actor"]["Attributes"].get("container") == done.id
+        }
+
+    eventually(both, "connect and disconnect are told")
 
 
 def test_live_events_come_as_they_happen(engine: Engine) -> None:

@@ -107,14 +107,14 @@ def test_kill_refuses_an_unknown_signal(engine: Engine) -> None:
     container = engine.up()
     answer = engine.api("POST", f"/containers/{container}/kill", query={"signal": "SIGNOPE"})
     assert answer.status == 400
-    assert answer.message == "Invalid signal: SIGNOPE"
+    assert answer.message.lower() == "invalid signal: signope"
 
 
 def test_kill_needs_a_running_container(engine: Engine) -> None:
     container = engine.create("true")
     answer = engine.api("POST", f"/containers/{container}/kill")
     assert answer.status == 409
-    assert f"Container {container} is not running" in answer.message
+    assert f"container {container} is not running" in answer.message.lower()
 
 
 def test_restart_gives_a_new_process_and_the_same_files(engine: Engine) -> None:
@@ -152,11 +152,13 @@ def test_pausing_twice_is_refused(engine: Engine) -> None:
     container = engine.up()
     engine.api("POST", f"/containers/{container}/pause").ok(204)
     answer = engine.api("POST", f"/containers/{container}/pause")
-    assert (answer.status, answer.message) == (409, f"Container {container} is already paused")
+    assert answer.status == 409
+    assert answer.message.lower() == f"container {container} is already paused"
     engine.api("POST", f"/containers/{container}/unpause").ok(204)
     answer = engine.api("POST", f"/containers/{container}/unpause")
-    assert answer.status == 500
-    assert answer.message == f"Container {container} is not paused"
+    # 20.10 took it for a fault of its own.
+    assert answer.status in (409, 500)
+    assert answer.message.lower() == f"container {container} is not paused"
 
 
 def test_a_paused_container_can_be_stopped(engine: Engine) -> None:
@@ -177,7 +179,14 @@ def test_a_running_container_is_removed_by_force_only(engine: Engine) -> None:
     container = engine.up()
     answer = engine.api("DELETE", f"/containers/{container}")
     assert answer.status == 409
-    assert answer.message.startswith(f"You cannot remove a running container {container}. ")
+    # The words of Docker 20.10 and of 28.
+    assert answer.message.startswith(
+        (
+            f"You cannot remove a running container {container}. ",
+            "cannot remove container ",
+        )
+    )
+    assert "force remove" in answer.message
     engine.api("DELETE", f"/containers/{container}", query={"force": True}).ok(204)
     answer = engine.api("GET", f"/containers/{container}/json")
     assert (answer.status, answer.message) == (404, f"No such container: {container}")
@@ -252,7 +261,8 @@ def test_top_takes_options_of_ps(engine: Engine) -> None:
 def test_top_needs_a_running_container(engine: Engine) -> None:
     container = engine.create("true")
     answer = engine.api("GET", f"/containers/{container}/top")
-    assert (answer.status, answer.message) == (409, f"Container {container} is not running")
+    assert answer.status == 409
+    assert answer.message.lower() == f"container {container} is not running"
 
 
 def test_the_init_process_reaps_and_forwards(engine: Engine) -> None:

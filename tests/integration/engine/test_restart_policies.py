@@ -103,7 +103,7 @@ def test_a_killed_process_is_brought_back(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        ({"Name": "sometimes"}, "invalid restart policy 'sometimes'"),
+        ({"Name": "sometimes"}, "policy 'sometimes'"),
         ({"Name": "always", "MaximumRetryCount": 3}, "maximum retry count"),
         ({"Name": "on-failure", "MaximumRetryCount": -1}, "maximum retry count cannot be negative"),
     ],
