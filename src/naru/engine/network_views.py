@@ -22,6 +22,15 @@ def sandbox_of(ctx: EngineContext, container: Container) -> Sandbox | None:
     return ctx.networks.sandbox(container.id) if container.is_running else None
 
 
+def tell_networks(ctx: EngineContext, container: Container, action: str) -> None:
+    """Publish that the container was connected to its networks, or disconnected."""
+    sandbox = ctx.networks.sandbox(container.id)
+    for endpoint in sandbox.endpoints if sandbox else ():
+        driver = ctx.networks.resolve(endpoint.network_id).driver
+        attributes = {"container": container.id, "name": endpoint.network_name, "type": driver}
+        ctx.events.publish("network", action, endpoint.network_id, attributes)
+
+
 def network_settings_view(ctx: EngineContext, container: Container, api: ApiVersion) -> Json:
     """Return `NetworkSettings` of inspect."""
     sandbox = sandbox_of(ctx, container)

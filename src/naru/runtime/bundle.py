@@ -141,6 +141,11 @@ class Bundle(Monitored):
         return self.path / "rootfs"
 
     @property
+    def shm(self) -> Path:
+        """Shared memory that other containers may join, where there is any."""
+        return self.path / "shm"
+
+    @property
     def config(self) -> Path:
         """The runtime spec."""
         return self.path / "config.json"
@@ -189,6 +194,20 @@ def create(exec_root: Path, container_id: str, mounts: Sequence[Mount]) -> Bundl
     return bundle
 
 
+def mount_shm(bundle: Bundle, size: int) -> Path:
+    """Mount shared memory of `size` bytes beside the root, for several containers to use.
+
+    It goes away with the bundle.
+
+    Raises:
+        FaultError: the kernel refused.
+    """
+    bundle.shm.mkdir()
+    flags = mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
+    mount.mount_all([Mount("tmpfs", "shm", "", flags, f"mode=1777,size={size}")], bundle.shm)
+    return bundle.shm
+
+
 def write_spec(bundle: Bundle, spec: dict[str, Any]) -> None:
     """Write the runtime spec, compactly, with its system call filter compiled for crun."""
     write_atomic(bundle.config, msgspec.json.encode(_with_compiled_filter(spec)), 0o600)
@@ -226,6 +245,7 @@ def remove(exec_root: Path, container_id: str) -> None:
     if not bundle.path.exists():
         return
     mount.unmount(bundle.rootfs, lazy=True)
+    mount.unmount(bundle.shm, lazy=True)
     _AFTER_UNMOUNT()
     remove_tree(bundle.path)
 

@@ -8,6 +8,7 @@ from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.start import launch, release_resources
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerState
+from naru.engine.network_views import tell_networks
 from naru.engine.restart import next_delay, restarts_after_exit
 from naru.engine.views import container_attributes
 from naru.errors import NaruError
@@ -67,6 +68,7 @@ def _tell(ctx: EngineContext, container: Container, ran_for: float) -> None:
             container, exitCode=str(container.state.exit_code), execDuration=str(int(ran_for))
         ),
     )
+    tell_networks(ctx, container, "disconnect")
 
 
 def restart_later(ctx: EngineContext, container: Container) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, MountRecord
+from naru.errors import ConflictError, InvalidInputError
 from naru.network import etc_files
 from naru.network.model import Sandbox
 from naru.runtime import bundle as bundles
@@ -36,6 +37,8 @@ def spec_request(
 
     Raises:
         NotFoundError: the container whose namespace is to be shared is gone.
+        ConflictError: it does not run.
+        InvalidInputError: it does not share.
     """
     return SpecRequest(
         container_id=container.id,
@@ -50,7 +53,7 @@ def spec_request(
         netns_path=netns_path,
         pid_namespace=_shared_namespace(ctx, container.host_config.pid_mode, "pid"),
         ipc_namespace=_shared_namespace(ctx, container.host_config.ipc_mode, "ipc"),
-        shm_path=_shared_shm(ctx, container.host_config.ipc_mode),
+        shm_path=_shared_memory(ctx, container, bundle),
         cgroups_path=cgroup_path(ctx, container),
         ulimits=ctx.config.ulimits,
         no_new_privileges=ctx.config.no_new_privileges,
@@ -58,19 +61,40 @@ def spec_request(
     )
 
 
-def _shared_process(ctx: EngineContext, mode: str) -> int:
+def _shared_process(ctx: EngineContext, mode: str, what: str) -> int:
     kind, _, name = mode.partition(":")
-    return ctx.registry.find(name).state.pid if kind == "container" else 0
+    if kind != "container":
+        return 0
+    donor = ctx.registry.find(name)
+    if not donor.is_running:
+        raise ConflictError(f"cannot join {what} of a non running container: {donor.id}")
+    return donor.state.pid
 
 
 def _shared_namespace(ctx: EngineContext, mode: str, kind: str) -> Path | None:
-    pid = _shared_process(ctx, mode)
+    pid = _shared_process(ctx, mode, kind.upper())
     return Path(f"/proc/{pid}/ns/{kind}") if pid else None
 
 
-def _shared_shm(ctx: EngineContext, mode: str) -> Path | None:
-    pid = _shared_process(ctx, mode)
-    return Path(f"/proc/{pid}/root/dev/shm") if pid else None
+def _shared_memory(ctx: EngineContext, container: Container, bundle: Bundle) -> Path | None:
+    """Return shared memory that outlives this spec: one to be joined, or another container's.
+
+    Raises:
+        InvalidInputError: the other container keeps its own to itself.
+    """
+    mode = container.host_config.ipc_mode
+    if mode == "shareable":
+        return bundles.mount_shm(bundle, container.host_config.shm_size)
+    kind, _, name = mode.partition(":")
+    if kind != "container":
+        return None
+    donor = ctx.registry.find(name)
+    if donor.host_config.ipc_mode != "shareable":
+        raise InvalidInputError(
+            f"cannot join IPC of a container: container {donor.id}: non-shareable IPC "
+            "(hint: use IpcMode:shareable for the donor container)"
+        )
+    return bundles.existing(ctx.config.exec_root, donor.id).shm
 
 
 def _mount_point(ctx: EngineContext, bundle: Bundle, mount: MountRecord) -> MountPoint:

@@ -17,6 +17,7 @@ from naru.engine.containers.spec_request import spec_request, write_etc_files
 from naru.engine.containers.volume_mounts import unmount_idle_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerState
+from naru.engine.network_views import tell_networks
 from naru.engine.views import container_attributes
 from naru.errors import ConflictError, NaruError, NotModifiedError, StartFailedError
 from naru.faults import fault_point
@@ -116,7 +117,7 @@ async def _bring_up(
     assert isinstance(root, Bundle)
     sandbox, netns_path = network
     _AFTER_NETWORK()
-    _tell_network(ctx, container, sandbox, "connect")
+    tell_networks(ctx, container, "connect")
     await in_thread(_write_bundle, ctx, container, root, sandbox, netns_path)
     runtime = ctx.runtimes[container.host_config.runtime]
     created = await conmon.create(runtime, root, container.id, _monitor_options(ctx, container))
@@ -126,15 +127,6 @@ async def _bring_up(
     await runtime.start(container.id)
     _AFTER_PROCESS()
     return _Started(created.pid, created.conmon_pid, str(netns_path or ""))
-
-
-def _tell_network(
-    ctx: EngineContext, container: Container, sandbox: Sandbox | None, action: str
-) -> None:
-    for endpoint in sandbox.endpoints if sandbox else ():
-        driver = ctx.networks.resolve(endpoint.network_id).driver
-        attributes = {"container": container.id, "name": endpoint.network_name, "type": driver}
-        ctx.events.publish("network", action, endpoint.network_id, attributes)
 
 
 async def connect(bundle: Bundle, *, guards_stdin: bool) -> AttachConnection:
@@ -221,6 +213,7 @@ async def _give_up(
 ) -> None:
     for stream in streams:
         await stream.close()
+    tell_networks(ctx, container, "disconnect")
     await release_resources(ctx, container)
     container.state.error = error.message if isinstance(error, NaruError) else str(error)
     container.state.exit_code = error.exit_code if isinstance(error, StartFailedError) else 128
@@ -236,7 +229,6 @@ async def _give_up(
 async def release_resources(ctx: EngineContext, container: Container) -> None:
     """Give back what a process needed: runtime state, cgroup, network, root mount. Idempotent."""
     runtime = ctx.runtimes[container.host_config.runtime]
-    sandbox = ctx.networks.sandbox(container.id)
     await runtime.delete(container.id, force=True)
     await asyncio.gather(
         in_thread(ctx.networks.release, container.id),
@@ -244,6 +236,5 @@ async def release_resources(ctx: EngineContext, container: Container) -> None:
     )
     if any(mount.type == "volume" for mount in container.record.mounts):
         await in_thread(unmount_idle_volumes, ctx, container)
-    _tell_network(ctx, container, sandbox, "disconnect")
     ctx.exits.forget(container.id)
     ctx.rotator.discard(container.id)
