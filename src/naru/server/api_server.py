@@ -74,5 +74,6 @@ class ApiServer:
             for connection in manager.connections:
                 if isinstance(connection, ApiConnection) and connection.has_stream_answer:
                     connection.force_close()
+            manager.pre_shutdown()
             await manager.shutdown(timeout_s)
         await self._runner.cleanup()

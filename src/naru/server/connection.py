@@ -181,6 +181,8 @@ class ApiConnection(RequestHandler):
 
     def _awaits_answer(self) -> bool:
         """Say whether a client that sends no more can still want something from us."""
+        if self._held is not None:
+            return True
         request = self._current_request
         if request is None:
             # Between the end of a handler and the end of its answer there is no request either.
@@ -191,7 +193,7 @@ class ApiConnection(RequestHandler):
         # a body may well have closed its sending side behind it.
         if self.has_stream_answer and not request.body_exists:
             return False
-        return request.content.is_eof() or self._held is not None
+        return request.content.is_eof()
 
     def _watch_for_hangup(self) -> None:
         transport = self.transport
