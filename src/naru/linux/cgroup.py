@@ -53,12 +53,11 @@ def prepare(root: Path = ROOT) -> list[str]:
     messages = []
     for controller in _left_to_v2(root):
         target = root / controller
-        with contextlib.suppress(FileExistsError):
-            try:
-                target.mkdir()
-            except OSError as error:
-                messages.append(f"cannot make {target}: {error.strerror}")
-                continue
+        try:
+            target.mkdir(exist_ok=True)
+        except OSError as error:
+            messages.append(f"cannot make {target}: {error.strerror}")
+            continue
         if _mount_v1(controller, target):
             messages.append(f"mounted the cgroup v1 controller {controller} for crun")
         else:
