@@ -1,0 +1,569 @@
+"""Command lines of `create`, by what they are about: what is right, and what is not."""
+
+from __future__ import annotations
+
+WORDS: dict[str, str] = {
+    "environment_and_labels": r"""
+-e A=1 -e HOSTVAR -e NOSUCH -e =x
+-e ''
+-e 'A B=1' -e A=
+--env-file a.env
+--env-file bom.env
+--env-file bad.env
+--env-file bad2.env
+--env-file bad3.env
+--env-file tab.env
+--env-file nosuch
+--env-file a.env -e A=9
+-l a=b -l c -l d=
+-l =x
+-l ''
+--label-file lab -l l1=z
+--label-file badlab
+--label-file nosuch
+-l 'a b=c'
+""",
+    "ports": r"""
+-p 80
+-p 8080:80
+-p 127.0.0.1:8080:80
+-p 127.0.0.1::80
+-p ::80
+-p 8000-8010:80
+-p 8000-8001:9000-9001
+-p 8000-8002:9000-9001
+-p 80/udp -p 80/tcp
+-p 8080:80/sctp
+-p 80/foo
+-p 8080:80/TCP
+-p [::1]:80:80
+-p ::1:80:80
+-p [::]:80:80/udp
+-p a
+-p a:b
+-p 80:b
+-p a:80
+-p 70000
+-p 80:70000
+-p 1.2.3.4.5:80:80
+-p localhost:80:80
+-p ''
+-p 0:80
+-p 80-70
+-p 90-80:80
+-p 80-90
+-p published=8080,target=80
+-p target=80
+-p target=80,published=8080,protocol=udp,mode=host
+-p foo=80
+-p target=x
+-p 1:2:3:4
+-p 80/tcp/udp
+-p 80:80/
+-p 192.168.0.1:80-81:80-81
+-p 65536:80
+-p -1:80
+-p 1.2.3.4:80
+--expose 80 --expose 90/udp --expose 100-102
+--expose a
+--expose 80:81
+--expose 80 -p 8080:80
+-P
+--expose 5-3
+--expose ''
+-p "[::1]:80"
+-p "[::1]::80"
+-p "fe80::1%eth0:80:80"
+-p " 80:80"
+--publish-all
+""",
+    "volumes": r"""
+-v /a
+-v /a:/b
+-v /a:/b:ro
+-v /a:/b:rw,z
+-v vol:/b
+-v vol:/b:nocopy
+-v vol:/b:volume-nocopy
+-v /a:/b:rshared
+-v /a:b
+-v a
+-v a:b
+-v :/b
+-v /a:
+-v ''
+-v :
+-v /a:/b:c:d
+-v ./rel:/b
+-v rel/x:/b
+-v .:/b
+-v ~/x:/b
+-v /a:/b:bad
+-v /a:/
+-v /
+-v /a:/b -v /a:/b
+-v C:\x:/b
+-v "vol:/b:ro,nocopy"
+-v "/a b:/c"
+-v '/a:/b::'
+-v /a:/b:ro,rw
+-v /a:/b:
+-v /a/:/b/
+-v ../x:/y
+-v vol:.
+--tmpfs /a
+--tmpfs /a:size=1m,mode=700
+--tmpfs /a:size=1m --tmpfs /a:rw
+--tmpfs ''
+--tmpfs a
+--tmpfs :x
+--volumes-from a --volumes-from b:ro
+--volume-driver local -v v:/b
+--use-api-socket
+--volume-driver x
+--volumes-from ''
+""",
+    "mounts": r"""
+--mount type=bind,src=/a,dst=/b
+--mount type=bind,source=/a,target=/b,readonly
+--mount type=bind,src=/a,dst=/b,ro=true
+--mount type=bind,src=/a,dst=/b,ro=maybe
+--mount type=bind,src=/a,dst=/b,readonly=false
+--mount type=bind,src=/a,dst=/b,bind-propagation=rshared
+--mount type=bind,src=/a,dst=/b,bind-propagation=foo
+--mount type=bind,src=/a,dst=/b,bind-nonrecursive
+--mount type=bind,src=/a,dst=/b,bind-recursive=disabled
+--mount type=bind,src=/a,dst=/b,bind-recursive=enabled
+--mount type=bind,src=/a,dst=/b,bind-recursive=writable,readonly
+--mount type=bind,src=/a,dst=/b,bind-recursive=writable
+--mount type=bind,src=/a,dst=/b,bind-recursive=readonly,readonly
+--mount type=bind,src=/a,dst=/b,bind-recursive=readonly,readonly,bind-propagation=rprivate
+--mount type=bind,src=/a,dst=/b,bind-recursive=foo
+--mount type=bind,src=/a,dst=/b,bind-create-src=true
+--mount type=bind,src=/a,dst=/b,bind-create-src
+--mount type=bind,src=/a
+--mount type=bind,dst=/b
+--mount type=bind,src=a,dst=/b
+--mount type=bind,src=./a,dst=/b
+--mount type=bind,src=/a,dst=b
+--mount type=volume,src=v,dst=/b
+--mount src=v,dst=/b
+--mount dst=/b
+--mount type=volume,src=v,dst=/b,volume-nocopy
+--mount type=volume,src=v,dst=/b,volume-nocopy=true
+--mount type=volume,src=v,dst=/b,volume-nocopy=x
+--mount type=volume,src=v,dst=/b,volume-subpath=s/t
+--mount type=volume,src=v,dst=/b,volume-label=a=b,volume-label=c
+--mount type=volume,src=v,dst=/b,volume-driver=local,volume-opt=type=nfs,volume-opt=o=x
+--mount 'type=volume,src=v,dst=/b,"volume-opt=o=addr=1,rw"'
+--mount type=volume,src=v,dst=/b,volume-opt=x
+--mount type=tmpfs,dst=/b
+--mount type=tmpfs,dst=/b,tmpfs-size=64m,tmpfs-mode=1777
+--mount type=tmpfs,dst=/b,tmpfs-size=xx
+--mount type=tmpfs,dst=/b,tmpfs-mode=9
+--mount type=tmpfs,src=/x,dst=/b
+--mount type=tmpfs,dst=/b,tmpfs-opt=x
+--mount type=bind,src=/a,dst=/b,tmpfs-size=1m
+--mount type=volume,dst=/b,bind-propagation=shared
+--mount type=tmpfs,dst=/b,volume-nocopy
+--mount type=image,src=busybox,dst=/b
+--mount type=image,src=busybox,dst=/b,image-subpath=x
+--mount type=npipe,src=/a,dst=/b
+--mount type=cluster,src=g,dst=/b
+--mount type=foo,src=/a,dst=/b
+--mount type=BIND,src=/a,dst=/b
+--mount type=bind,src=/a,dst=/b,foo
+--mount type=bind,src=/a,dst=/b,foo=bar
+--mount ''
+--mount 'type=bind, src=/a,dst=/b'
+--mount type=bind,src=,dst=/b
+--mount type=bind,src=/a,dst=
+--mount type=bind,src=/a,destination=/b,consistency=cached
+--mount 'type=bind,"src=/a'
+--mount 'type=bind,src=/a"b,dst=/c'
+--mount type=bind,src=/a,dst=/b,TARGET=/c
+--mount type
+--mount type=
+--mount type=volume,src=v,dst=/b,volume-label=
+--mount type=volume,src=/abs,dst=/b
+--mount type=bind,src=/a,dst=/b,src=/c
+--mount type=bind,src=/a,dst=/b,readonly=1
+--mount type=bind,src=/a,dst=/b,readonly=
+--mount =x
+--mount type=volume,dst=/b,volume-subpath=
+--mount type=tmpfs,dst=/b,ro
+""",
+    "devices": r"""
+--device /dev/null
+--device /dev/null:/dev/x
+--device /dev/null:/dev/x:r
+--device /dev/null:rw
+--device /dev/null:q
+--device /dev/null:/dev/x:rwmx
+--device /dev/null:/dev/x:rr
+--device ''
+--device a
+--device a:b
+--device /a:/b:c:d
+--device vendor.com/class=name
+--device vendor.com/class=
+--device /dev/a:
+--device-cgroup-rule 'c 1:3 rwm'
+--device-cgroup-rule 'c 1:3'
+--device-cgroup-rule 'x'
+--device-cgroup-rule 'a *:* rwm'
+--device-read-bps /dev/sda:1mb
+--device-read-bps /dev/sda
+--device-read-bps sda:1mb
+--device-read-bps /dev/sda:x
+--device-read-bps /dev/sda:-1
+--device-write-bps /dev/sda:1k
+--device-read-iops /dev/sda:100
+--device-read-iops /dev/sda:1k
+--device-read-iops sda:1
+--device-read-iops x
+--device-write-iops /dev/sda:1
+--device-write-iops /dev/sda:-1
+--blkio-weight 5
+--blkio-weight 500
+--blkio-weight 70000
+--blkio-weight-device /dev/sda:500
+--blkio-weight-device /dev/sda:5
+--blkio-weight-device /dev/sda:x
+--blkio-weight-device /dev/sda
+--blkio-weight-device sda:1
+--gpus all
+--gpus 2
+--gpus device=0,device=1
+--gpus '"device=0,1"'
+--gpus 'all,capabilities=utility'
+--gpus '"capabilities=compute,utility",count=2'
+--gpus 'count=x'
+--gpus 'foo=x'
+--gpus 'driver=nvidia,count=1,options=a=b'
+--gpus ''
+--gpus 'count=1,count=2'
+--gpus 'all,device=1'
+--gpus 'foo'
+--gpus 'options=a'
+--gpus '"options=a=b,c"'
+""",
+    "networks": r"""
+--network foo
+--network foo --network-alias a --network-alias b
+--network foo --ip 1.2.3.4 --ip6 ::1
+--network name=foo,alias=a,alias=b
+--network name=foo,ip=1.2.3.4,ip6=2001:db8::1
+--network name=foo,ip=x
+--network name=foo,ip6=x
+--network name=foo,ip=::1
+--network name=foo,ip6=1.2.3.4
+--network name=foo,mac-address=92:d0:c6:0a:29:33
+--network name=foo,mac-address=x
+--network name=foo,driver-opt=a=b
+--network 'name=foo,"driver-opt=a=b"'
+--network name=foo,driver-opt=a
+--network name=foo,link-local-ip=169.254.1.1,link-local-ip=fe80::1
+--network name=foo,link-local-ip=x
+--network name=foo,gw-priority=100
+--network name=foo,gw-priority=x
+--network name=foo,bar=x
+--network name=foo,bar
+--network alias=a
+--network foo,alias=a
+--network ''
+--network name=
+--network foo --network bar
+--network foo --network foo
+--network host
+--network none
+--network bridge
+--network default
+--network container:x
+--network container:
+--network container
+--network host --network foo
+--network foo --network host
+--network name=foo,alias=a --network-alias b
+--network name=foo,ip=1.2.3.4 --ip 1.2.3.5
+--network name=foo --ip 1.2.3.4
+--network name=foo,mac-address=92:d0:c6:0a:29:33 --mac-address 92:d0:c6:0a:29:34
+--network foo --link a:b --link c
+--network name=foo,link=x
+--network foo --network bar --ip 1.2.3.4
+--network foo --network bar --network-alias q
+--network-alias a
+--ip 1.2.3.4
+--link a:b
+--link a --link b:c
+--link ''
+--link a:b:c
+--link-local-ip 169.254.1.1
+--link-local-ip x
+--ip x
+--ip6 x
+--ip6 1.2.3.4
+--ip ::1
+--mac-address x
+--mac-address 92:d0:c6:0a:29:33
+--mac-address 92:d0:c6:0a:29:33 --network foo
+--network host --network-alias a
+--network host --mac-address 92:d0:c6:0a:29:33
+--network host --ip 1.2.3.4
+--network host --link a
+--network bridge --network-alias a
+--network container:x --hostname h
+--network container:x --network-alias a
+--network container:x --mac-address 92:d0:c6:0a:29:33
+--network container:x --network foo
+--network name=host,alias=a
+--net foo --net-alias a
+--network default --network-alias a
+--network none --ip 1.2.3.4
+--network NAME=foo,ALIAS=a
+--ipc host
+--ipc shareable
+--ipc foo
+--ipc container:
+""",
+    "names_and_addresses": r"""
+--name=zz
+--add-host a:1.2.3.4
+--add-host a=1.2.3.4
+--add-host a:::1
+--add-host a:[::1]
+--add-host a=[::1]
+--add-host a:host-gateway
+--add-host a
+--add-host a:x
+--add-host :1.2.3.4
+--add-host a:
+--dns 1.1.1.1 --dns ::1
+--dns x
+--dns-search foo.com --dns-search .
+--dns-search 'a b'
+--dns-search ''
+--dns-option ndots:1 --dns-opt x
+--hostname h
+--domainname d
+--hostname 'a b'
+--hostname ''
+--name ''
+--name 'a b'
+--dns-option ''
+""",
+    "limits": r"""
+--ulimit nofile=1024
+--ulimit nofile=1024:2048
+--ulimit nofile=2048:1024
+--ulimit nofile
+--ulimit foo=1
+--ulimit nofile=a
+--ulimit nofile=1:b
+--ulimit nofile=1:2:3
+--ulimit nofile=-1
+--ulimit core=unlimited
+--ulimit nofile=1 --ulimit core=2 --ulimit nofile=3
+--ulimit nofile=-2
+--ulimit =1
+--ulimit nofile=
+--restart no
+--restart always
+--restart on-failure
+--restart on-failure:3
+--restart on-failure:x
+--restart on-failure:3:4
+--restart always:3
+--restart unless-stopped
+--restart foo
+--restart ''
+--restart on-failure:-1
+--restart :3
+--restart on-failure:
+--restart always --rm
+--restart no --rm
+--restart on-failure --rm
+--rm
+-m 10m
+-m 10m --memory-swap 20m
+--memory-swap -1
+--memory-swap -2
+-m 1
+-m x
+-m -1
+-m 1.5g
+--memory-reservation 5m
+--memory-swappiness 50
+--memory-swappiness 101
+--memory-swappiness -2
+--kernel-memory 10m
+--oom-kill-disable
+--oom-score-adj 100
+--oom-score-adj -1001
+--cpus 1.5
+--cpus 0.0000000001
+--cpus x
+--cpus 1/2
+--cpus 1 --cpu-quota 5
+--cpus 1 --cpu-period 5
+-c 512
+--cpu-shares -1
+--cpu-period 1000 --cpu-quota 2000 --cpu-rt-period 1 --cpu-rt-runtime 2
+--cpuset-cpus 0-1 --cpuset-mems 0
+--pids-limit 10
+--pids-limit -1
+--pids-limit 0
+--storage-opt size=10G
+--storage-opt size
+--storage-opt a=b --storage-opt a=c
+--storage-opt ''
+--sysctl a=b
+--sysctl a
+--sysctl a=b --sysctl c=d=e
+--sysctl ''
+--sysctl =x
+--shm-size 64m
+--shm-size x
+--shm-size -1
+--cpus -1
+--cpus 0
+--cpus 1e-9
+--shm-size 0
+-m 0
+-m ''
+--memory-swappiness -1
+--oom-kill-disable=false
+""",
+    "security": r"""
+--security-opt seccomp=unconfined
+--security-opt seccomp=sec.json
+--security-opt seccomp:sec.json
+--security-opt seccomp=nosuch.json
+--security-opt seccomp=builtin
+--security-opt no-new-privileges
+--security-opt no-new-privileges:true
+--security-opt no-new-privileges=true
+--security-opt foo
+--security-opt apparmor=unconfined --security-opt label=disable
+--security-opt label:disable
+--security-opt systempaths=unconfined
+--security-opt systempaths=foo
+--security-opt writable-cgroups=true
+--security-opt writable-cgroups
+--security-opt =x
+--security-opt seccomp
+--pid host
+--pid container:x
+--pid container:
+--pid foo
+--pid ''
+--uts host
+--uts foo
+--userns host
+--userns foo
+--cgroupns host
+--cgroupns private
+--cgroupns foo
+--isolation default
+--isolation foo
+--cap-add NET_ADMIN --cap-drop all
+--cap-add ''
+--group-add audio --group-add 5
+--privileged
+--read-only
+--cgroup-parent /x
+--group-add ''
+--read-only=false
+""",
+    "process": r"""
+--health-cmd 'exit 0'
+--health-cmd x --health-interval 1s --health-timeout 2s --health-retries 3 --health-start-period 4s --health-start-interval 5s
+--no-healthcheck
+--no-healthcheck --health-cmd x
+--health-retries -1
+--health-interval -1s
+--health-interval 1
+--health-timeout -1s
+--health-start-period -1s
+--health-start-interval -1s
+--health-interval 5s
+--log-driver json-file --log-opt max-size=10m --log-opt max-file=3
+--log-driver none --log-opt a=b
+--log-opt x
+--log-opt a=b
+--log-opt =x
+--annotation a=b
+--annotation a
+--annotation =x
+--runtime foo
+--platform linux/amd64
+--platform foo
+--platform a/b/c/d
+--platform linux
+--platform linux/arm64/v8
+--pull never
+--pull foo
+--pull ''
+--pull ALWAYS
+--init
+--init=false
+--stop-signal SIGTERM
+--stop-signal foo
+--stop-timeout 5
+--stop-timeout -1
+--stop-timeout x
+-a stdin
+-a stdout -a stderr
+-a STDIN
+-a foo
+-i
+-t
+-it
+-i -a stdout
+-a stdin -a stdout -a stderr
+-u root
+-w /x
+-w x
+-w ''
+--entrypoint a
+--entrypoint ''
+--entrypoint 'a b'
+--log-driver ''
+--health-cmd ''
+--entrypoint '["a"]'
+--tty=x
+--stop-timeout 0
+""",
+    "combinations": r"""
+--health-interval 5x
+--health-interval 5s3
+--health-interval 1.5h3m
+-e NOSUCH -e HOSTVAR
+-e A=1 -e A=2
+-p a:
+-p "published=1,x"
+--expose 80/foo
+--device vendor.com/class=name --device /dev/null --gpus all
+--device /dev/../x:r
+-v a:/b:cc:d
+-v /aa:/b:cc:d
+-v /aa:/b -v aa:/c -v /dd
+--network name=Foo,alias=Bar
+--cap-add all --cap-add net_admin --cap-drop CAP_NET_ADMIN
+--ulimit nofile=-1:5
+--dns 0:0:0:0:0:0:0:1
+--dns " 1.1.1.1 "
+--dns ::ffff:1.2.3.4
+--network foo --sysctl net.ipv4.ip_forward=1 --sysctl kernel.sem=1
+--log-opt a=b=c --log-driver syslog
+--init -it --rm --read-only -w /x -u 1:2
+--mac-address 92-d0-c6-0a-29-33
+--mac-address 92d0.c60a.2933
+--mac-address 92:d0:c6:0a:29
+--add-host a=b=c
+--add-host "a:1.2.3.4 "
+--platform x86_64
+--platform armhf
+--platform linux/arm/v7
+""",
+}
