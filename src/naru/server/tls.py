@@ -14,7 +14,7 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 _log = logging.getLogger(__name__)
 _HANDSHAKE_S = 60.0
@@ -131,10 +131,10 @@ class TlsLink(asyncio.Protocol):
     # -- asyncio.Protocol ------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._plain = transport
+        # uvloop's transports are no subclasses.
+        self._plain = cast(asyncio.Transport, transport)
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(_HANDSHAKE_S, transport.abort)
+        self._deadline = loop.call_later(_HANDSHAKE_S, self._plain.abort)
 
     def data_received(self, data: bytes) -> None:
         self._incoming.write(data)
