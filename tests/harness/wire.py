@@ -246,11 +246,12 @@ class Hijacked:
 
 def split_frames(data: bytes) -> dict[str, bytes]:
     """Return stdout and stderr out of a multiplexed stream."""
-    out = {1: b"", 2: b""}
-    while data:
-        kind, size = struct.unpack(">BxxxI", data[:8])
-        assert kind in out, f"not a frame: {data[:16]!r}"
-        assert len(data) >= 8 + size, f"frame cut short: {size} announced, {len(data) - 8} there"
-        out[kind] += data[8 : 8 + size]
-        data = data[8 + size :]
-    return {"stdout": out[1], "stderr": out[2]}
+    out: dict[int, list[bytes]] = {1: [], 2: []}
+    at = 0
+    while at < len(data):
+        kind, size = struct.unpack_from(">BxxxI", data, at)
+        assert kind in out, f"not a frame: {data[at : at + 16]!r}"
+        start, at = at + 8, at + 8 + size
+        assert at <= len(data), f"frame cut short: {size} announced, {len(data) - start} there"
+        out[kind].append(data[start:at])
+    return {"stdout": b"".join(out[1]), "stderr": b"".join(out[2])}
