@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from naru.cli import terminal
+from naru.cli.failure import CommandFailedError
 from naru.cli.session import Session
 from naru.client import containers
 from naru.errors import NaruError
@@ -10,6 +11,18 @@ from naru.errors import NaruError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from naru.cli.invocation import Invocation
+
+
+def exit_code_of(waiter: containers.Waiter) -> int:
+    """Wait for a container's end; return its exit code.
+
+    Raises:
+        CommandFailedError: the engine went away, or could not tell, with exit code 125.
+    """
+    try:
+        return waiter.exit_code()
+    except NaruError as error:
+        raise CommandFailedError(f"error waiting for container: {error.message}", 125) from error
 
 
 def container_session(

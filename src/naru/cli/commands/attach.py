@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from naru.cli.container_session import container_session
+from naru.cli.container_session import container_session, exit_code_of
 from naru.cli.failure import CommandFailedError
 from naru.cli.session import DetachedError, check_terminal, chosen_detach_keys
 from naru.client import containers
@@ -19,7 +19,6 @@ _CANNOT = "You cannot attach to a "
 def attach(invocation: Invocation) -> int:
     """Connect to a running container; leave with its exit code."""
     options, client, name = invocation.options, invocation.client, invocation.args[0]
-    waiter = None
     found = containers.inspect(client, name)
     _check_state(found["State"])
     tty = found["Config"]["Tty"]
@@ -54,7 +53,7 @@ def attach(invocation: Invocation) -> int:
             session.pump(process)
         except DetachedError as error:
             raise CommandFailedError("read escape sequence") from error
-        return waiter.exit_code()
+        return exit_code_of(waiter)
 
 
 def _check_state(state: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ def _run_in_background(invocation: Invocation, body: dict[str, Any]) -> int:
 
 
 def _run_attached(invocation: Invocation, body: dict[str, Any]) -> int:
-    from naru.cli.container_session import container_session
+    from naru.cli.container_session import container_session, exit_code_of
     from naru.cli.session import DetachedError, chosen_detach_keys
 
     client, is_removed = invocation.client, invocation.options["rm"]
@@ -95,11 +95,11 @@ def _run_attached(invocation: Invocation, body: dict[str, Any]) -> int:
             session.give_terminal_back()
             process.close()
             if is_removed:
-                waiter.exit_code()
+                exit_code_of(waiter)
             raise
         session.set_first_size()
         try:
             session.pump(process)
         except DetachedError:
             return 0
-        return waiter.exit_code()
+        return exit_code_of(waiter)

@@ -42,7 +42,7 @@ def _start_each(invocation: Invocation) -> int:
 
 
 def _start_attached(invocation: Invocation) -> int:
-    from naru.cli.container_session import container_session
+    from naru.cli.container_session import container_session, exit_code_of
     from naru.cli.session import DetachedError, chosen_detach_keys
 
     client = invocation.client
@@ -79,11 +79,11 @@ def _start_attached(invocation: Invocation) -> int:
             session.give_terminal_back()
             process.close()
             if is_removed:
-                waiter.exit_code()
+                exit_code_of(waiter)
             raise
         session.set_first_size()
         try:
             session.pump(process)
         except DetachedError:
             return 0
-        return waiter.exit_code()
+        return exit_code_of(waiter)
