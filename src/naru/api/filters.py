@@ -12,8 +12,8 @@ import msgspec
 
 from naru.errors import InvalidInputError
 
-_TRUE = frozenset({"1", "true", "True", "TRUE", "t", "T"})
-_FALSE = frozenset({"0", "false", "False", "FALSE", "f", "F"})
+_TRUE = frozenset({"1", "true"})
+_FALSE = frozenset({"0", "false"})
 
 
 class Filters:
@@ -35,24 +35,23 @@ class Filters:
         Raises:
             InvalidInputError: one is not known.
         """
-        for name in self._values:
-            if name not in known:
-                raise InvalidInputError(f"invalid filter '{name}'")
+        for name in sorted(set(self._values) - set(known)):
+            raise InvalidInputError(f"invalid filter '{name}'")
 
-    def is_true(self, name: str) -> bool:
-        """Read a filter that is yes or no; absent means no.
+    def is_true(self, name: str, *, default: bool = False) -> bool:
+        """Read a filter that is yes or no; absent means `default`.
 
         Raises:
             InvalidInputError: a value is neither, or both are given.
         """
+        if name not in self._values:
+            return default
         values = set(self.get(name))
-        if not values:
-            return False
-        if values <= _TRUE:
-            return True
-        if values <= _FALSE:
-            return False
-        raise InvalidInputError(f"invalid filter '{name}={sorted(values)}'")
+        is_true, is_false = bool(values & _TRUE), bool(values & _FALSE)
+        if is_true == is_false:
+            shown = f"={go_list(sorted(values))}" if values else ""
+            raise InvalidInputError(f"invalid filter '{name}{shown}'")
+        return is_true
 
     def matches(self, name: str, value: str) -> bool:
         """Say whether `value` is one of the filter's."""
@@ -82,15 +81,21 @@ class Filters:
         return True
 
 
+def go_list(values: Iterable[str]) -> str:
+    """Print strings as Go prints a list of them, which Docker's messages show: `[a b]`."""
+    return f"[{' '.join(values)}]"
+
+
 def _found(pattern: str, candidate: str) -> bool:
     try:
         return re.search(pattern, candidate) is not None
     except re.error:
-        return pattern in candidate
+        # As in Docker, a pattern that is none matches nothing.
+        return False
 
 
 def parse_filters(text: str) -> Filters:
-    """Read the JSON of the parameter: a map to lists, or the older map to maps of true.
+    """Read the JSON of the parameter: a map to lists, or a map to maps of true.
 
     Raises:
         InvalidInputError: it is neither.
@@ -98,14 +103,9 @@ def parse_filters(text: str) -> Filters:
     if not text:
         return Filters()
     try:
-        decoded = msgspec.json.decode(text, type=dict[str, list[str] | dict[str, bool]])
-    except msgspec.MsgspecError as error:
-        raise InvalidInputError(f"invalid filter: {error}") from error
-    return Filters(
-        {
-            name: [value for value, is_set in given.items() if is_set]
-            if isinstance(given, dict)
-            else given
-            for name, given in decoded.items()
-        }
-    )
+        decoded = msgspec.json.decode(
+            text, type=dict[str, list[str] | dict[str, bool] | None] | None
+        )
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise InvalidInputError("invalid filter") from error
+    return Filters({name: given or () for name, given in (decoded or {}).items()})

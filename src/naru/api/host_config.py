@@ -156,6 +156,11 @@ class Resources(Wire):
     oom_kill_disable: bool | None = None
     pids_limit: int | None = None
     ulimits: list[Ulimit] | None = None
+    # Of Windows only; they are shown as zeros.
+    cpu_count: int = 0
+    cpu_percent: int = 0
+    io_maximum_iops: int = field(default=0, name="IOMaximumIOps")
+    io_maximum_bandwidth: int = field(default=0, name="IOMaximumBandwidth")
 
 
 class HostConfig(Resources):

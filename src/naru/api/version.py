@@ -5,11 +5,14 @@ Spec: Engine API 1.50, Versioning; moby's version middleware for the texts.
 
 from __future__ import annotations
 
+import re
+
 from naru.errors import InvalidInputError
 
 ApiVersion = tuple[int, int]
 MINIMUM: ApiVersion = (1, 24)
 MAXIMUM: ApiVersion = (1, 50)
+_NUMBERS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}")
 
 
 def dotted(version: ApiVersion) -> str:
@@ -23,10 +26,9 @@ def parse_version(text: str) -> ApiVersion:
     Raises:
         InvalidInputError: it is too old or too new, with Docker's words.
     """
-    major, _, minor = text.partition(".")
-    if not (major.isdigit() and minor.isdigit()):
+    if _NUMBERS.fullmatch(text) is None:
         raise InvalidInputError(f"invalid API version: {text}")
-    version = int(major), int(minor)
+    version = tuple(int(part) for part in text.split("."))
     if version < MINIMUM:
         raise InvalidInputError(
             f"client version {text} is too old. Minimum supported API version is "
@@ -36,4 +38,4 @@ def parse_version(text: str) -> ApiVersion:
         raise InvalidInputError(
             f"client version {text} is too new. Maximum supported API version is {dotted(MAXIMUM)}"
         )
-    return version
+    return version[0], version[1]

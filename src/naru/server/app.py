@@ -19,7 +19,7 @@ _ROUTES = (
     *networks.ROUTES,
     *volumes.ROUTES,
 )
-_VERSION = r"/v{version:\d+\.\d+}"
+_VERSION = r"/v{version:[0-9.]+}"
 
 
 def build_app(context: EngineContext) -> web.Application:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 
 from naru.api.filters import Filters, parse_filters
+from naru.api.request_body import decode
 from naru.api.version import MAXIMUM, ApiVersion, parse_version
 from naru.distribution.auth import RegistryAuth
 from naru.engine.context import EngineContext
@@ -19,6 +20,9 @@ from naru.server.keys import CONTEXT
 T = TypeVar("T")
 # Spec: moby, httputils.BoolValue.
 _FALSE = frozenset({"", "0", "no", "false", "none"})
+# The kernel keeps rows and columns in 16 bits each.
+_LARGEST_SIZE = 0xFFFF
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def context(request: web.Request) -> EngineContext:
@@ -56,12 +60,11 @@ def number(request: web.Request, key: str, *, default: int | None = None) -> int
     text = request.query.get(key, "")
     if not text:
         return default
-    try:
-        return int(text)
-    except ValueError as error:
+    if _NUMBER.fullmatch(text) is None:
         raise InvalidInputError(
             f'strconv.Atoi: parsing "{text}": invalid syntax', hint=f"{key} takes a whole number"
-        ) from error
+        )
+    return int(text)
 
 
 def terminal_size(request: web.Request) -> tuple[int, int]:
@@ -70,10 +73,16 @@ def terminal_size(request: web.Request) -> tuple[int, int]:
     Raises:
         InvalidInputError: `h` or `w` is missing or no number.
     """
-    rows, columns = number(request, "h"), number(request, "w")
-    if rows is None or columns is None:
-        raise InvalidInputError('strconv.Atoi: parsing "": invalid syntax')
-    return rows, columns
+    return _size(request, "h", "height"), _size(request, "w", "width")
+
+
+def _size(request: web.Request, key: str, what: str) -> int:
+    text = request.query.get(key, "")
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidInputError(f'invalid resize {what} "{text}": invalid syntax')
+    if int(text) > _LARGEST_SIZE:
+        raise InvalidInputError(f'invalid resize {what} "{text}": value out of range')
+    return int(text)
 
 
 def text(request: web.Request, key: str, default: str = "") -> str:
@@ -91,33 +100,34 @@ def filters(request: web.Request) -> Filters:
 
 
 async def body(request: web.Request, kind: type[T], *, required: bool = True) -> T:
-    """Return the JSON body as a value of `kind`; an empty one counts as `{}` if not required.
+    """Return the JSON body as a value of `kind`; none at all counts as `{}` if not required.
 
     Raises:
         InvalidInputError: it is no JSON, or not of this shape; the message names the place.
+
+    Spec: moby, httputils.ReadJSON.
     """
     data = await request.read()
-    content_type = request.headers.get("Content-Type", "")
-    if data and content_type.partition(";")[0].strip() not in ("", "application/json"):
-        raise InvalidInputError(
-            f"unsupported Content-Type header ({content_type}): must be 'application/json'"
-        )
-    if not data.strip():
-        if required:
-            raise InvalidInputError("invalid JSON: got EOF while reading request body")
+    if data:
+        _check_json_type(request.headers.get("Content-Type", ""))
+    elif not required and request.content_length in (None, 0):
         data = b"{}"
-    try:
-        return msgspec.json.decode(data, type=kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidInputError(f"invalid JSON: {error}") from error
-    except msgspec.DecodeError as error:
-        raise InvalidInputError(f"invalid JSON: {error}") from error
+    return decode(data, kind)
+
+
+def _check_json_type(header: str) -> None:
+    media_type = header.partition(";")[0].strip().lower()
+    if not media_type:
+        raise InvalidInputError(f"malformed Content-Type header ({header}): mime: no media type")
+    if media_type != "application/json":
+        raise InvalidInputError(
+            f"unsupported Content-Type header ({header}): must be 'application/json'"
+        )
 
 
 class _AuthHeader(msgspec.Struct):
     username: str = ""
     password: str = ""
-    auth: str = ""
     identitytoken: str = ""
     registrytoken: str = ""
 
@@ -125,8 +135,8 @@ class _AuthHeader(msgspec.Struct):
 def registry_auth(request: web.Request) -> RegistryAuth | None:
     """Return the login that the client sends along, if any.
 
-    Raises:
-        InvalidInputError: the header is not base64 of JSON.
+    A header that cannot be read counts as none: clients send all kinds, and the registry has
+    the last word.
     """
     header = request.headers.get("X-Registry-Auth", "")
     if not header:
@@ -134,8 +144,8 @@ def registry_auth(request: web.Request) -> RegistryAuth | None:
     try:
         decoded = base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))
         fields = msgspec.json.decode(decoded, type=_AuthHeader)
-    except (binascii.Error, msgspec.MsgspecError) as error:
-        raise InvalidInputError("invalid X-Registry-Auth header: not base64 of JSON") from error
+    except (ValueError, msgspec.MsgspecError):
+        return None
     if not any((fields.username, fields.identitytoken, fields.registrytoken)):
         return None
     return RegistryAuth(

@@ -132,7 +132,7 @@ class TlsLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses.
-        self._plain = cast(asyncio.Transport, transport)
+        self._plain = cast("asyncio.Transport", transport)
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(_HANDSHAKE_S, self._plain.abort)
 

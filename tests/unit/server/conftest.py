@@ -11,14 +11,24 @@ from pathlib import Path
 import pytest
 import uvloop
 from aiohttp import web
-from fakes.echo_streams import EchoStreams
 
+from fakes.echo_streams import EchoStreams
 from naru.server.answers import stops_with_client
 from naru.server.api_server import ApiServer
 from naru.server.middleware import add_headers, errors_as_answers
 from naru.server.streams import serve_hijacked
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def until_held_back(act: Callable[[], Awaitable[None]], *, limit: int) -> int:
+    """Repeat `act` until it does not come back, and return how often it did."""
+    for count in range(limit):
+        try:
+            await asyncio.wait_for(act(), 0.3)
+        except TimeoutError:
+            return count
+    return limit
 
 
 class Served:

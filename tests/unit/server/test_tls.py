@@ -8,9 +8,10 @@ import ssl
 from pathlib import Path
 
 import pytest
+
 from fakes.certificates import Authority
 
-from .conftest import Served
+from .conftest import Served, until_held_back
 
 ATTACH = b"POST /containers/c/attach HTTP/1.1\r\nHost: d\r\nUpgrade: tcp\r\n\r\n"
 PING = b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n"
@@ -104,12 +105,16 @@ async def test_a_known_client_is_served(served: Served, trust: Trust) -> None:
 
 async def test_an_unknown_client_is_not(served: Served, trust: Trust) -> None:
     await served.start(trust.server)
-    with pytest.raises((ssl.SSLError, ConnectionError)):
+
+    async def ask() -> None:
         # TLS 1.3 tells the client with its first read only.
         reader, writer = await served.connect(tls=trust.anonymous)
         writer.write(PING)
         if not await asyncio.wait_for(reader.read(), 5):
             raise ConnectionResetError
+
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await ask()
 
 
 async def test_plain_http_is_not_answered(served: Served, trust: Trust) -> None:
@@ -163,11 +168,8 @@ async def test_a_slow_reader_holds_the_output_back(served: Served, trust: Trust)
     await client.write(ATTACH)
     await client.read_until(b"\r\n\r\n")
     client.writer.transport.pause_reading()
-    sent = 0
-    with pytest.raises(TimeoutError):
-        while sent < 2000:
-            await asyncio.wait_for(served.streams.say(1, b"x" * (64 << 10)), 0.3)
-            sent += 1
+    block = b"x" * (64 << 10)
+    sent = await until_held_back(lambda: served.streams.say(1, block), limit=2000)
     assert sent < 200
 
 

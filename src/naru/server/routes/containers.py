@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 from aiohttp import web
-from msgspec import field
 
-from naru.api.container_config import ContainerConfig, NetworkingConfig
-from naru.api.host_config import HostConfig
+from naru.api.create_request import CreateRequest, adapt
 from naru.api.stream import frame
 from naru.engine import attach, logs
 from naru.engine.containers import create, inspect, listing, remove, rename, start, stop, wait
@@ -18,15 +15,6 @@ from naru.errors import InvalidInputError, NaruError
 from naru.server import params
 from naru.server.answers import begin, byte_stream, json_answer, no_content, stops_with_client
 from naru.server.streams import serve_hijacked, serve_websocket, stream_type
-
-_PLATFORM = re.compile(r"[a-z0-9]+(/[a-z0-9]+){0,2}")
-
-
-class CreateRequest(ContainerConfig):
-    """The body of create: a config with the rest beside it."""
-
-    host_config: HostConfig | None = None
-    networking_config: NetworkingConfig | None = field(default=None, name="NetworkingConfig")
 
 
 async def list_all(request: web.Request) -> web.Response:
@@ -45,18 +33,17 @@ async def list_all(request: web.Request) -> web.Response:
 async def create_one(request: web.Request) -> web.Response:
     """Create a container."""
     body = await params.body(request, CreateRequest)
-    config = ContainerConfig(
-        **{name: getattr(body, name) for name in ContainerConfig.__struct_fields__}
-    )
+    config, version = body.config(), params.api_version(request)
+    notes = adapt(body, version)
     container_id, warnings = await create.create_container(
         params.context(request),
         name=params.text(request, "name"),
         config=config,
-        host_config=body.host_config or HostConfig(),
+        host_config=body.host_config,
         networking_config=body.networking_config,
-        platform=params.text(request, "platform"),
+        platform=params.text(request, "platform") if version >= (1, 41) else "",
     )
-    return json_answer({"Id": container_id, "Warnings": warnings}, status=201)
+    return json_answer({"Id": container_id, "Warnings": [*notes, *warnings]}, status=201)
 
 
 async def inspect_one(request: web.Request) -> web.Response:
@@ -87,12 +74,16 @@ async def start_one(request: web.Request) -> web.Response:
     return no_content()
 
 
+def _stop_signal(request: web.Request) -> str:
+    return params.text(request, "signal") if params.api_version(request) >= (1, 42) else ""
+
+
 async def stop_one(request: web.Request) -> web.Response:
     """Stop a container."""
     await stop.stop_container(
         params.context(request),
         params.name(request),
-        signal=params.text(request, "signal"),
+        signal=_stop_signal(request),
         timeout=params.number(request, "t"),
     )
     return no_content()
@@ -103,7 +94,7 @@ async def restart_one(request: web.Request) -> web.Response:
     await stop.restart_container(
         params.context(request),
         params.name(request),
-        signal=params.text(request, "signal"),
+        signal=_stop_signal(request),
         timeout=params.number(request, "t"),
     )
     return no_content()

@@ -13,7 +13,7 @@ from naru.server.streams import serve_hijacked
 
 async def create(request: web.Request) -> web.Response:
     """Prepare a process."""
-    config = await params.body(request, ExecConfig)
+    config = await params.body(request, ExecConfig, required=False)
     ctx = params.context(request)
     exec_id = await exec_use_cases.create_exec(ctx, params.name(request), config)
     return json_answer({"Id": exec_id}, status=201)

@@ -27,7 +27,7 @@ async def list_all(request: web.Request) -> web.Response:
 
 async def create(request: web.Request) -> web.Response:
     """Make a volume."""
-    body = await params.body(request, CreateRequest)
+    body = await params.body(request, CreateRequest, required=False)
     view = await volumes.create_volume(
         params.context(request), body.name, body.driver, body.driver_opts or {}, body.labels or {}
     )

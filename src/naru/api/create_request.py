@@ -1,0 +1,156 @@
+"""The body of create, and what it meant in the version that the client speaks. Pure.
+
+Owns the differences between versions of the request; whether it makes sense is for the engine
+to say.
+
+Spec: Engine API 1.50, ContainerCreate, and the version history; moby, postContainersCreate.
+"""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from naru.api.container_config import ContainerConfig, EndpointSettings, NetworkingConfig
+from naru.api.host_config import BindOptions, HostConfig, Mount
+from naru.api.version import ApiVersion
+from naru.errors import InvalidInputError
+
+_DEFAULT_NETWORK = "bridge"
+_WITHOUT_ENDPOINT = ("host", "none", "container")
+_MAC_WARNING = (
+    "The container-wide MacAddress field is now deprecated. It should be specified in "
+    "EndpointsConfig instead."
+)
+
+
+class CreateRequest(ContainerConfig):
+    """A config with the rest beside it."""
+
+    host_config: HostConfig = field(default_factory=HostConfig)
+    networking_config: NetworkingConfig = field(default_factory=NetworkingConfig)
+
+    def config(self) -> ContainerConfig:
+        """Return the config alone.
+
+        Raises:
+            InvalidInputError: nothing was asked for.
+        """
+        names = ContainerConfig.__struct_fields__
+        config = ContainerConfig(**{name: getattr(self, name) for name in names})
+        if config == ContainerConfig():
+            raise InvalidInputError("config cannot be empty in order to create a container")
+        return config
+
+
+def adapt(request: CreateRequest, version: ApiVersion) -> list[str]:
+    """Make `request` say what it said in `version`; return warnings.
+
+    Fields that a version did not know have no effect, as its clients expect; new refusals do
+    not hit old clients.
+
+    Raises:
+        InvalidInputError: it asks for what its version cannot have.
+    """
+    host = request.host_config
+    if version < (1, 25):
+        host.auto_remove = False
+    if version < (1, 40):
+        host.ipc_mode = host.ipc_mode or "shareable"
+    if version < (1, 42):
+        host.console_size = None
+    if version < (1, 43):
+        host.annotations = None
+    if version < (1, 44) and request.healthcheck is not None:
+        request.healthcheck.start_interval = 0
+    for mount in host.mounts or ():
+        _adapt_mount(mount, version)
+    # Zero and less mean no limit.
+    if host.pids_limit is not None and host.pids_limit <= 0:
+        host.pids_limit = None
+    _name_default_network(request)
+    _check_endpoint_count(request, version)
+    return [*_adapt_mac_address(request, version), *_windows_warnings(host)]
+
+
+def _adapt_mount(mount: Mount, version: ApiVersion) -> None:
+    bind = mount.bind_options
+    if bind is not None and version < (1, 40):
+        bind.non_recursive = False
+    if version < (1, 42):
+        if bind is not None:
+            bind.create_mountpoint = False
+        _drop_options_of_other_types(mount)
+    if version < (1, 44):
+        if bind is not None and bind.read_only_force_recursive:
+            raise InvalidInputError("BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
+        if mount.type == "bind" and mount.read_only:
+            mount.bind_options = mount.bind_options or BindOptions()
+            mount.bind_options.read_only_non_recursive = True
+    volume = mount.volume_options
+    if version < (1, 45) and volume is not None and volume.subpath:
+        raise InvalidInputError("VolumeOptions.Subpath needs API v1.45 or newer")
+    if version < (1, 46) and mount.tmpfs_options is not None:
+        mount.tmpfs_options.options = None
+    if version < (1, 48) and mount.type == "image":
+        raise InvalidInputError('Mount type "image" needs API v1.48 or newer')
+
+
+def _drop_options_of_other_types(mount: Mount) -> None:
+    if mount.type != "bind":
+        mount.bind_options = None
+    if mount.type != "volume":
+        mount.volume_options = None
+    if mount.type != "tmpfs":
+        mount.tmpfs_options = None
+
+
+def _name_default_network(request: CreateRequest) -> None:
+    host, networking = request.host_config, request.networking_config
+    endpoints = networking.endpoints_config = networking.endpoints_config or {}
+    if host.network_mode in ("", "default"):
+        host.network_mode = _DEFAULT_NETWORK
+    if "default" in endpoints and _DEFAULT_NETWORK not in endpoints:
+        endpoints[_DEFAULT_NETWORK] = endpoints.pop("default")
+
+
+def _check_endpoint_count(request: CreateRequest, version: ApiVersion) -> None:
+    names = sorted(request.networking_config.endpoints_config or {})
+    if version < (1, 44) and len(names) > 1:
+        raise InvalidInputError(
+            f"Container cannot be created with multiple network endpoints: {', '.join(names)}"
+        )
+
+
+def _adapt_mac_address(request: CreateRequest, version: ApiVersion) -> list[str]:
+    """Give the container-wide address to the endpoint of the main network."""
+    endpoints = request.networking_config.endpoints_config
+    assert endpoints is not None
+    if version < (1, 44):
+        for endpoint in endpoints.values():
+            if endpoint is not None:
+                endpoint.mac_address = ""
+    mode = request.host_config.network_mode
+    if not request.mac_address or mode.partition(":")[0] in _WITHOUT_ENDPOINT:
+        return []
+    main = endpoints[mode] = endpoints.get(mode) or EndpointSettings()
+    if main.mac_address and main.mac_address != request.mac_address:
+        raise InvalidInputError(
+            "the container-wide MAC address must match the endpoint-specific MAC address for "
+            "the main network, or be left empty"
+        )
+    main.mac_address = request.mac_address
+    return [_MAC_WARNING] if version >= (1, 44) else []
+
+
+def _windows_warnings(host: HostConfig) -> list[str]:
+    given = {
+        "CpuCount": host.cpu_count,
+        "CpuPercent": host.cpu_percent,
+        "IOMaximumIOps": host.io_maximum_iops,
+        "IOMaximumBandwidth": host.io_maximum_bandwidth,
+    }
+    return [
+        f"{name} is an option of Windows containers and was ignored"
+        for name, value in given.items()
+        if value
+    ]
