@@ -254,3 +254,19 @@ def test_many_at_once_do_not_mix_their_streams(engine: Engine) -> None:
     assert outputs == [f"{n}\n".encode() for n in range(6)]
     assert eventually(lambda: engine.containers() == [], "all are removed")
     assert all(os.WEXITSTATUS(command.returncode) == 0 for command in commands)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_closed_standard_streams_do_not_matter(engine: Engine, closed: str) -> None:
+    line = f"{engine.naru_program} run --rm --label={LABEL} busybox sh -c 'echo out; echo err >&2'"
+    done = subprocess.run(
+        ["sh", "-c", f"{line} {closed}"], env=engine.environ, capture_output=True, check=True
+    )
+    assert done.stdout == (b"" if closed == ">&-" else b"out\n")
+    assert done.stderr == (b"" if closed == "2>&-" else b"err\n")
+
+
+def test_a_full_disk_is_said(engine: Engine) -> None:
+    line = f"{engine.naru_program} run --rm --label={LABEL} busybox echo hi >/dev/full"
+    done = subprocess.run(["sh", "-c", line], env=engine.environ, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"write /dev/stdout: no space left on device\n")

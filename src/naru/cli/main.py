@@ -32,6 +32,7 @@ _RUN_LIKE = ("run", "container run")
 
 def main() -> None:
     """Run the command of this process and exit."""
+    _open_missing_streams()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # Docker's words are UTF-8 in every locale, and names may be any bytes.
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
@@ -43,6 +44,17 @@ def main() -> None:
         code = code or 1
     # Leaving without the interpreter's own farewell saves some milliseconds.
     os._exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Put nothing where a standard stream was closed, before a socket takes its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number)
+            if null != number:
+                os.close(null)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115
 
 
 def run(

@@ -10,6 +10,7 @@ import os
 import select
 
 from naru.cli.detach_keys import KeyWatch
+from naru.cli.failure import CommandFailedError
 from naru.client.hijack import STDOUT
 
 TYPE_CHECKING = False
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from naru.client.hijack import HijackedStream
 
 _CHUNK = 1 << 16
+_STDERR = 2
 
 
 class DetachedError(Exception):
@@ -115,10 +117,21 @@ def read_some(descriptor: int) -> bytes:
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write everything, also where somebody made the descriptor non-blocking."""
+    """Write everything, also where somebody made the descriptor non-blocking.
+
+    Raises:
+        BrokenPipeError: nobody reads any more.
+        CommandFailedError: it cannot be written, as onto a full disk.
+    """
     view = memoryview(data)
     while view:
         try:
             view = view[os.write(descriptor, view) :]
         except BlockingIOError:
             select.select([], [descriptor], [])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            name = "stderr" if descriptor == _STDERR else "stdout"
+            reason = (error.strerror or str(error)).lower()
+            raise CommandFailedError(f"write /dev/{name}: {reason}") from error
