@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +13,8 @@ import pytest
 
 from harness.archives import Tree, busybox_archive, busybox_layer, docker_archive, oci_archive
 from harness.engine import Engine
+from harness.registry import serving
 from harness.requirements import requires
-from harness.waiting import eventually
 
 pytestmark = requires("docker")
 
@@ -149,40 +147,10 @@ def test_an_archive_that_is_none_leaves_nothing(engine: Engine, data: bytes) -> 
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
+def registry() -> Iterator[str]:
     """Give the address of a registry with `box:1` in it."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    config = tmp_path / "registry.yml"
-    config.write_text(
-        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}}}\n"
-        f"http: {{addr: {address}}}\nlog: {{level: error}}\n"
-    )
-    archive = tmp_path / "box.tar"
-    archive.write_bytes(docker_archive(["box:1"], _layers()))
-    server = subprocess.Popen(
-        ["docker-registry", "serve", str(config)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        host, _, port = address.partition(":")
-
-        def listens() -> bool:
-            with contextlib.closing(socket.socket()) as client:
-                return client.connect_ex((host, int(port))) == 0
-
-        eventually(listens, "the registry listens")
-        argv = ["skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false"]
-        target = f"docker://{address}/box:1"
-        subprocess.run(
-            [*argv, f"docker-archive:{archive}", target], check=True, capture_output=True
-        )
+    with serving({"box:1": docker_archive(["box:1"], _layers())}) as address:
         yield address
-    finally:
-        server.kill()
-        server.wait()
 
 
 @requires("docker-registry", "skopeo")

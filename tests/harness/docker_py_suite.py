@@ -7,6 +7,7 @@ one that is installed.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,7 +15,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.archives import busybox_layer, docker_archive
+from harness.archives import Tree, busybox_layer, docker_archive
 from harness.engine import Engine
 
 _ROOT = Path(__file__).parents[2]
@@ -34,8 +35,6 @@ LEFT_OUT = (
     "models_swarm_test.py",
     "credentials",
 )
-
-IMAGES = ("alpine:3.10", "alpine:latest", "busybox:latest")
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,26 @@ def fetch() -> Path:
     return target
 
 
+def images() -> dict[str, bytes]:
+    """Return stand-ins for what the tests pull from Docker Hub, by their names there."""
+    layers = [
+        busybox_layer(),
+        Tree()
+        .directory("var/opt")
+        .file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\npostgres:x:70:70::/:/bin/sh\n")
+        .tar(),
+    ]
+    return {
+        name: docker_archive([name], layers, {"Cmd": ["/bin/sh"], "Labels": {"stand-in": name}})
+        for name in ("alpine:3.10", "alpine:latest", "busybox:latest", "hello-world:latest")
+    }
+
+
 def load_images(engine: Engine) -> None:
-    """Give the engine what the tests expect to be able to pull."""
-    for number, name in enumerate(IMAGES):
-        if not engine.has_image(name):
-            config = {"Cmd": ["/bin/sh"], "Labels": {"stand-in": str(number)}}
-            engine.load(docker_archive([name], [busybox_layer()], config))
+    """Give the engine what the tests expect to be there, or could not pull."""
+    for name, archive in images().items():
+        if not engine.has_image(name) and name != "hello-world:latest":
+            engine.load(archive)
 
 
 def run(engine: Engine, *, timeout_s: float = 900, api_version: str = "") -> Outcome:
@@ -89,6 +102,8 @@ def run(engine: Engine, *, timeout_s: float = 900, api_version: str = "") -> Out
     folder = fetch()
     report = folder / "report.xml"
     report.unlink(missing_ok=True)
+    # Where docker-py puts contexts when there is no configuration.
+    shutil.rmtree(folder / "contexts", ignore_errors=True)
     env = engine.environ | {
         "PYTHONPATH": str(_ROOT / "tests" / "conformance" / "stand_ins"),
         "PYTHONDONTWRITEBYTECODE": "1",
