@@ -35,6 +35,9 @@ async def uncancelled(work: Awaitable[T]) -> T:
     except asyncio.CancelledError:
         if not task.done():
             await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            # Nobody else will hear of it.
+            _log.info("failed after its caller had gone: %s", error)
         raise
 
 

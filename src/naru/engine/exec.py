@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from naru.aio import in_thread
+from naru.aio import in_thread, uncancelled
 from naru.api.exec import ExecConfig
 from naru.engine.attachments import STDERR, STDOUT, AttachStreams
 from naru.engine.context import EngineContext
@@ -65,13 +67,15 @@ async def start_exec(
     ctx: EngineContext,
     exec_id: str,
     *,
-    tty: bool,
     detach: bool,
     console_size: tuple[int, int] | None = None,
+    before_launch: Callable[[], Awaitable[None]] | None = None,
 ) -> AttachStreams | None:
     """Start the process of a session and return its streams, or nothing when detached.
 
-    `console_size` is (rows, columns).
+    `console_size` is (rows, columns). `before_launch` is awaited when nothing speaks against
+    the start any more: clients must be told before the process can write. A caller that is
+    cancelled leaves the process running, or coming.
 
     Raises:
         NotFoundError: no such session, or its container is gone.
@@ -86,11 +90,6 @@ async def start_exec(
         state = "is already running" if session.running else "has already run"
         raise ConflictError(f"Error: Exec command {exec_id} {state}")
     _check_running(container)
-    if not detach and tty != session.config.tty:
-        raise InvalidInputError(
-            f"exec session {exec_id} was made with tty={session.config.tty}, "
-            f"but is started with tty={tty}"
-        )
     session.started = True
     session.running = True
     config = session.config
@@ -103,17 +102,30 @@ async def start_exec(
             detach_keys=parse_keys(config.detach_keys or DEFAULT_KEYS),
         )
     try:
-        await _launch(ctx, container, session, streams, console_size)
-    except BaseException as error:
-        session.running = False
-        session.exit_code = getattr(error, "exit_code", 126)
-        session.ended.set()
-        if streams is not None and isinstance(error, StartFailedError):
-            # The stream is promised already: Docker says it there, and in the exit code.
-            return AttachStreams.of_text(f"{error.message}\r\n", tty=config.tty)
+        if before_launch is not None:
+            await before_launch()
+    except BaseException:
+        _never_ran(session, 126)
         raise
-    _publish(ctx, container, session, f"exec_start: {' '.join(config.cmd or ())}")
+    try:
+        await uncancelled(_launch(ctx, container, session, streams, console_size))
+    except StartFailedError as error:
+        if streams is None:
+            raise
+        # The stream is promised already: Docker says it there, and in the exit code.
+        return AttachStreams.of_text(f"{error.message}\r\n", tty=config.tty)
+    except asyncio.CancelledError:
+        if streams is not None:
+            await streams.close()
+        raise
     return streams
+
+
+def _never_ran(session: ExecSession, exit_code: int) -> None:
+    session.running = False
+    session.exit_code = exit_code
+    session.launched.set()
+    session.ended.set()
 
 
 def _outputs(config: ExecConfig) -> frozenset[int]:
@@ -130,9 +142,31 @@ async def _launch(
     streams: AttachStreams | None,
     console_size: tuple[int, int] | None,
 ) -> None:
+    try:
+        started = await _run(ctx, container, session, console_size, attach=streams is not None)
+    except BaseException as error:
+        _never_ran(session, getattr(error, "exit_code", 126))
+        raise
+    session.pid = started.pid
+    session.launched.set()
+    ctx.exits.watch_exec(session.id)
+    if streams is not None:
+        streams.join(started.connection)
+    words = " ".join(session.config.cmd or ())
+    _publish(ctx, container, session, f"exec_start: {words}")
+
+
+async def _run(
+    ctx: EngineContext,
+    container: Container,
+    session: ExecSession,
+    console_size: tuple[int, int] | None,
+    *,
+    attach: bool,
+) -> exec_process.ExecStarted:
     bundle = bundles.existing(ctx.config.exec_root, container.id)
     process = await in_thread(_process, ctx, bundle, session.config)
-    started = await exec_process.start(
+    return await exec_process.start(
         ctx.runtimes[container.host_config.runtime],
         bundle,
         ctx.config.exec_root / "x" / session.id,
@@ -140,16 +174,12 @@ async def _launch(
         process,
         exec_process.ExecOptions(
             terminal=session.config.tty,
-            open_stdin=session.config.attach_stdin and streams is not None,
-            attach=streams is not None,
+            open_stdin=session.config.attach_stdin and attach,
+            attach=attach,
             exit_dir=ctx.config.exec_root / "exits",
             console_size=console_size or session.config.console_pair(),
         ),
     )
-    session.pid = started.pid
-    ctx.exits.watch_exec(session.id)
-    if streams is not None:
-        streams.join(started.connection)
 
 
 def _process(ctx: EngineContext, bundle: bundles.Bundle, config: ExecConfig) -> dict[str, Any]:
@@ -186,6 +216,9 @@ async def resize_exec(ctx: EngineContext, exec_id: str, rows: int, columns: int)
         ConflictError: it does not run.
     """
     session = ctx.execs.find(exec_id)
+    if session.running:
+        # Clients are told of the start before the process is there.
+        await session.launched.wait()
     if not session.running:
         raise ConflictError(f"exec {exec_id} is not running")
     await in_thread(resize, ctx.config.exec_root / "x" / exec_id, rows, columns)

@@ -26,6 +26,8 @@ class ExecSession:
     started: bool = False
     running: bool = False
     exit_code: int | None = None
+    # Set when the process is there, or will never be.
+    launched: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 

@@ -20,22 +20,62 @@ def stream_type(*, tty: bool, api_version: ApiVersion) -> str:
     return RAW_TYPE if tty or api_version < (1, 42) else MULTIPLEXED_TYPE
 
 
-async def serve_hijacked(
-    request: web.Request, streams: AttachStreams, api_version: ApiVersion
-) -> web.StreamResponse:
-    """Take the connection over and carry bytes both ways until one side ends.
+class Carrier:
+    """Takes one client's connection over and carries a process's streams on it.
 
-    A client that goes cancels this; the process goes on without it.
+    `tty` says how the client wants to be spoken to: raw, or in frames.
     """
-    tasks = TaskSet("hijacked")
-    try:
-        client = await hijack(request, stream_type(tty=streams.tty, api_version=api_version))
-        tasks.start(_carry_input(client, streams), name="input", reports_failure=False)
-        await _carry_output(client, streams)
-    finally:
-        await tasks.close()
-        await streams.close()
-    return HijackedResponse()
+
+    def __init__(self, request: web.Request, *, tty: bool, api_version: ApiVersion) -> None:
+        self._request = request
+        self._tty = tty
+        self._content_type = stream_type(tty=tty, api_version=api_version)
+        self._client: RawStream | None = None
+
+    @property
+    def has_taken_over(self) -> bool:
+        """Say whether the head of the answer was sent."""
+        return self._client is not None
+
+    async def take_over(self) -> None:
+        """Send the head of the answer.
+
+        Raises:
+            ConnectionResetError: the client is gone.
+        """
+        self._client = await hijack(self._request, self._content_type)
+
+    async def carry(self, streams: AttachStreams) -> web.StreamResponse:
+        """Carry bytes both ways until one side ends, and part from the process.
+
+        A client that goes cancels this; the process goes on without it.
+        """
+        tasks = TaskSet("hijacked")
+        try:
+            if self._client is None:
+                await self.take_over()
+            assert self._client is not None
+            tasks.start(_carry_input(self._client, streams), name="input", reports_failure=False)
+            await self._carry_output(self._client, streams)
+        finally:
+            await tasks.close()
+            await streams.close()
+        return HijackedResponse()
+
+    async def say(self, text: str) -> web.StreamResponse:
+        """Tell the user something where the process's output was to be, and end."""
+        if self._client is not None:
+            with contextlib.suppress(OSError):
+                await self._client.write(self._shaped(1, text.encode()))
+        return HijackedResponse()
+
+    async def _carry_output(self, client: RawStream, streams: AttachStreams) -> None:
+        with contextlib.suppress(OSError):
+            while (piece := await streams.read()) is not None:
+                await client.write(self._shaped(*piece))
+
+    def _shaped(self, stream: int, data: bytes) -> bytes:
+        return data if self._tty else frame(stream, data)
 
 
 async def _carry_input(client: RawStream, streams: AttachStreams) -> None:
@@ -43,13 +83,6 @@ async def _carry_input(client: RawStream, streams: AttachStreams) -> None:
         while data := await client.read():
             await streams.write(data)
         await streams.close_stdin()
-
-
-async def _carry_output(client: RawStream, streams: AttachStreams) -> None:
-    with contextlib.suppress(OSError):
-        while (piece := await streams.read()) is not None:
-            stream, data = piece
-            await client.write(data if streams.tty else frame(stream, data))
 
 
 async def serve_websocket(request: web.Request, streams: AttachStreams) -> web.StreamResponse:

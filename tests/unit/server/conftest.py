@@ -16,7 +16,7 @@ from fakes.echo_streams import EchoStreams
 from naru.server.answers import stops_with_client
 from naru.server.api_server import ApiServer
 from naru.server.middleware import add_headers, errors_as_answers
-from naru.server.streams import serve_hijacked
+from naru.server.streams import Carrier
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -87,7 +87,8 @@ class Served:
             raise self.refusal
         if body:
             await self.streams.say(1, b"body:" + body + b"\n")
-        return await serve_hijacked(request, self.streams, (1, 50))  # type: ignore[arg-type]
+        carrier = Carrier(request, tty=self.streams.tty, api_version=(1, 50))
+        return await carrier.carry(self.streams)  # type: ignore[arg-type]
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -14,7 +14,7 @@ from naru.engine.containers import create, inspect, listing, remove, rename, sta
 from naru.errors import InvalidInputError, NaruError
 from naru.server import params
 from naru.server.answers import begin, byte_stream, json_answer, no_content, stops_with_client
-from naru.server.streams import serve_hijacked, serve_websocket, stream_type
+from naru.server.streams import Carrier, serve_websocket, stream_type
 
 
 async def list_all(request: web.Request) -> web.Response:
@@ -193,7 +193,8 @@ async def attach_to(request: web.Request) -> web.StreamResponse:
     streams = await attach.attach_container(
         params.context(request), params.name(request), **_attach_options(request)
     )
-    return await serve_hijacked(request, streams, params.api_version(request))
+    carrier = Carrier(request, tty=streams.tty, api_version=params.api_version(request))
+    return await carrier.carry(streams)
 
 
 @stops_with_client

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from naru.aio import uncancelled
 from naru.api.exec import ExecConfig, ExecStartConfig
 from naru.engine import exec as exec_use_cases
+from naru.errors import NaruError
 from naru.server import params
 from naru.server.answers import json_answer, stops_with_client
-from naru.server.streams import serve_hijacked
+from naru.server.streams import Carrier
 
 
 async def create(request: web.Request) -> web.Response:
@@ -21,18 +23,34 @@ async def create(request: web.Request) -> web.Response:
 
 @stops_with_client
 async def start(request: web.Request) -> web.StreamResponse:
-    """Start it, and carry its streams unless it is detached."""
+    """Start it, and carry its streams unless it is detached.
+
+    The head goes out before the process starts, as in Docker: there are clients that lose
+    output which comes together with the head.
+    """
     body = await params.body(request, ExecStartConfig, required=False)
-    streams = await exec_use_cases.start_exec(
+    ctx, exec_id, version = (
         params.context(request),
         params.name(request),
-        tty=body.tty,
-        detach=body.detach,
-        console_size=_pair(body.console_size),
+        params.api_version(request),
     )
-    if streams is None:
+    size = _pair(body.console_size) if body.tty and version >= (1, 42) else None
+    if body.detach:
+        # A client that goes away must not leave a start half done.
+        await uncancelled(exec_use_cases.start_exec(ctx, exec_id, detach=True, console_size=size))
         return web.Response(status=200)
-    return await serve_hijacked(request, streams, params.api_version(request))
+    carrier = Carrier(request, tty=body.tty, api_version=version)
+    try:
+        streams = await exec_use_cases.start_exec(
+            ctx, exec_id, detach=False, console_size=size, before_launch=carrier.take_over
+        )
+    except NaruError as error:
+        if not carrier.has_taken_over:
+            raise
+        return await carrier.say(f"{error.message}\r\n")
+    if streams is None:
+        raise RuntimeError("an exec that is not detached has streams")
+    return await carrier.carry(streams)
 
 
 async def resize(request: web.Request) -> web.Response:
