@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from naru.cli.invocation import Invocation
-
 PROGRAM = "naru"
 
 
@@ -115,9 +113,9 @@ class Command:
         """The command with the program in front: `naru container ls`."""
         return f"{PROGRAM} {self.path}" if self.path else PROGRAM
 
-    def load_handler(self) -> Callable[[Invocation], int]:
-        """Import the function that carries the command out."""
-        handler: Callable[[Invocation], int] = load_reference(self.handler)
+    def load_handler(self) -> Callable[[Any], int]:
+        """Import the function that carries the command out; it takes an `Invocation`."""
+        handler: Callable[[Any], int] = load_reference(self.handler)
         return handler
 
 

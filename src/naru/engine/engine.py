@@ -23,6 +23,7 @@ async def start_engine(ctx: EngineContext) -> None:
     await in_thread(ctx.networks.start)
     ctx.exits.start(lambda end: _ended(ctx, end))
     await reconcile(ctx)
+    await _restore_execs(ctx)
     ctx.tasks.start(ctx.rotator.run(), name="rotate logs")
 
 
@@ -43,6 +44,13 @@ def _ended(ctx: EngineContext, end: ContainerExit) -> None:
     if session is not None:
         exec_ended(ctx, session, end)
     ctx.tasks.start(_forget_exec(ctx, end.id), name=f"exec exit {short_id(end.id)}")
+
+
+async def _restore_execs(ctx: EngineContext) -> None:
+    """Follow the exec sessions of an earlier engine to their end, and clear those that are over."""
+    for exec_id in exec_process.walk(ctx.config.exec_root):
+        if not ctx.exits.watch_exec(exec_id):
+            await _forget_exec(ctx, exec_id)
 
 
 async def _forget_exec(ctx: EngineContext, exec_id: str) -> None:

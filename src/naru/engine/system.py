@@ -8,16 +8,19 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import version as package_version
-from typing import Any
 
 from naru.api.version import MAXIMUM, MINIMUM, ApiVersion
 from naru.engine.context import EngineContext
+from naru.engine.model import Json
+from naru.oci.platform import host_platform
+from naru.runtime.log_driver import DRIVERS as LOG_DRIVERS
+from naru.specgen.facts import HostFacts
 from naru.units import print_rfc3339
 
 ENGINE_VERSION = package_version("naru-engine")
 
 
-async def version(ctx: EngineContext) -> dict[str, Any]:
+async def version(ctx: EngineContext) -> Json:
     """Return the answer of `GET /version`."""
     facts = ctx.facts
     kernel = facts.kernel_version
@@ -31,7 +34,7 @@ async def version(ctx: EngineContext) -> dict[str, Any]:
                 "Version": ENGINE_VERSION,
                 "Details": {
                     "ApiVersion": _dotted(MAXIMUM),
-                    "Arch": facts.architecture,
+                    "Arch": host_platform().architecture,
                     "BuildTime": build_time,
                     "Experimental": "false",
                     "GitCommit": "",
@@ -63,7 +66,7 @@ async def version(ctx: EngineContext) -> dict[str, Any]:
         "GitCommit": "",
         "GoVersion": "",
         "Os": "linux",
-        "Arch": facts.architecture,
+        "Arch": host_platform().architecture,
         "KernelVersion": kernel,
         "BuildTime": build_time,
     }
@@ -73,27 +76,92 @@ def _dotted(pair: ApiVersion) -> str:
     return f"{pair[0]}.{pair[1]}"
 
 
-async def info(ctx: EngineContext, api_version: ApiVersion) -> dict[str, Any]:
+async def info(ctx: EngineContext, api_version: ApiVersion) -> Json:
     """Return the answer of `GET /info`."""
-    facts, config = ctx.facts, ctx.config
+    view = {
+        **_counts(ctx),
+        **_configured(ctx),
+        **_host(ctx.facts),
+        "NFd": len(os.listdir("/proc/self/fd")),
+        "NEventsListener": ctx.events.listener_count,
+        "SystemTime": print_rfc3339(ctx.clock.now_ns()),
+        "RegistryConfig": _registries(ctx),
+        "SecurityOptions": _security_options(ctx),
+        **_NOT_APPLICABLE,
+    }
+    if api_version >= (1, 49):
+        view["FirewallBackend"] = {"Driver": "nftables"}
+    if api_version >= (1, 44):
+        view["CDISpecDirs"] = []
+    return view
+
+
+# What clients read, and what an engine without Swarm, Go and containerd says of it.
+_NOT_APPLICABLE: Json = {
+    "NGoroutines": 0,
+    "GenericResources": None,
+    "ExperimentalBuild": False,
+    "Isolation": "",
+    "ContainerdCommit": {"ID": ""},
+    "RuncCommit": {"ID": ""},
+    "InitCommit": {"ID": ""},
+    "Swarm": {
+        "NodeID": "",
+        "NodeAddr": "",
+        "LocalNodeState": "inactive",
+        "ControlAvailable": False,
+        "Error": "",
+        "RemoteManagers": None,
+    },
+}
+
+
+def _counts(ctx: EngineContext) -> Json:
     statuses = [container.state.status for container in ctx.registry]
     running = statuses.count("running") + statuses.count("restarting")
     paused = statuses.count("paused")
-    view: dict[str, Any] = {
-        "ID": config.engine_id,
+    return {
         "Containers": len(statuses),
         "ContainersRunning": running,
         "ContainersPaused": paused,
         "ContainersStopped": len(statuses) - running - paused,
         "Images": len(ctx.images.catalog.images()),
+    }
+
+
+def _configured(ctx: EngineContext) -> Json:
+    config = ctx.config
+    return {
+        "ID": config.engine_id,
+        "Name": config.hostname,
         "Driver": config.storage_driver,
-        "DriverStatus": [["Backing Filesystem", facts.backing_filesystem]],
+        "DriverStatus": [["Backing Filesystem", ctx.facts.backing_filesystem]],
         "Plugins": {
             "Volume": ["local"],
             "Network": ["bridge", "host", "null"],
             "Authorization": None,
-            "Log": ["json-file", "none"],
+            "Log": list(LOG_DRIVERS),
         },
+        "Debug": config.debug,
+        "LoggingDriver": config.log_driver,
+        "IndexServerAddress": "https://index.docker.io/v1/",
+        "DockerRootDir": str(config.data_root),
+        "HttpProxy": os.environ.get("HTTP_PROXY", ""),
+        "HttpsProxy": os.environ.get("HTTPS_PROXY", ""),
+        "NoProxy": os.environ.get("NO_PROXY", ""),
+        "Labels": list(config.labels),
+        "ServerVersion": ENGINE_VERSION,
+        "Runtimes": {
+            name: {"path": str(runtime.program)} for name, runtime in ctx.runtimes.items()
+        },
+        "DefaultRuntime": config.default_runtime,
+        # Containers always outlive the engine here.
+        "LiveRestoreEnabled": True,
+    }
+
+
+def _host(facts: HostFacts) -> Json:
+    return {
         "MemoryLimit": facts.memory_limit,
         "SwapLimit": facts.swap_limit,
         "CpuCfsPeriod": facts.cpu_limit,
@@ -103,62 +171,21 @@ async def info(ctx: EngineContext, api_version: ApiVersion) -> dict[str, Any]:
         "PidsLimit": facts.pids_limit,
         "OomKillDisable": facts.cgroup_version == 1,
         "IPv4Forwarding": True,
-        "Debug": config.debug,
-        "NFd": len(os.listdir("/proc/self/fd")),
-        "NGoroutines": 0,
-        "SystemTime": print_rfc3339(ctx.clock.now_ns()),
-        "LoggingDriver": config.log_driver,
         "CgroupDriver": "cgroupfs",
         "CgroupVersion": str(facts.cgroup_version),
-        "NEventsListener": ctx.events.listener_count,
         "KernelVersion": facts.kernel_version,
         "OperatingSystem": facts.operating_system,
         "OSVersion": facts.os_version,
         "OSType": "linux",
-        "Architecture": platform.machine(),
-        "IndexServerAddress": "https://index.docker.io/v1/",
-        "RegistryConfig": _registries(ctx),
+        "Architecture": facts.architecture,
         "NCPU": facts.cpus,
         "MemTotal": facts.memory,
-        "GenericResources": None,
-        "DockerRootDir": str(config.data_root),
-        "HttpProxy": os.environ.get("HTTP_PROXY", ""),
-        "HttpsProxy": os.environ.get("HTTPS_PROXY", ""),
-        "NoProxy": os.environ.get("NO_PROXY", ""),
-        "Name": config.hostname,
-        "Labels": list(config.labels),
-        "ExperimentalBuild": False,
-        "ServerVersion": ENGINE_VERSION,
-        "Runtimes": {
-            name: {"path": str(runtime.program)} for name, runtime in ctx.runtimes.items()
-        },
-        "DefaultRuntime": config.default_runtime,
-        "Swarm": {
-            "NodeID": "",
-            "NodeAddr": "",
-            "LocalNodeState": "inactive",
-            "ControlAvailable": False,
-            "Error": "",
-            "RemoteManagers": None,
-        },
-        # Containers always outlive the engine here.
-        "LiveRestoreEnabled": True,
-        "Isolation": "",
         "InitBinary": facts.init_path.rpartition("/")[2],
-        "ContainerdCommit": {"ID": ""},
-        "RuncCommit": {"ID": ""},
-        "InitCommit": {"ID": ""},
-        "SecurityOptions": _security_options(ctx),
         "Warnings": list(facts.warnings) or None,
     }
-    if api_version >= (1, 49):
-        view["FirewallBackend"] = {"Driver": "nftables"}
-    if api_version >= (1, 44):
-        view["CDISpecDirs"] = []
-    return view
 
 
-def _registries(ctx: EngineContext) -> dict[str, Any]:
+def _registries(ctx: EngineContext) -> Json:
     ranges = [text for text in ctx.config.insecure_registries if "/" in text]
     hosts = [text for text in ctx.config.insecure_registries if "/" not in text]
     mirrors = list(ctx.config.registry_mirrors)

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from typing import Literal
-
-Condition = Literal["not-running", "next-exit", "removed"]
 
 
 class Waiters:
     """Futures that get a container's exit code.
 
-    `not-running` and `next-exit` differ only at the moment of asking, which is the use-case's
-    business; here both mean the next stop.
+    `not-running` and `next-exit` differ only at the moment of asking: a container that restarts
+    has stopped running in between, and Docker answers then.
     """
 
     def __init__(self) -> None:
         self._exits: defaultdict[str, list[asyncio.Future[int]]] = defaultdict(list)
-        self._stops: defaultdict[str, list[asyncio.Future[int]]] = defaultdict(list)
         self._removals: defaultdict[str, list[asyncio.Future[int]]] = defaultdict(list)
 
     def exit(self, container_id: str) -> asyncio.Future[int]:
         """Return what resolves at the next exit, even when a restart follows."""
         return _add(self._exits, container_id)
 
-    def stop(self, container_id: str) -> asyncio.Future[int]:
-        """Return what resolves when the container has stopped and stays so."""
-        return _add(self._stops, container_id)
-
     def removal(self, container_id: str) -> asyncio.Future[int]:
         """Return what resolves when the container is gone."""
         return _add(self._removals, container_id)
 
-    def exited(self, container_id: str, exit_code: int, *, restarts: bool) -> None:
-        """Tell that the process ended, and whether it will be started again."""
+    def exited(self, container_id: str, exit_code: int) -> None:
+        """Tell that the process ended."""
         _resolve(self._exits, container_id, exit_code)
-        if not restarts:
-            _resolve(self._stops, container_id, exit_code)
 
     def removed(self, container_id: str, exit_code: int) -> None:
         """Tell that the container is gone: everybody is answered."""
-        for group in (self._exits, self._stops, self._removals):
+        for group in (self._exits, self._removals):
             _resolve(group, container_id, exit_code)
 
 

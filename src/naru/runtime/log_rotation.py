@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 _AFTER_RENAME = fault_point("runtime.log_rotation.after_rename")
 
 # conmon's request to open the log anew; the two numbers mean nothing.
+_COPY_BYTES: Final = 1 << 20
 _REOPEN: Final = "2 0 0\n"
 # A client that does not read can keep conmon busy for long.
 _REOPEN_TIMEOUT_S: Final = 30.0
@@ -79,6 +81,34 @@ async def _reopen(monitored: Monitored, path: Path) -> None:
             return
         await asyncio.sleep(_LOOK_AGAIN_S)
     raise FaultError(f"conmon did not open a new log at {path}")
+
+
+def bound_ended(path: Path, max_bytes: int, max_files: int) -> None:
+    """Cut the log of a container that has ended down to its bound: the newest lines stay.
+
+    For what was written faster than anybody looked. Blocking, idempotent; killed half-way it
+    leaves the whole log. `max_bytes` 0 means no bound.
+    """
+    bound = max_bytes * max_files
+    if not bound or _size(path) <= bound:
+        return
+    shortened = path.with_name(f"{path.name}.short")
+    with open(path, "rb") as log, open(shortened, "wb") as kept:
+        log.seek(-bound, os.SEEK_END)
+        # The first line is most likely cut; the bound is soft, whole lines are not.
+        log.readline()
+        shutil.copyfileobj(log, kept, _COPY_BYTES)
+    shutil.copymode(path, shortened)
+    os.replace(shortened, path)
+    for number in range(1, max_files + 1):
+        _rotated(path, number).unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @dataclass(slots=True)

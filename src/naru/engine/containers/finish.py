@@ -49,7 +49,7 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
         ctx.registry.replace_state(container, ended)
         _AFTER_STATE()
         _tell(ctx, container, ran_for)
-        ctx.waiters.exited(container.id, end.exit_code, restarts=restarts)
+        ctx.waiters.exited(container.id, end.exit_code)
         await release_resources(ctx, container)
         if restarts:
             restart_later(ctx, container)

@@ -24,7 +24,7 @@ from naru.faults import fault_point
 from naru.network.model import EndpointRequest, Sandbox
 from naru.network.port_requests import parse_port_requests
 from naru.runtime import bundle as bundles
-from naru.runtime import conmon
+from naru.runtime import conmon, log_rotation
 from naru.runtime.attach import AttachConnection
 from naru.runtime.bundle import Bundle
 from naru.specgen.generate import generate
@@ -221,7 +221,7 @@ async def _give_up(
         container.state.status = "exited"
     container.state.pid = 0
     ctx.registry.save_state(container)
-    ctx.waiters.exited(container.id, container.state.exit_code, restarts=False)
+    ctx.waiters.exited(container.id, container.state.exit_code)
     if container.host_config.auto_remove and not container.keep_after_exit:
         await remove_stopped(ctx, container, volumes=True)
 
@@ -238,3 +238,7 @@ async def release_resources(ctx: EngineContext, container: Container) -> None:
         await in_thread(unmount_idle_volumes, ctx, container)
     ctx.exits.forget(container.id)
     ctx.rotator.discard(container.id)
+    policy = container.log_policy()
+    if policy.is_written:
+        path = log_path(ctx.config.container_dir(container.id))
+        await in_thread(log_rotation.bound_ended, path, policy.max_bytes, policy.max_files)

@@ -62,7 +62,7 @@ def _grace(ctx: EngineContext, container: Container, timeout: int | None) -> flo
 
 async def _end(ctx: EngineContext, container: Container, number: int, grace: float | None) -> None:
     """Signal the process and wait for its end; SIGKILL follows when `grace` seconds are over."""
-    stopped = ctx.waiters.stop(container.id)
+    stopped = ctx.waiters.exit(container.id)
     async with ctx.locks.hold(container.id):
         if container.state.status == "restarting":
             _cancel_restart(ctx, container)
@@ -88,7 +88,7 @@ def _cancel_restart(ctx: EngineContext, container: Container) -> None:
     container.state.status = "exited"
     container.state.stopped_by_user = True
     ctx.registry.save_state(container)
-    ctx.waiters.exited(container.id, container.state.exit_code, restarts=False)
+    ctx.waiters.exited(container.id, container.state.exit_code)
 
 
 async def _signal(ctx: EngineContext, container: Container, number: int) -> None:

@@ -36,7 +36,7 @@ async def wait_container(ctx: EngineContext, name: str, condition: str) -> Waite
         case "not-running":
             if container.state.status not in ("running", "paused", "restarting"):
                 return Waiter(container, None)
-            return Waiter(container, ctx.waiters.stop(container.id))
+            return Waiter(container, ctx.waiters.exit(container.id))
         case "next-exit":
             return Waiter(container, ctx.waiters.exit(container.id))
         case "removed":
