@@ -7,76 +7,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
+from naru.api.filters import go_list
+from naru.daemon.checks import check
 from naru.daemon.flags import SETTINGS, Setting
+from naru.daemon.settings import DaemonConfig
 from naru.errors import InvalidInputError
 from naru.units import parse_bytes
 
-DEFAULT_HOST = "unix:///run/naru.sock"
 _TRUE = frozenset({"1", "t", "true"})
 _FALSE = frozenset({"0", "f", "false"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class DaemonConfig:
-    """The settings in force; names as in `flags.SETTINGS`."""
-
-    add_runtime: tuple[str, ...]
-    bip: str
-    bridge: str
-    cgroup_parent: str
-    config_file: str
-    data_root: str
-    debug: bool
-    default_address_pool: tuple[str, ...]
-    default_runtime: str
-    default_shm_size: int
-    default_ulimit: tuple[str, ...]
-    dns: tuple[str, ...]
-    dns_opt: tuple[str, ...]
-    dns_search: tuple[str, ...]
-    exec_root: str
-    group: str
-    host: tuple[str, ...]
-    host_gateway_ip: str
-    icc: bool
-    init: bool
-    init_path: str
-    insecure_registry: tuple[str, ...]
-    ip: str
-    ip_forward: bool
-    ip_masq: bool
-    label: tuple[str, ...]
-    live_restore: bool
-    log_driver: str
-    log_level: str
-    log_opt: tuple[str, ...]
-    mtu: int
-    nft_table: str
-    no_new_privileges: bool
-    pidfile: str
-    registry_mirror: tuple[str, ...]
-    seccomp_profile: str
-    shutdown_timeout: int
-    storage_driver: str
-    tls: bool
-    tlscacert: str
-    tlscert: str
-    tlskey: str
-    tlsverify: bool
-    validate: bool
-    # Whether --tls or --tlsverify stands anywhere: plain TCP must be asked for by name.
-    tls_was_named: bool
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """Where to listen."""
-        return self.host or (DEFAULT_HOST,)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -125,9 +69,11 @@ def load_config(arguments: Sequence[str], *, version: str) -> DaemonConfig:
     path = Path(given.get("config_file", _default("config_file")))
     from_file = _read_file(path, required=named)
     conflicts = [
-        f"{setting.key}: (from flag: {given[setting.name]}, from file: {from_file[setting.key]})"
+        f"{setting.key}: (from flag: {_shown(given[setting.name])}, "
+        f"from file: {_shown(from_file[setting.key])})"
         for setting in SETTINGS
-        if setting.name in given and setting.key in from_file and setting.kind != "map"
+        # Runtimes of both places are taken together, as in dockerd.
+        if setting.name in given and setting.key in from_file and setting.key != "runtimes"
     ]
     if conflicts:
         raise InvalidInputError(
@@ -136,16 +82,26 @@ def load_config(arguments: Sequence[str], *, version: str) -> DaemonConfig:
         )
     values: dict[str, Any] = {}
     for setting in SETTINGS:
+        found: Any = setting.default
+        if setting.key in from_file:
+            found = _from_json(setting, from_file[setting.key])
         if setting.name in given:
-            values[setting.name] = _from_flag(setting, given[setting.name])
-        elif setting.key in from_file:
-            values[setting.name] = _from_json(setting, from_file[setting.key])
-        else:
-            values[setting.name] = setting.default
+            flag = _from_flag(setting, given[setting.name])
+            found = (*found, *flag) if setting.key == "runtimes" else flag
+        values[setting.name] = found
+    for name in ("data_root", "exec_root", "pidfile"):
+        values[name] = str(Path(values[name]).absolute())
     named_tls = any(name in given or name in from_file for name in ("tls", "tlsverify"))
     config = DaemonConfig(**values, tls_was_named=named_tls)
-    _check(config)
+    check(config)
     return config
+
+
+def _shown(value: Any) -> str:
+    """Print a value as dockerd does in its messages."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return go_list(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _default(name: str) -> Any:
@@ -210,9 +166,9 @@ def _from_json(setting: Setting, value: Any) -> Any:
         case "list", list() if all(isinstance(entry, str) for entry in value):
             return tuple(value)
         case "list", list() if setting.key == "default-address-pools":
-            return tuple(f"base={entry['base']},size={entry['size']}" for entry in value)
+            return tuple(_address_pool(entry) for entry in value)
         case "list", dict() if setting.key == "runtimes":
-            return tuple(f"{name}={entry['path']}" for name, entry in value.items())
+            return tuple(_runtime(name, entry) for name, entry in value.items())
         case "list", dict() if setting.key == "default-ulimits":
             return tuple(_ulimit(name, entry) for name, entry in value.items())
         case "map", dict():
@@ -222,22 +178,26 @@ def _from_json(setting: Setting, value: Any) -> Any:
     raise InvalidInputError(f"{wanted} a {setting.kind}, got {msgspec.json.encode(value).decode()}")
 
 
-def _ulimit(name: str, entry: dict[str, Any]) -> str:
-    return f"{name}={entry.get('Soft', entry.get('Hard'))}:{entry.get('Hard', entry.get('Soft'))}"
+def _address_pool(entry: Any) -> str:
+    match entry:
+        case {"base": str(base), "size": int(size), **rest} if not rest:
+            return f"base={base},size={size}"
+    raise InvalidInputError(f"invalid default address pool {entry}: expected base and size")
 
 
-def _check(config: DaemonConfig) -> None:
-    if config.log_level not in ("debug", "info", "warn", "error", "fatal"):
-        raise InvalidInputError(f"invalid logging level: {config.log_level}")
-    if config.storage_driver not in ("", "overlay2", "overlay", "vfs", "native"):
-        raise InvalidInputError(
-            f"storage driver {config.storage_driver} is not supported",
-            hint="overlay2 and vfs are",
-        )
-    for entry in (*config.log_opt, *config.label, *config.add_runtime):
-        if "=" not in entry:
-            raise InvalidInputError(f"expected NAME=VALUE, got '{entry}'")
-    if not config.live_restore:
-        raise InvalidInputError(
-            "live-restore=false is not supported: containers always outlive the engine"
-        )
+def _runtime(name: str, entry: Any) -> str:
+    match entry:
+        case {"path": str(path), **rest} if not any(rest.values()):
+            return f"{name}={path}"
+    raise InvalidInputError(
+        f"runtime {name}: only path is supported, got {msgspec.json.encode(entry).decode()}"
+    )
+
+
+def _ulimit(name: str, entry: Any) -> str:
+    match entry:
+        case {"Soft": int(soft), "Hard": int(hard)}:
+            return f"{name}={soft}:{hard}"
+        case {"Soft": int(limit)} | {"Hard": int(limit)}:
+            return f"{name}={limit}:{limit}"
+    raise InvalidInputError(f"invalid ulimit {name}: expected Soft and Hard")

@@ -81,6 +81,20 @@ SETTINGS = (
     Setting("log-driver", "text", "json-file", "Log driver of containers", "log-driver"),
     Setting("log-level", "text", "info", "debug, info, warn, error or fatal", "log-level", "l"),
     Setting("log-opt", "map", (), "Options of the log driver (KEY=VALUE)", "log-opts"),
+    Setting(
+        "max-concurrent-downloads",
+        "int",
+        3,
+        "Layers that one pull downloads at a time",
+        "max-concurrent-downloads",
+    ),
+    Setting(
+        "max-download-attempts",
+        "int",
+        5,
+        "How often a download is tried",
+        "max-download-attempts",
+    ),
     Setting("mtu", "int", 1500, "MTU of the bridge", "mtu"),
     Setting("nft-table", "text", "naru", "nftables table of this engine", "nft-table"),
     Setting("no-new-privileges", "bool", False, "Set no-new-privileges", "no-new-privileges"),
@@ -100,5 +114,12 @@ SETTINGS = (
     Setting("tlscert", "text", "", "Certificate of the engine", "tlscert"),
     Setting("tlskey", "text", "", "Key of the engine", "tlskey"),
     Setting("tlsverify", "bool", False, "Use TLS and verify clients", "tlsverify"),
+    Setting(
+        "userland-proxy",
+        "bool",
+        False,
+        "Publish ports by processes; the kernel does it here, so this must stay off",
+        "userland-proxy",
+    ),
     Setting("validate", "bool", False, "Check the configuration and exit"),
 )

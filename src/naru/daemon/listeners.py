@@ -6,16 +6,18 @@ engine on the same data.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import grp
 import logging
 import os
 import socket
 import ssl
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from naru.daemon.config import DaemonConfig
+from naru.daemon.settings import DaemonConfig
 from naru.errors import ConflictError, InvalidInputError, NotSupportedError
 
 _log = logging.getLogger(__name__)
@@ -46,8 +48,7 @@ def listen(config: DaemonConfig) -> list[Listener]:
         for host in config.hosts:
             listeners += _listen_on(host, config)
     except BaseException:
-        for listener in listeners:
-            listener.socket.close()
+        close_all(listeners)
         raise
     return listeners
 
@@ -60,7 +61,8 @@ def _listen_on(host: str, config: DaemonConfig) -> list[Listener]:
         case "unix":
             return [Listener(_unix(Path(rest), config.group), None, host)]
         case "tcp":
-            return [Listener(_tcp(rest), _tls(config, host), host)]
+            tls = _tls(config, host)
+            return [Listener(_tcp(rest, 2376 if tls else 2375), tls, host)]
         case "fd":
             return [Listener(found, None, host) for found in _from_systemd()]
         case _:
@@ -73,10 +75,7 @@ def _unix(path: Path, group: str) -> socket.socket:
             f"unix socket {path}: expected an absolute path of at most {_SOCKET_PATH_LIMIT} bytes"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        if _answers(path):
-            raise ConflictError(f"can't create unix socket {path}: an engine is listening there")
-        path.unlink()
+    _clear(path)
     listener = socket.socket(socket.AF_UNIX)
     before = os.umask(0o117)
     try:
@@ -86,6 +85,19 @@ def _unix(path: Path, group: str) -> socket.socket:
     _give_to_group(path, group)
     listener.listen(_BACKLOG)
     return listener
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that a dead engine left, and nothing else."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ConflictError(f"can't create unix socket {path}: it exists and is no socket")
+    if _answers(path):
+        raise ConflictError(f"can't create unix socket {path}: somebody is listening there")
+    path.unlink()
 
 
 def _answers(path: Path) -> bool:
@@ -108,16 +120,17 @@ def _give_to_group(path: Path, group: str) -> None:
     os.chown(path, 0, group_id)
 
 
-def _tcp(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    if not port.isdigit():
-        raise InvalidInputError(f"tcp address '{address}': expected HOST:PORT")
-    host = host.strip("[]") or "127.0.0.1"
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+def _tcp(address: str, default_port: int) -> socket.socket:
+    host, colon, port_text = address.removesuffix("/").rpartition(":")
+    if not colon or "]" in port_text:
+        host, port_text = address.removesuffix("/"), str(default_port)
+    if not (port_text.isascii() and port_text.isdigit() and int(port_text) < 65536):
+        raise InvalidInputError(f"invalid tcp address '{address}': expected HOST:PORT")
+    host, port = host.strip("[]") or "127.0.0.1", int(port_text)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, int(port)))
+        listener.bind((host, port))
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
@@ -151,10 +164,38 @@ def _tls(config: DaemonConfig, host: str) -> ssl.SSLContext | None:
 
 
 def _from_systemd() -> list[socket.socket]:
-    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+    """Take the sockets over; children must neither get them nor believe that they are theirs."""
+    pid, count = os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", "0")
+    os.environ.pop("LISTEN_FDNAMES", None)
+    if pid != str(os.getpid()) or not count.isdigit() or count == "0":
         raise InvalidInputError("fd://: no sockets were handed over by systemd")
-    count = int(os.environ.get("LISTEN_FDS", "0"))
-    return [socket.socket(fileno=_FIRST_SYSTEMD_FD + number) for number in range(count)]
+    descriptors = range(_FIRST_SYSTEMD_FD, _FIRST_SYSTEMD_FD + int(count))
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return [socket.socket(fileno=descriptor) for descriptor in descriptors]
+
+
+def notify_ready() -> None:
+    """Tell systemd that requests are served, if it wants to know.
+
+    Spec: systemd, sd_notify(3).
+    """
+    address = os.environ.pop("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to_systemd:
+        try:
+            to_systemd.sendto(b"READY=1", address.replace("@", "\0", 1))
+        except OSError as error:
+            _log.warning("systemd at %s cannot be told: %s", address, error)
+
+
+def close_all(listeners: list[Listener]) -> None:
+    """Close the sockets and remove their files. Idempotent."""
+    for listener in listeners:
+        listener.socket.close()
+        if listener.address.startswith("unix://"):
+            Path(listener.address.removeprefix("unix://")).unlink(missing_ok=True)
 
 
 def lock_data_root(data_root: Path) -> int:
@@ -189,6 +230,13 @@ def write_pidfile(path: Path) -> None:
         raise ConflictError(f"process with PID {pid} is still running", hint=f"see {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{os.getpid()}")
+
+
+def remove_pidfile(path: Path) -> None:
+    """Remove the file if it is still ours. Idempotent."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_text() == str(os.getpid()):
+            path.unlink()
 
 
 def _is_engine(pid: int) -> bool:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import uvloop
 
 from naru.daemon import signals
-from naru.daemon.config import DaemonConfig, load_config
-from naru.daemon.listeners import listen, lock_data_root, write_pidfile
+from naru.daemon.config import load_config
+from naru.daemon.listeners import (
+    Listener,
+    close_all,
+    listen,
+    lock_data_root,
+    notify_ready,
+    remove_pidfile,
+    write_pidfile,
+)
+from naru.daemon.reloading import Reloader, set_log_level
+from naru.daemon.settings import DaemonConfig
 from naru.daemon.wiring import build_context
+from naru.engine.context import EngineContext
 from naru.engine.engine import start_engine, stop_engine
 from naru.engine.system import ENGINE_VERSION
 from naru.errors import NaruError, NotSupportedError
@@ -21,62 +34,79 @@ from naru.server.api_server import ApiServer
 from naru.server.app import build_app
 
 _log = logging.getLogger("naru")
-_LEVELS = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warn": logging.WARNING,
-    "error": logging.ERROR,
-    "fatal": logging.CRITICAL,
-}
 
 
 def main() -> None:
     """Run the engine until it is told to end."""
     try:
-        config = load_config(sys.argv[1:], version=ENGINE_VERSION)
+        config = _load()
         if config.validate:
-            sys.stdout.write("configuration OK\n")
+            sys.stderr.write("configuration OK\n")
             return
-        logging.basicConfig(
-            level=logging.DEBUG if config.debug else _LEVELS[config.log_level],
-            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        )
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        set_log_level(config)
         if os.geteuid() != 0:
             raise NotSupportedError("narud needs root", hint="run it with sudo")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(config))
+            runner.run(_run(config))
     except NaruError as error:
         sys.stderr.write(f"narud: {error.message}\n")
         if error.hint:
             sys.stderr.write(f"{error.hint}\n")
         sys.exit(1)
+    except OSError as error:
+        sys.stderr.write(f"narud: {error}\n")
+        sys.exit(1)
 
 
-async def _serve(config: DaemonConfig) -> None:
+def _load() -> DaemonConfig:
+    return load_config(sys.argv[1:], version=ENGINE_VERSION)
+
+
+async def _run(config: DaemonConfig) -> None:
+    """Hold what only one engine may hold, and serve."""
     stop = asyncio.Event()
-    signals.install(stop)
-    # Held as long as the process lives.
+    signals.install(stop, Reloader(config, _load))
+    # The lock is held as long as the process lives.
     lock = lock_data_root(Path(config.data_root))
     pidfile = Path(config.pidfile)
     write_pidfile(pidfile)
+    try:
+        # Clients that come early wait in the sockets' queues until the engine is there.
+        listeners = listen(config)
+        try:
+            async with _engine(config) as context:
+                await _serve(config, context, listeners, stop)
+        finally:
+            close_all(listeners)
+    finally:
+        remove_pidfile(pidfile)
+        os.close(lock)
+
+
+@contextlib.asynccontextmanager
+async def _engine(config: DaemonConfig) -> AsyncIterator[EngineContext]:
     context = build_context(config, _log.warning)
-    await start_engine(context)
+    try:
+        await start_engine(context)
+        yield context
+    finally:
+        await stop_engine(context)
+        await context.images.close()
+
+
+async def _serve(
+    config: DaemonConfig, context: EngineContext, listeners: list[Listener], stop: asyncio.Event
+) -> None:
     server = ApiServer(build_app(context), access_log=_log if config.debug else None)
     await server.start()
-    listeners = listen(config)
     for listener in listeners:
         await server.listen(listener.socket, listener.tls)
         _log.info("API listens on %s", listener.address)
+    notify_ready()
     await stop.wait()
     _log.info("the engine ends; containers go on")
     await server.close(config.shutdown_timeout)
-    await stop_engine(context)
-    await context.images.close()
-    for listener in listeners:
-        if listener.address.startswith("unix://"):
-            Path(listener.address.removeprefix("unix://")).unlink(missing_ok=True)
-    pidfile.unlink(missing_ok=True)
-    os.close(lock)
 
 
 if __name__ == "__main__":

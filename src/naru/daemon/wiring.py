@@ -10,7 +10,7 @@ from pathlib import Path
 
 from naru.aio import KeyedLock, TaskSet
 from naru.clock import Clock, SystemClock
-from naru.daemon.config import DaemonConfig
+from naru.daemon.settings import DaemonConfig
 from naru.db.containers import ContainerRows
 from naru.db.database import Database
 from naru.distribution.hosts import HostsConfig
@@ -178,7 +178,15 @@ def _images(
     hosts = HostsConfig(
         insecure_registries=config.insecure_registry, mirrors=config.registry_mirror
     )
-    return build_images(ContentStore(data_root / "content"), snapshots, database, clock, hosts)
+    return build_images(
+        ContentStore(data_root / "content"),
+        snapshots,
+        database,
+        clock,
+        hosts,
+        parallel_downloads=config.max_concurrent_downloads,
+        download_attempts=config.max_download_attempts,
+    )
 
 
 def _network_config(config: DaemonConfig) -> NetworkConfig:

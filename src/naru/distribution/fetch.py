@@ -19,7 +19,6 @@ from naru.aio import in_thread, uncancelled
 from naru.clock import Clock
 from naru.distribution.auth import RegistryAuth
 from naru.distribution.session import (
-    ATTEMPTS,
     EndpointSession,
     HttpClient,
     RegistryUnreachableError,
@@ -76,6 +75,7 @@ class RemoteRepository:
     ) -> None:
         self._repository = repository
         self._clock = clock
+        self._attempts = client.attempts
         self._scope = f"repository:{repository}:pull"
         self._sessions = [
             EndpointSession(client, endpoint, auth, clock)
@@ -158,7 +158,7 @@ class RemoteRepository:
         Raises:
             BlobUnknownError: the registry does not have it.
             CorruptDataError: it is longer than the descriptor says.
-            RegistryUnreachableError: no progress in five attempts.
+            RegistryUnreachableError: no progress in as many attempts as the client makes.
 
         Spec: distribution-spec v1.1, end-2; RFC 9110, section 14.2.
         """
@@ -171,7 +171,7 @@ class RemoteRepository:
                 # A server that gives a little each time would be asked for ever, if any
                 # progress counted.
                 attempt = 1 if sink.offset - before >= _PIECE else attempt + 1
-                if attempt >= ATTEMPTS:
+                if attempt >= self._attempts:
                     raise
                 await self._clock.sleep(pause_s(attempt))
 
@@ -229,7 +229,7 @@ class RemoteRepository:
                             scope=self._scope,
                             headers=headers,
                             # A mirror that is in trouble is passed over, not waited for.
-                            attempts=1 if session.endpoint.is_mirror else ATTEMPTS,
+                            attempts=1 if session.endpoint.is_mirror else None,
                         )
                     )
                 except NaruError as error:

@@ -44,8 +44,10 @@ class RegistryUnreachableError(FaultError):
 class HttpClient:
     """The connections of the engine to all registries, with one TLS policy per endpoint."""
 
-    def __init__(self, hosts: HostsConfig) -> None:
+    def __init__(self, hosts: HostsConfig, *, attempts: int = ATTEMPTS) -> None:
+        """Take the policy, and how often a request is made before it has failed."""
         self.hosts = hosts
+        self.attempts = attempts
         self._session: aiohttp.ClientSession | None = None
         self._contexts: dict[Endpoint, ssl.SSLContext] = {}
 
@@ -137,7 +139,7 @@ class EndpointSession:
         *,
         scope: str,
         headers: Mapping[str, str] | None = None,
-        attempts: int = ATTEMPTS,
+        attempts: int | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Ask for `path` below `/v2/`; the answer is 2xx, and its body is read in the block.
 
@@ -151,7 +153,8 @@ class EndpointSession:
         await self.ping()
         url = path if "://" in path else f"{self.endpoint.base_url}/v2/{path}"
         async with contextlib.AsyncExitStack() as stack:
-            response = await self._answer(stack, method, url, scope, headers or {}, attempts)
+            limit = self._client.attempts if attempts is None else attempts
+            response = await self._answer(stack, method, url, scope, headers or {}, limit)
             yield response
 
     async def request_token(

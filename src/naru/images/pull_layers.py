@@ -24,7 +24,6 @@ from naru.oci.digest import DiffId
 from naru.oci.image_config import chain_ids
 from naru.store.tar_read import Readable
 
-_PARALLEL = 3
 _AFTER_BLOB = fault_point("images.pull.after_blob")
 _AFTER_LAYER = fault_point("images.pull.after_layer")
 
@@ -104,7 +103,7 @@ class LayersPull:
         self._diff_ids = diff_ids
         self._chain = chain_ids(diff_ids)
         self._report = report
-        self._slots = asyncio.Semaphore(_PARALLEL)
+        self._slots = asyncio.Semaphore(self._services.parallel_downloads)
 
     async def run(self) -> list[int]:
         """Fetch and unpack what is missing; return the layers' sizes on disk, lowest first.
@@ -122,7 +121,7 @@ class LayersPull:
         missing = [position for position in range(len(lines)) if not self._is_here(position)]
         for position, line in enumerate(lines):
             line.say("Pulling fs layer" if position in missing else "Already exists")
-        for position in missing[_PARALLEL:]:
+        for position in missing[self._services.parallel_downloads :]:
             lines[position].say("Waiting")
         fetching = TaskSet("pull")
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()

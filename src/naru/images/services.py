@@ -38,6 +38,7 @@ class ImageServices:
     garbage: Garbage
     http: HttpClient
     locks: KeyedLock
+    parallel_downloads: int = 3
 
     @contextlib.contextmanager
     def lease(self, owner: str) -> Iterator[str]:
@@ -65,6 +66,9 @@ def build(
     database: Database,
     clock: Clock,
     hosts: HostsConfig,
+    *,
+    parallel_downloads: int = 3,
+    download_attempts: int = 5,
 ) -> ImageServices:
     """Put the collaborators together. Does no work: `naru.images.recover` comes next."""
     rows, leases = ImageRows(database), Leases(database)
@@ -80,6 +84,7 @@ def build(
         catalog=catalog,
         unpacker=Unpacker(snapshots, leases),
         garbage=garbage,
-        http=HttpClient(hosts),
+        http=HttpClient(hosts, attempts=download_attempts),
         locks=KeyedLock(),
+        parallel_downloads=parallel_downloads,
     )

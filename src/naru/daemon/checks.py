@@ -1,0 +1,118 @@
+"""What must hold for settings, wherever they came from.
+
+Everything that can be known without touching the machine is checked here, so that
+`narud --validate` and a reload refuse what a start would refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Interface, IPv4Network, ip_address
+
+from naru.daemon.settings import DaemonConfig
+from naru.distribution.hosts import HostsConfig
+from naru.errors import InvalidInputError, NotSupportedError
+
+_LEVELS = ("debug", "info", "warn", "error", "fatal")
+_STORAGE_DRIVERS = ("", "overlay2", "overlay", "vfs", "native")
+_ULIMIT = re.compile(r"[a-z]+=-?\d+(:-?\d+)?")
+# The kernel's limit on names of links.
+_LONGEST_BRIDGE = 15
+# Below that IPv4 cannot work.
+_SMALLEST_MTU = 68
+
+
+def check(config: DaemonConfig) -> None:
+    """Check what can be checked without the machine.
+
+    Raises:
+        InvalidInputError: a value is malformed.
+        NotSupportedError: it is something that this engine does not do.
+    """
+    for message in (*_bad_numbers(config), *_bad_addresses(config), *_bad_entries(config)):
+        raise InvalidInputError(message)
+    for entry in config.default_address_pool:
+        _check_pool(entry)
+    HostsConfig(insecure_registries=config.insecure_registry, mirrors=config.registry_mirror)
+    if not config.live_restore:
+        raise NotSupportedError(
+            "live-restore=false is not supported: containers always outlive the engine"
+        )
+    if config.userland_proxy:
+        raise NotSupportedError(
+            "userland-proxy=true is not supported: ports are published by the kernel alone"
+        )
+    if config.storage_driver not in _STORAGE_DRIVERS:
+        raise NotSupportedError(
+            f"storage driver {config.storage_driver} is not supported",
+            hint="overlay2 and vfs are",
+        )
+    if config.bridge == "none":
+        raise NotSupportedError("bridge=none is not supported: containers need a default network")
+
+
+def _bad_numbers(config: DaemonConfig) -> Iterator[str]:
+    if config.max_concurrent_downloads < 1:
+        yield f"invalid max concurrent downloads: {config.max_concurrent_downloads}"
+    if config.max_download_attempts < 1:
+        yield f"invalid max download attempts: {config.max_download_attempts}"
+    if config.shutdown_timeout < 0:
+        yield f"invalid shutdown timeout: {config.shutdown_timeout}"
+    if config.mtu < _SMALLEST_MTU:
+        yield f"invalid mtu: {config.mtu}"
+
+
+def _bad_addresses(config: DaemonConfig) -> Iterator[str]:
+    if not config.bridge or len(config.bridge) > _LONGEST_BRIDGE or "/" in config.bridge:
+        yield f"invalid bridge name: {config.bridge}"
+    if config.bip and not _is_interface(config.bip):
+        yield f"invalid CIDR address: {config.bip}"
+    named = (config.ip, *([config.host_gateway_ip] if config.host_gateway_ip else ()))
+    for address in (*config.dns, *named):
+        if not _is_address(address):
+            yield f"{address} is not an ip address"
+    for host in config.hosts:
+        if "://" not in host:
+            yield f"unable to parse host '{host}': expected PROTOCOL://ADDRESS"
+
+
+def _bad_entries(config: DaemonConfig) -> Iterator[str]:
+    if config.log_level not in _LEVELS:
+        yield f"invalid logging level: {config.log_level}"
+    for entry in (*config.log_opt, *config.label, *config.add_runtime):
+        if "=" not in entry:
+            yield f"bad attribute format: {entry}"
+    for entry in config.default_ulimit:
+        if _ULIMIT.fullmatch(entry) is None:
+            yield f"invalid ulimit argument: {entry}"
+
+
+def _is_interface(text: str) -> bool:
+    try:
+        IPv4Interface(text)
+    except ValueError:
+        return False
+    return "/" in text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_pool(entry: str) -> None:
+    fields = dict(part.partition("=")[::2] for part in entry.split(","))
+    try:
+        network, size = IPv4Network(fields["base"]), int(fields["size"])
+    except (KeyError, ValueError) as error:
+        raise InvalidInputError(
+            f"invalid default address pool '{entry}': expected base=CIDR,size=BITS"
+        ) from error
+    if not network.prefixlen <= size <= 30:
+        raise InvalidInputError(
+            f"invalid default address pool '{entry}': size must be from {network.prefixlen} to 30"
+        )

@@ -1,0 +1,67 @@
+"""The settings in force, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_HOST = "unix:///run/naru.sock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaemonConfig:
+    """The settings in force; names as in `flags.SETTINGS`."""
+
+    add_runtime: tuple[str, ...]
+    bip: str
+    bridge: str
+    cgroup_parent: str
+    config_file: str
+    data_root: str
+    debug: bool
+    default_address_pool: tuple[str, ...]
+    default_runtime: str
+    default_shm_size: int
+    default_ulimit: tuple[str, ...]
+    dns: tuple[str, ...]
+    dns_opt: tuple[str, ...]
+    dns_search: tuple[str, ...]
+    exec_root: str
+    group: str
+    host: tuple[str, ...]
+    host_gateway_ip: str
+    icc: bool
+    init: bool
+    init_path: str
+    insecure_registry: tuple[str, ...]
+    ip: str
+    ip_forward: bool
+    ip_masq: bool
+    label: tuple[str, ...]
+    live_restore: bool
+    log_driver: str
+    log_level: str
+    log_opt: tuple[str, ...]
+    max_concurrent_downloads: int
+    max_download_attempts: int
+    mtu: int
+    nft_table: str
+    no_new_privileges: bool
+    pidfile: str
+    registry_mirror: tuple[str, ...]
+    seccomp_profile: str
+    shutdown_timeout: int
+    storage_driver: str
+    tls: bool
+    tlscacert: str
+    tlscert: str
+    tlskey: str
+    tlsverify: bool
+    userland_proxy: bool
+    validate: bool
+    # Whether --tls or --tlsverify stands anywhere: plain TCP must be asked for by name.
+    tls_was_named: bool
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Where to listen."""
+        return self.host or (DEFAULT_HOST,)
