@@ -222,10 +222,16 @@ def test_pid_files_of_the_dead_are_replaced(tmp_path: Path, left: str) -> None:
 
 def test_the_pid_file_of_a_living_engine_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "pid"
-    with subprocess.Popen(["sh", "-c", "sleep 60; : narud"]) as other:
+    with subprocess.Popen(
+        ["sh", "-c", "echo; read _; : narud"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
         path.write_text(str(other.pid))
-        with pytest.raises(ConflictError, match=f"PID {other.pid} is still running"):
-            listeners.write_pidfile(path)
-        listeners.remove_pidfile(path)
-        assert path.exists()
-        other.kill()
+        try:
+            with pytest.raises(ConflictError, match=f"PID {other.pid} is still running"):
+                listeners.write_pidfile(path)
+            listeners.remove_pidfile(path)
+            assert path.exists()
+        finally:
+            other.kill()
