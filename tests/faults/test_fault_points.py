@@ -1,0 +1,250 @@
+"""The engine killed at every fault point that there is, and what the next one makes of it.
+
+Every registered point is taken in turn, so a new point is tested by existing. A tour of
+operations is driven until the engine dies; then a second engine repairs, killed once more at the
+same place if it comes by there; then a third one must be as good as new: the leftovers can be
+removed, nothing else is there, and the whole tour works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import naru
+from harness.archives import Tree, busybox_layer, docker_archive
+from harness.engine import LABEL
+from harness.leaks import Footprint
+from harness.narud import EngineUnderTest
+from harness.registry import serving
+from harness.requirements import requires
+from harness.waiting import eventually
+from naru import faults
+
+pytestmark = requires("root", "crun", "conmon", "nft", "docker-registry", "skopeo")
+
+_IMAGE = "naru-test/tour:1"
+_IMPORTED = "naru-test/imported:1"
+_VOLUME = "naru-test-tour"
+
+
+def _points() -> list[str]:
+    for module in pkgutil.walk_packages(naru.__path__, "naru."):
+        importlib.import_module(module.name)
+    return faults.registered()
+
+
+class _EngineDied(Exception):
+    """The connection broke off because the engine is gone."""
+
+
+class _Tour:
+    """One pass through everything that an engine does, each step once."""
+
+    def __init__(self, engine: EngineUnderTest, registry: str) -> None:
+        self._engine = engine
+        self._pulled = f"{registry}/box:1"
+        self.step = ""
+
+    def api(self, method: str, path: str, body: object = None, **query: object) -> bytes:
+        """Make a request; a broken connection means that the engine died."""
+        self.step = f"{method} {path}"
+        try:
+            answer = self._engine.api(method, path, body, query=query)
+        except (OSError, http.client.HTTPException) as error:
+            eventually(lambda: not self._engine.is_alive, f"{self.step}: {error}: it died")
+            raise _EngineDied from error
+        answer.ok(200, 201, 204, 304)
+        assert b'"errorDetail"' not in answer.body, answer.body
+        return answer.body
+
+    def take(self, *, waits_for_rotation: bool) -> None:
+        """Go through all operations; whatever they make is removed by them."""
+        layers = [busybox_layer(), Tree().directory("data").file("data/file", "from below\n").tar()]
+        self.api("POST", "/images/load", docker_archive([_IMAGE], layers), quiet=True)
+        name, _, tag = _IMPORTED.rpartition(":")
+        self.api("POST", "/images/create", busybox_layer(), fromSrc="-", repo=name, tag=tag)
+        self.api("POST", "/images/create", fromImage=self._pulled)
+        label, value = LABEL.split("=")
+        log = {"Type": "json-file", "Config": {"max-size": "10k", "max-file": "2"}}
+        request = {
+            "Image": _IMAGE,
+            "Cmd": ["sh", "-c", "seq 1 4000; sleep 1000"],
+            "Labels": {label: value},
+            "Volumes": {"/anonymous": {}},
+            "ExposedPorts": {"7000/tcp": {}},
+            "HostConfig": {
+                "Binds": [f"{_VOLUME}:/data"],
+                "PortBindings": {"7000/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
+                "LogConfig": log,
+            },
+        }
+        self.api("POST", "/containers/create", request, name="tour")
+        self.api("POST", "/containers/tour/start")
+        if waits_for_rotation:
+            self._await_rotation()
+        self.exec_something()
+        self.api("POST", "/containers/tour/restart", t=0)
+        self.api("POST", "/containers/tour/kill")
+        self.api("POST", "/containers/tour/wait")
+        self.remove_all()
+
+    def exec_something(self) -> None:
+        """Run a second process in the container."""
+        body = self.api("POST", "/containers/tour/exec", {"Cmd": ["cat", "/data/file"]})
+        exec_id = body.split(b'"')[3].decode()
+        self.api("POST", f"/exec/{exec_id}/start", {"Detach": True})
+
+        def ended() -> bool:
+            return b'"Running":false' in self.api("GET", f"/exec/{exec_id}/json").replace(b" ", b"")
+
+        eventually(ended, "the exec ended")
+
+    def remove_all(self) -> None:
+        """Remove what a tour makes, as far as it is there."""
+        engine = self._engine
+        for method, path, query in (
+            ("DELETE", "/containers/tour", {"force": True, "v": True}),
+            ("DELETE", f"/volumes/{_VOLUME}", {}),
+            ("DELETE", f"/images/{_IMAGE}", {"force": True}),
+            ("DELETE", f"/images/{_IMPORTED}", {"force": True}),
+            ("DELETE", f"/images/{self._pulled}", {"force": True}),
+        ):
+            self.step = f"{method} {path}"
+            try:
+                engine.api(method, path, query=query).ok(200, 204, 404)
+            except (OSError, http.client.HTTPException) as error:
+                eventually(lambda: not engine.is_alive, f"{path}: {error}: it died")
+                raise _EngineDied from error
+
+    def _await_rotation(self) -> None:
+        folder = self._engine.data_root / "containers"
+
+        def rotated() -> bool:
+            return not self._engine.is_alive or bool(list(folder.glob("*/container.log.1")))
+
+        eventually(rotated, "the log is rotated")
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    """Give the address of a registry with `box:1` in it."""
+    layers = [busybox_layer(), Tree().file("pulled", "yes\n").tar()]
+    with serving({"box:1": docker_archive(["box:1"], layers)}) as address:
+        yield address
+
+
+@pytest.mark.parametrize("point", _points())
+def test_a_kill_at_any_point_is_survived(
+    point: str, make_engine: Callable[..., EngineUnderTest], registry: str
+) -> None:
+    engine = make_engine()
+    before = engine.footprint()
+    engine.terminate()
+    armed = {"NARU_FAULT": f"{point}=kill"}
+    engine.spawn(env=armed)
+    tour = _Tour(engine, registry)
+    rotation = "log_rotation" in point
+    if _came_up(engine):
+        with pytest.raises(_EngineDied):
+            tour.take(waits_for_rotation=rotation)
+    engine.await_death()
+    # The one that repairs may come by the same place, and die there, too.
+    engine.spawn(env=armed)
+    if _came_up(engine):
+        engine.kill9()
+    else:
+        engine.await_death()
+    engine.start_engine()
+    _check(engine, before, f"killed at {point} in {tour.step}", registry, rotation=rotation)
+
+
+@pytest.mark.parametrize("point", _points())
+def test_a_failure_at_any_point_is_cleaned_up(
+    point: str, make_engine: Callable[..., EngineUnderTest], registry: str
+) -> None:
+    engine = make_engine()
+    before = engine.footprint()
+    engine.terminate()
+    engine.spawn(env={"NARU_FAULT": f"{point}=raise"})
+    tour = _Tour(engine, registry)
+    rotation = "log_rotation" in point
+    if _came_up(engine):
+        failure = ""
+        with contextlib.suppress(_EngineDied):
+            try:
+                tour.take(waits_for_rotation=False)
+            except AssertionError as error:
+                failure = str(error)
+        assert engine.is_alive, f"a failure at {point} took the engine down"
+        assert not failure or point in failure, f"a failure at {point} broke something else"
+    # What could not be cleaned up because cleaning up failed is the next engine's.
+    engine.kill9() if engine.is_alive else engine.await_death()
+    engine.start_engine()
+    _check(engine, before, f"failed at {point} in {tour.step}", registry, rotation=rotation)
+
+
+def _came_up(engine: EngineUnderTest) -> bool:
+    """Wait until the engine answers; say whether it does, or died instead."""
+    try:
+        engine.await_ping(timeout_s=15)
+    except AssertionError:
+        assert not engine.is_alive, "it neither answers nor dies"
+        return False
+    return True
+
+
+def _check(
+    engine: EngineUnderTest, before: Footprint, what: str, registry: str, *, rotation: bool
+) -> None:
+    """Check that nothing is in the way, and that nothing is left in the end."""
+    tour = _Tour(engine, registry)
+    _list_everything(engine)
+    tour.remove_all()
+    _compare(
+        engine,
+        before,
+        what,
+        within=(
+            "mount",
+            "network namespace",
+            "link",
+            "nft",
+            "cgroup",
+            "process",
+            "run/",
+            "row: containers",
+        ),
+    )
+    tour.take(waits_for_rotation=rotation)
+    _compare(engine, before, what, within=())
+
+
+def _list_everything(engine: EngineUnderTest) -> None:
+    """Look at all there is: what is listed can be inspected."""
+    for item in engine.api("GET", "/containers/json", query={"all": True}).ok(200).json():
+        engine.inspect(item["Id"])
+    for item in engine.api("GET", "/images/json", query={"all": True}).ok(200).json():
+        engine.api("GET", f"/images/{item['Id']}/json").ok(200)
+    for item in engine.api("GET", "/volumes").ok(200).json()["Volumes"] or []:
+        engine.api("GET", f"/volumes/{item['Name']}").ok(200)
+    assert engine.sh("echo fine").out == "fine\n"
+    engine.remove_all()
+
+
+def _compare(
+    engine: EngineUnderTest, before: Footprint, what: str, *, within: tuple[str, ...]
+) -> None:
+    def probe() -> bool:
+        left = [line for line in engine.footprint().beyond(before) if "open file" not in line]
+        if within:
+            left = [line for line in left if any(word in line for word in within)]
+        assert not left, "\n".join(left)
+        return True
+
+    eventually(probe, f"{what}: nothing is left behind", timeout_s=8, every_s=0.1)
