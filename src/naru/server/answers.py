@@ -58,13 +58,14 @@ async def json_stream(
     records: AsyncIterator[dict[str, Any]],
     *,
     at_once: bool = False,
+    refuses: bool = True,
     line_end: bytes = b"\r\n",
 ) -> web.StreamResponse:
     """Send records one by one as they come.
 
     An error before the first record is raised, so that it becomes a status; a later one is
     sent as the last record, because the status is spent. `at_once` sends the head before the
-    first record comes.
+    first record comes; without `refuses` the first record may be an error, too.
     """
     response = await begin(request, "application/json") if at_once else None
     try:
@@ -74,7 +75,9 @@ async def json_stream(
             await response.write(_encode(record) + line_end)
     except NaruError as error:
         if response is None:
-            raise
+            if refuses:
+                raise
+            response = await begin(request, "application/json")
         _log.info("%s %s: %s", request.method, request.path, error)
         detail = {"errorDetail": {"message": error.message}, "error": error.message}
         await response.write(_encode(detail) + line_end)

@@ -66,10 +66,13 @@ async def _body_chunks(request: web.Request) -> AsyncIterator[bytes]:
 
 @stops_with_client
 async def load(request: web.Request) -> web.StreamResponse:
-    """Load images from an archive."""
+    """Load images from an archive.
+
+    As in Docker the answer is always 200, and clients look for errors in the stream.
+    """
     quiet = params.flag(request, "quiet")
     records = images.load_images(params.context(request), _body_chunks(request), quiet=quiet)
-    return await json_stream(request, records)
+    return await json_stream(request, records, refuses=False)
 
 
 @stops_with_client
