@@ -60,6 +60,7 @@ async def create_container(
     merged = merge_config(config, _defaults(image))
     fill_defaults(ctx, host_config)
     warnings = validate_host_config(host_config, ctx.facts)
+    warnings += _unmet_wishes(merged)
     _pin_joined_container(ctx, host_config)
     log_policy(host_config.log_config.type, host_config.log_config.config or {})
     parse_port_requests(
@@ -119,6 +120,14 @@ async def _build(ctx: EngineContext, container: Container, image: Image) -> None
         await in_thread(unbuild)
         ctx.registry.remove(container)
         raise
+
+
+def _unmet_wishes(config: ContainerConfig) -> list[str]:
+    """Return warnings of what an image may well ask for and this engine does not do."""
+    check = config.healthcheck
+    if check is None or not check.test or check.test == ["NONE"]:
+        return []
+    return ["The health check is kept with the container, but this engine does not run it."]
 
 
 def _checked_name(ctx: EngineContext, name: str) -> str:

@@ -1,0 +1,194 @@
+"""Measure engines that speak the Docker Engine API, side by side and in turn.
+
+    bench/engine.py naru=/run/naru.sock docker=/run/docker.sock [--runs 7] [--case run …]
+
+Each engine needs an image `busybox:latest`. Cases run interleaved, so that a machine that slows
+down does so for all; the first engine is set against the others by the median of the ratios of
+neighbouring runs. Times are wall-clock milliseconds as a client sees them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import socket
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+API = "/v1.41"
+PARALLEL = 4
+LINES = 200_000
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=300)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Client:
+    """One connection to one engine."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = Connection(path)
+
+    def call(self, method: str, path: str, body: Any = None) -> bytes:
+        """Return the answer's body; anything but success is an error."""
+        text = json.dumps(body) if body is not None else None
+        headers = {"Content-Type": "application/json"} if text else {}
+        self._connection.request(method, API + path, text, headers)
+        answer = self._connection.getresponse()
+        data = answer.read()
+        if answer.status >= 400:
+            raise RuntimeError(f"{method} {path}: {answer.status} {data.decode(errors='replace')}")
+        return data
+
+    def create(self, *command: str, **host: Any) -> str:
+        """Make a container and return its id."""
+        body = {"Image": "busybox:latest", "Cmd": list(command), "HostConfig": host}
+        return str(json.loads(self.call("POST", "/containers/create", body))["Id"])
+
+    def run(self, *command: str, **host: Any) -> None:
+        """Create, start, await and remove a container."""
+        container = self.create(*command, **host)
+        self.call("POST", f"/containers/{container}/start")
+        self.call("POST", f"/containers/{container}/wait")
+        self.remove(container)
+
+    def up(self) -> str:
+        """Return a container that runs."""
+        container = self.create("sleep", "1000")
+        self.call("POST", f"/containers/{container}/start")
+        return container
+
+    def remove(self, container: str) -> None:
+        """Remove a container, running or not."""
+        self.call("DELETE", f"/containers/{container}?force=1&v=1")
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return how many milliseconds `work` takes."""
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
+
+
+def run(path: str) -> float:
+    """One `run --rm true` with a network."""
+    client = Client(path)
+    return timed(lambda: client.run("true"))
+
+
+def run_nonet(path: str) -> float:
+    """The same without a network."""
+    client = Client(path)
+    return timed(lambda: client.run("true", NetworkMode="none"))
+
+
+def start(path: str) -> float:
+    """From `start` to its answer."""
+    client = Client(path)
+    container = client.create("sleep", "1000")
+    took = timed(lambda: client.call("POST", f"/containers/{container}/start"))
+    client.remove(container)
+    return took
+
+
+def execute(path: str) -> float:
+    """One `exec true` in a running container."""
+    client = Client(path)
+    container = client.up()
+
+    def once() -> None:
+        body = {"Cmd": ["true"], "AttachStdout": True, "AttachStderr": True}
+        answer = client.call("POST", f"/containers/{container}/exec", body)
+        client.call("POST", f"/exec/{json.loads(answer)['Id']}/start", {"Detach": False})
+
+    once()
+    took = timed(once)
+    client.remove(container)
+    return took
+
+
+def parallel(path: str) -> float:
+    """Twenty runs over four connections."""
+    clients = [Client(path) for _ in range(PARALLEL)]
+
+    def share(client: Client) -> None:
+        for _ in range(5):
+            client.run("true")
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return timed(lambda: list(pool.map(share, clients)))
+
+
+def logs(path: str) -> float:
+    """Write 200,000 lines and read them back, none lost."""
+    client = Client(path)
+    line = "a line as long as lines of logs often are, give or take a word or two"
+    container = client.create("sh", "-c", f"yes '{line}' | head -n {LINES}")
+
+    def once() -> None:
+        client.call("POST", f"/containers/{container}/start")
+        client.call("POST", f"/containers/{container}/wait")
+        log = client.call("GET", f"/containers/{container}/logs?stdout=1&stderr=1")
+        # Engines bound their logs by default, so the newest lines are what must be whole.
+        whole = line.encode() + b"\n"
+        if log.count(whole) != log.count(b"\n") or log.count(whole) < LINES // 2:
+            raise RuntimeError(f"{log.count(whole)} of {LINES} lines came back whole")
+
+    took = timed(once)
+    client.remove(container)
+    return took
+
+
+CASES: dict[str, Callable[[str], float]] = {
+    "run": run,
+    "run_nonet": run_nonet,
+    "start": start,
+    "exec": execute,
+    "parallel20": parallel,
+    "logs": logs,
+}
+
+
+def main() -> None:
+    """Print a row for each case: medians, then ratios of the first engine to each other one."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("engines", nargs="+", metavar="NAME=SOCKET")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--case", action="append", choices=CASES)
+    arguments = parser.parse_args()
+    engines = dict(entry.split("=", 1) for entry in arguments.engines)
+    first, *others = engines
+    print("".join(f"{word:>16}" for word in ("case", *engines, *(f"{first}/{o}" for o in others))))
+    for case in arguments.case or CASES:
+        times: dict[str, list[float]] = {name: [] for name in engines}
+        for number in range(arguments.runs + 1):
+            for name, path in engines.items():
+                took = CASES[case](path)
+                if number:  # the first round warms up
+                    times[name].append(took)
+        medians = [f"{statistics.median(times[name]):.1f} ms" for name in engines]
+        ratios = [
+            f"{statistics.median(map(float.__truediv__, times[first], times[other])):.2f}"
+            for other in others
+        ]
+        print("".join(f"{word:>16}" for word in (case, *medians, *ratios)))
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
