@@ -74,7 +74,9 @@ def test_own_mounts_come_before_inherited_before_the_images() -> None:
 
 
 def test_tmpfs_options_become_words() -> None:
-    mount = Mount(type="tmpfs", target="/t", tmpfs_options=TmpfsOptions(size_bytes=65536, mode=0o700))
+    mount = Mount(
+        type="tmpfs", target="/t", tmpfs_options=TmpfsOptions(size_bytes=65536, mode=0o700)
+    )
     (found,) = wanted_mounts(ContainerConfig(), HostConfig(mounts=[mount]))
     assert found.options == ["size=65536", "mode=700"]
 
