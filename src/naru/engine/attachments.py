@@ -7,6 +7,7 @@ container's at the start, before the first byte is written, so that nothing is m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from naru.engine.detach_keys import DetachFilter
 
 STDOUT = 1
 STDERR = 2
+_END_S = 2.0
 
 
 class StreamSource(Protocol):
@@ -42,13 +44,20 @@ class AttachStreams:
         outputs: frozenset[int],
         detach_keys: bytes = b"",
         replay: AsyncIterator[tuple[int, bytes]] | None = None,
+        ended: asyncio.Event | None = None,
     ) -> None:
+        """Make streams without a source; `join` gives it.
+
+        Clients ask for the exit code as soon as the output is over, so its end waits for
+        `ended`, which says that the code is known.
+        """
         self.tty = tty
         self.detached = False
         self.takes_stdin = stdin
         self._outputs = outputs
         self._filter = DetachFilter(detach_keys if tty else b"")
         self._replay = replay
+        self._ended = ended
         self._source: asyncio.Future[StreamSource | None] = (
             asyncio.get_running_loop().create_future()
         )
@@ -85,6 +94,10 @@ class AttachStreams:
                 break
             if piece[0] in self._outputs:
                 return piece
+        if self._ended is not None and not self.detached:
+            # A process may close its output and live on: that is no reason to wait for long.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _END_S)
         return None
 
     async def write(self, data: bytes) -> None:

@@ -100,6 +100,7 @@ async def start_exec(
             stdin=config.attach_stdin,
             outputs=_outputs(config),
             detach_keys=parse_keys(config.detach_keys or DEFAULT_KEYS),
+            ended=session.ended,
         )
     try:
         if before_launch is not None:

@@ -8,14 +8,17 @@ the loop; made by `server.api_server` for every connection.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from naru.server.hangup import HangupWatch
 from naru.server.opening import may_open, request_length
 
+_log = logging.getLogger(__name__)
 # How much raw input is kept for a reader that is slower than its client.
 _HIGH_WATER = 1 << 20
 
@@ -97,7 +100,7 @@ class ApiConnection(RequestHandler):
             raise ConnectionResetError("the client has gone")
         held, self._held = bytes(self._held or b""), None
         self._stream = RawStream(self, held, ended=self._ended)
-        self._resume_transport_reading()
+        self.resume_input()
         return self._stream
 
     async def send(self, data: bytes) -> None:
@@ -117,13 +120,23 @@ class ApiConnection(RequestHandler):
         self._pause_transport_reading()
 
     def resume_input(self) -> None:
-        """Read on."""
-        self._resume_transport_reading()
+        """Read on, unless the client has ended its side: uvloop would report the end again."""
+        if not self._ended:
+            self._resume_transport_reading()
 
     @property
     def is_idle(self) -> bool:
         """Say whether no request is being received, served or answered."""
         return not self._request_in_progress and not self._messages and not self._opening
+
+    # -- aiohttp ---------------------------------------------------------------------------------
+
+    def log_exception(self, *args: Any, **options: Any) -> None:
+        """Tell of clients that speak no HTTP in a line; everything else is told in full."""
+        if isinstance(options.get("exc_info"), HttpProcessingError):
+            _log.info("a client spoke no HTTP: %s", options["exc_info"].message)
+        else:
+            super().log_exception(*args, **options)
 
     # -- asyncio.Protocol ------------------------------------------------------------------------
 
@@ -164,7 +177,7 @@ class ApiConnection(RequestHandler):
         if self._held is not None:
             # The request was refused: what follows it is HTTP after all.
             held, self._held = bytes(self._held), None
-            self._resume_transport_reading()
+            self.resume_input()
             if held:
                 self.data_received(held)
         return outcome
@@ -197,7 +210,11 @@ class ApiConnection(RequestHandler):
 
     def _watch_for_hangup(self) -> None:
         transport = self.transport
-        if transport is not None and (found := transport.get_extra_info("socket")) is not None:
+        if (
+            self._hangup is None
+            and transport is not None
+            and (found := transport.get_extra_info("socket")) is not None
+        ):
             self._hangup = HangupWatch(found.fileno(), self._hung_up)
 
     def _hung_up(self) -> None:

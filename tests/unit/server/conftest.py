@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -98,6 +99,13 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    before = _pollers()
     found = Served(tmp_path / "s")
     yield found
     await found.close()
+    assert _pollers() == before, "a watch for a hang-up is left"
+
+
+def _pollers() -> int:
+    links = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return sum("eventpoll" in link for link in links)
