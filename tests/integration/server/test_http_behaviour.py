@@ -26,7 +26,8 @@ def test_ping_tells_who_is_there(engine: Engine) -> None:
             assert answer.headers["docker-experimental"] == "false"
             assert answer.headers["cache-control"] == "no-cache, no-store, must-revalidate"
             assert "server" in answer.headers
-            assert "builder-version" in answer.headers
+            # Docker 20.10 leaves it out where it has no builder to name.
+            assert "builder-version" in answer.headers or not engine.is_naru
             assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
@@ -64,6 +65,8 @@ def test_unknown_paths_are_said_to_be_none(engine: Engine) -> None:
         assert answer.headers["content-type"].startswith("application/json")
 
 
+# Docker 20.10 took most of these for faults of its own; newer ones answer 400.
+@pytest.mark.naru_only
 @pytest.mark.parametrize(
     ("body", "content_type", "words"),
     [
@@ -81,8 +84,7 @@ def test_bodies_that_cannot_be_right_are_400(
     headers = {"Content-Type": content_type}
     answer = engine.api("POST", "/containers/create", body, headers=headers).ok(400)
     assert answer.message
-    if engine.is_naru:
-        assert words in answer.message
+    assert words in answer.message
 
 
 @pytest.mark.naru_only
@@ -135,7 +137,9 @@ def test_wrong_filters_are_named(engine: Engine) -> None:
     query = {"filters": json.dumps({"colour": ["red"]})}
     answer = engine.api("GET", "/containers/json", query=query).ok(400)
     assert answer.message in ("invalid filter 'colour'", "Invalid filter 'colour'")
-    engine.api("GET", "/containers/json", query={"filters": "["}).ok(400)
+    if engine.is_naru:
+        answer = engine.api("GET", "/containers/json", query={"filters": "["}).ok(400)
+        assert answer.message == "invalid filter"
 
 
 def test_a_connection_serves_many_requests(engine: Engine) -> None:
