@@ -130,7 +130,7 @@ def run(engine: Engine, *, timeout_s: float = 900, api_version: str = "") -> Out
 
 
 def _read(report: Path) -> dict[str, str]:
-    tests = {}
+    tests: dict[str, str] = {}
     for case in ET.parse(report).getroot().iter("testcase"):
         name = f"{case.get('classname', '').removeprefix('tests.integration.')}.{case.get('name')}"
         result = "passed"

@@ -185,7 +185,7 @@ def test_every_fault_point_names_its_package_operation_and_step() -> None:
                     and isinstance(node.args[0], ast.Constant)
                     and not shape.fullmatch(str(node.args[0].value))
                 ):
-                    yield f"{_name(path)}:{node.lineno}: {node.args[0].value} is misnamed"
+                    yield f"{_name(path)}:{node.lineno}: {node.args[0].value!r} is misnamed"
 
     _complain(found())
 

@@ -34,6 +34,7 @@ class MountRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     propagation: str = ""
     subpath: str = ""
     copy_up: bool = False
+    anonymous: bool = False
     options: list[str] = []
 
 
@@ -63,6 +64,8 @@ class ContainerState(msgspec.Struct, kw_only=True):
     restart_count: int = 0
     # Set by stop and kill; keeps restart policies from bringing the container back.
     stopped_by_user: bool = False
+    # Part of the intent to remove: whether anonymous volumes go along.
+    removes_volumes: bool = False
     # Seconds that the restart before this run was held back; zero after a user's start.
     restart_delay: float = 0
     # The network namespace that a container: mode joined at the last start.
@@ -82,6 +85,8 @@ class Container:
     name: str
     record: ContainerRecord
     state: ContainerState
+    # What the last run used was not given back, or not all of it; the next step tries again.
+    needs_tidying: bool = False
     # While a restart is between its stop and its start, --rm must not strike.
     keep_after_exit: bool = False
 

@@ -14,7 +14,8 @@ from naru.aio import in_thread
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.finish import container_exited, restart_later
 from naru.engine.containers.removal import remove_stopped
-from naru.engine.containers.start import launch, look_after, release_resources
+from naru.engine.containers.start import launch, look_after
+from naru.engine.containers.tidying import release_resources
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerState, Status
 from naru.engine.restart import restarts_with_engine
@@ -99,7 +100,7 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
             await container_exited(ctx, container, seen.end or _lost(ctx, container))
         case Action.REMOVE:
             await release_resources(ctx, container)
-            await remove_stopped(ctx, container, volumes=container.host_config.auto_remove)
+            await remove_stopped(ctx, container, volumes=container.state.removes_volumes)
         case Action.RESTART:
             await release_resources(ctx, container)
             restart_later(ctx, container)

@@ -229,13 +229,16 @@ class Networks:
         has removed the wire.
 
         Raises:
-            FaultError: the kernel refused; `restore` will try again.
+            FaultError: the kernel refused; it may be called again, and `restore` will.
         """
         with self._locks.hold(container_id):
             with self._guard:
-                sandbox = self._sandboxes.pop(container_id, None)
+                sandbox = self._sandboxes.get(container_id)
             if sandbox is not None:
                 self._release(sandbox)
+                with self._guard:
+                    # Kept until it is done, so that what failed can be tried again.
+                    self._sandboxes.pop(container_id, None)
 
     def _connect(self, request: EndpointRequest) -> Sandbox:
         network = self.resolve(request.network)

@@ -14,7 +14,9 @@ from naru.engine.containers.mount_requests import wanted_mounts
 from naru.engine.containers.volume_mounts import (
     copy_up_volumes,
     inherited_mounts,
+    name_anonymous_volumes,
     provide_volumes,
+    remove_anonymous_volumes,
 )
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerRecord, ContainerState, network_name
@@ -71,6 +73,8 @@ async def create_container(
     container_id = new_id()
     if not merged.hostname:
         merged.hostname = _default_hostname(ctx, container_id, host_config)
+    mounts = wanted_mounts(merged, host_config, inherited_mounts(ctx, host_config))
+    name_anonymous_volumes(mounts)
     container = Container(
         container_id,
         name,
@@ -81,9 +85,9 @@ async def create_container(
             config=merged,
             host_config=host_config,
             endpoints=_endpoints(host_config, networking_config),
-            mounts=wanted_mounts(merged, host_config, inherited_mounts(ctx, host_config)),
+            mounts=mounts,
         ),
-        ContainerState(status="removing"),
+        ContainerState(status="removing", removes_volumes=True),
     )
     ctx.registry.add(container)
     _AFTER_ROW()
@@ -99,17 +103,14 @@ def _defaults(image: Image) -> ContainerConfig:
 
 
 async def _build(ctx: EngineContext, container: Container, image: Image) -> None:
-    anonymous: list[str] = []
-
     def build() -> None:
         ctx.config.container_dir(container.id).mkdir(parents=True, mode=0o710)
-        anonymous.extend(provide_volumes(ctx, container))
+        provide_volumes(ctx, container)
         ctx.images.snapshots.prepare(container.id, image.chain_id)
 
     def unbuild() -> None:
         delete_files(ctx, container.id)
-        for name in anonymous:
-            ctx.volumes.remove(name, force=True)
+        remove_anonymous_volumes(ctx, container)
 
     try:
         await in_thread(build)

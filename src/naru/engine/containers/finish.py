@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from naru.engine.containers.removal import remove_stopped
-from naru.engine.containers.start import launch, release_resources
+from naru.engine.containers.start import launch
+from naru.engine.containers.tidying import release_resources
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerState
 from naru.engine.network_views import tell_networks
@@ -47,9 +48,10 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
             stopped_by_user=state.stopped_by_user,
         )
         ctx.registry.replace_state(container, ended)
-        _AFTER_STATE()
+        container.needs_tidying = True
         _tell(ctx, container, ran_for)
         ctx.waiters.exited(container.id, end.exit_code)
+        _AFTER_STATE()
         await release_resources(ctx, container)
         if restarts:
             restart_later(ctx, container)

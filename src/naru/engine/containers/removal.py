@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from naru.aio import in_thread
 from naru.engine.containers.files import delete_files
+from naru.engine.containers.tidying import tidy
+from naru.engine.containers.volume_mounts import remove_anonymous_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.engine.views import container_attributes
@@ -17,36 +19,23 @@ async def remove_stopped(ctx: EngineContext, container: Container, *, volumes: b
     """Remove a container that does not run. The caller holds its lock. Idempotent.
 
     The intent is written first; an engine that is killed on the way finishes at its next start.
+
+    Raises:
+        FaultError: something of its last run cannot be given back; the intent stands.
     """
     container.state.status = "removing"
+    container.state.removes_volumes = volumes
     ctx.registry.save_state(container)
     _AFTER_MARK()
     for stream in ctx.attachments.take(container.id):
         await stream.close()
+    await tidy(ctx, container)
     await in_thread(delete_files, ctx, container.id)
+    if volumes:
+        await in_thread(remove_anonymous_volumes, ctx, container)
     _BEFORE_ROW()
     exit_code = container.state.exit_code
     ctx.registry.remove(container)
-    if volumes:
-        await in_thread(_remove_anonymous_volumes, ctx, container)
     ctx.execs.forget_container(container.id)
     ctx.events.publish("container", "destroy", container.id, container_attributes(container))
     ctx.waiters.removed(container.id, exit_code)
-
-
-def _remove_anonymous_volumes(ctx: EngineContext, container: Container) -> None:
-    for mount in container.record.mounts:
-        if mount.type != "volume" or is_volume_used(ctx, mount.name):
-            continue
-        volume = ctx.volumes.get(mount.name)
-        if volume is not None and volume.is_anonymous:
-            ctx.volumes.remove(mount.name, force=True)
-
-
-def is_volume_used(ctx: EngineContext, name: str) -> bool:
-    """Say whether any container mounts the volume."""
-    return any(
-        mount.type == "volume" and mount.name == name
-        for container in ctx.registry
-        for mount in container.record.mounts
-    )

@@ -14,7 +14,7 @@ from naru.aio import in_thread, uncancelled
 from naru.engine.attachments import AttachStreams, log_path
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.spec_request import spec_request, write_etc_files
-from naru.engine.containers.volume_mounts import unmount_idle_volumes
+from naru.engine.containers.tidying import release_resources, tidy
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerState
 from naru.engine.network_views import tell_networks
@@ -24,7 +24,7 @@ from naru.faults import fault_point
 from naru.network.model import EndpointRequest, Sandbox
 from naru.network.port_requests import parse_port_requests
 from naru.runtime import bundle as bundles
-from naru.runtime import conmon, log_rotation
+from naru.runtime import conmon
 from naru.runtime.attach import AttachConnection
 from naru.runtime.bundle import Bundle
 from naru.specgen.generate import generate
@@ -62,6 +62,7 @@ async def launch(ctx: EngineContext, container: Container, *, restart_count: int
     """
     streams = ctx.attachments.take(container.id)
     try:
+        await tidy(ctx, container)
         started = await uncancelled(_bring_up(ctx, container, streams))
     except BaseException as error:
         await uncancelled(_give_up(ctx, container, streams, error))
@@ -224,21 +225,3 @@ async def _give_up(
     ctx.waiters.exited(container.id, container.state.exit_code)
     if container.host_config.auto_remove and not container.keep_after_exit:
         await remove_stopped(ctx, container, volumes=True)
-
-
-async def release_resources(ctx: EngineContext, container: Container) -> None:
-    """Give back what a process needed: runtime state, cgroup, network, root mount. Idempotent."""
-    runtime = ctx.runtimes[container.host_config.runtime]
-    await runtime.delete(container.id, force=True)
-    await asyncio.gather(
-        in_thread(ctx.networks.release, container.id),
-        in_thread(bundles.remove, ctx.config.exec_root, container.id),
-    )
-    if any(mount.type == "volume" for mount in container.record.mounts):
-        await in_thread(unmount_idle_volumes, ctx, container)
-    ctx.exits.forget(container.id)
-    ctx.rotator.discard(container.id)
-    policy = container.log_policy()
-    if policy.is_written:
-        path = log_path(ctx.config.container_dir(container.id))
-        await in_thread(log_rotation.bound_ended, path, policy.max_bytes, policy.max_files)

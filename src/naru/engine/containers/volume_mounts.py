@@ -47,36 +47,60 @@ def inherited_mounts(ctx: EngineContext, host_config: HostConfig) -> list[MountR
     return mounts
 
 
-def provide_volumes(ctx: EngineContext, container: Container) -> list[str]:
-    """Make the volumes that a new container needs and fill in their names and paths.
+def name_anonymous_volumes(mounts: list[MountRecord]) -> None:
+    """Name the volumes that nobody named, before anything is written or made.
 
-    Blocking. Returns the names of the anonymous volumes made, for whoever must undo this.
+    Their names are part of the intent: an engine killed half-way finds them in the row.
+    """
+    for mount in mounts:
+        if mount.type == "volume" and not mount.name:
+            mount.name = new_id()
+            mount.anonymous = True
+
+
+def provide_volumes(ctx: EngineContext, container: Container) -> None:
+    """Make the volumes that a new container needs and fill in their paths. Blocking.
 
     Raises:
         InvalidInputError: a bind that must exist does not.
     """
-    made: list[str] = []
-    try:
-        for mount in container.record.mounts:
-            if mount.type == "volume" and not mount.source:
-                if not mount.name:
-                    mount.name = new_id()
-                    made.append(mount.name)
-                _provide_volume(ctx, container, mount)
-            elif "required" in mount.options and not os.path.lexists(mount.source):
-                raise InvalidInputError(
-                    'invalid mount config for type "bind": '
-                    f"bind source path does not exist: {mount.source}"
-                )
-    except BaseException:
-        for name in made:
-            ctx.volumes.remove(name, force=True)
-        raise
-    return made
+    for mount in container.record.mounts:
+        if mount.type == "volume" and not mount.source:
+            _provide_volume(ctx, container, mount)
+        elif "required" in mount.options and not os.path.lexists(mount.source):
+            raise InvalidInputError(
+                'invalid mount config for type "bind": '
+                f"bind source path does not exist: {mount.source}"
+            )
+
+
+def remove_anonymous_volumes(ctx: EngineContext, container: Container) -> None:
+    """Remove the container's volumes that have no name of a user's and no other user.
+
+    Blocking, idempotent.
+    """
+    for mount in container.record.mounts:
+        if mount.type != "volume" or is_volume_used(ctx, mount.name, besides=container.id):
+            continue
+        volume = ctx.volumes.get(mount.name)
+        if volume is not None and volume.is_anonymous:
+            ctx.volumes.remove(mount.name, force=True)
+
+
+def is_volume_used(ctx: EngineContext, name: str, *, besides: str) -> bool:
+    """Say whether a container other than `besides` mounts the volume."""
+    return any(
+        mount.type == "volume" and mount.name == name
+        for container in ctx.registry
+        if container.id != besides
+        for mount in container.record.mounts
+    )
 
 
 def _provide_volume(ctx: EngineContext, container: Container, mount: MountRecord) -> None:
     options, labels = _volume_request(container.host_config, mount)
+    if mount.anonymous:
+        labels = {**labels, ANONYMOUS_LABEL: ""}
     driver = mount.driver
     if driver == "local" and container.host_config.volume_driver:
         driver = container.host_config.volume_driver
@@ -92,7 +116,7 @@ def _volume_request(
         if request.target == mount.destination and request.volume_options:
             config = request.volume_options.driver_config
             return (config.options or {}) if config else {}, request.volume_options.labels or {}
-    return {}, {ANONYMOUS_LABEL: ""} if len(mount.name) == 64 else {}
+    return {}, {}
 
 
 async def copy_up_volumes(ctx: EngineContext, container: Container) -> None:
