@@ -124,11 +124,6 @@ class ApiConnection(RequestHandler):
         if not self._ended:
             self._resume_transport_reading()
 
-    @property
-    def is_idle(self) -> bool:
-        """Say whether no request is being received, served or answered."""
-        return not self._request_in_progress and not self._messages and not self._opening
-
     # -- aiohttp ---------------------------------------------------------------------------------
 
     def log_exception(self, *args: Any, **options: Any) -> None:
