@@ -47,9 +47,11 @@ def test_a_shell_on_a_terminal(engine: Engine) -> None:
 def test_a_terminal_that_is_resized_tells_the_process(engine: Engine) -> None:
     shell = engine.terminal("docker", "run", "-it", "--rm", "busybox")
     shell.expect("# ")
-    shell.setwinsize(45, 111)
 
     def resized() -> bool:
+        # Only a change is told, and docker may not listen for it yet.
+        shell.setwinsize(44, 110)
+        shell.setwinsize(45, 111)
         shell.sendline("stty size")
         return shell.expect(["45 111", pexpect.TIMEOUT], timeout=1) == 0
 

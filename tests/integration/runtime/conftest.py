@@ -184,24 +184,26 @@ async def workshop(
     assert os.geteuid() == 0, "these tests need root"
     runtime = OciRuntime(runtime_name, probe.find_program(runtime_name), exec_root / "runtime")
     exits = ExitWatcher(exec_root, SystemClock())
+    before = _children()
     shop = Workshop(exec_root, busybox_root, runtime, exits)
     exits.start(shop.on_exit)
     yield shop
     await shop.tidy()
     mount.unmount(exec_root / "rootfs", lazy=True)
     for _ in range(100):
-        if not _children():
+        if not _children() - before:
             break
         await asyncio.sleep(0.02)
-    assert not _children(), "a child was not reaped"
+    assert not _children() - before, "a child was not reaped"
 
 
-def _children() -> list[str]:
+def _children() -> set[tuple[int, str]]:
+    """Return the monitors and runtimes that are children of this process: pid and name."""
     mine = os.getpid()
-    return [
-        process.name_of(int(pid))
+    return {
+        (int(pid), name)
         for pid in os.listdir("/proc")
         if pid.isdigit()
         and process.parent_of(int(pid)) == mine
-        and process.name_of(int(pid)) in ("conmon", "crun", "runc")
-    ]
+        and (name := process.name_of(int(pid))) in ("conmon", "crun", "runc")
+    }
