@@ -9,7 +9,6 @@ from naru.aio import in_thread
 from naru.api.filters import Filters
 from naru.api.version import ApiVersion
 from naru.distribution.auth import RegistryAuth
-from naru.distribution.download import download
 from naru.engine.context import EngineContext
 from naru.engine.model import Json
 from naru.engine.progress import Report, records_of
@@ -20,7 +19,7 @@ from naru.images.history import history
 from naru.images.load import load
 from naru.images.pull import pull
 from naru.images.removal import ImageUser
-from naru.images.tarball_import import import_image
+from naru.images.tarball_import import import_image, url_chunks
 from naru.oci.platform import parse_platform
 from naru.oci.reference import Reference
 from naru.units import parse_time
@@ -229,7 +228,7 @@ def fetch_url(ctx: EngineContext, url: str) -> AsyncIterator[bytes]:
         InvalidInputError: `url` is none that we fetch.
         FaultError, UnavailableError: the server says no, or nothing.
     """
-    return download(ctx.images.http, url)
+    return url_chunks(ctx.images, url)
 
 
 def pull_image(

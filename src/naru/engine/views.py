@@ -12,6 +12,7 @@ from naru.engine.attachments import log_path
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, Json, MountRecord
 from naru.engine.network_views import network_settings_view
+from naru.specgen.security import MASKED_PATHS, READONLY_PATHS
 from naru.units import ZERO_TIME, print_rfc3339
 
 # Docker's structs leave these out where they are empty, and clients tell absent from null.
@@ -127,6 +128,9 @@ def host_config_view(container: Container) -> Json:
     for name in ("CapAdd", "CapDrop"):
         view[name] = [view[name]] if isinstance(view[name], str) else view[name]
     view["ConsoleSize"] = view["ConsoleSize"] or [0, 0]
+    if not container.host_config.privileged:
+        for name, paths in (("MaskedPaths", MASKED_PATHS), ("ReadonlyPaths", READONLY_PATHS)):
+            view[name] = list(paths) if view[name] is None else view[name]
     view["LogConfig"]["Config"] = view["LogConfig"]["Config"] or {}
     return view
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import re
 from typing import TypeVar
 
-import msgspec
 from aiohttp import web
 
 from naru.api.filters import Filters, parse_filters
 from naru.api.request_body import decode
 from naru.api.version import MAXIMUM, ApiVersion, parse_version
-from naru.distribution.auth import RegistryAuth
+from naru.distribution.auth import RegistryAuth, decode_auth
 from naru.engine.context import EngineContext
 from naru.errors import InvalidInputError
 from naru.server.keys import CONTEXT
@@ -125,32 +124,12 @@ def _check_json_type(header: str) -> None:
         )
 
 
-class _AuthHeader(msgspec.Struct):
-    username: str = ""
-    password: str = ""
-    identitytoken: str = ""
-    registrytoken: str = ""
-
-
 def registry_auth(request: web.Request) -> RegistryAuth | None:
     """Return the login that the client sends along, if any.
 
     A header that cannot be read counts as none: clients send all kinds, and the registry has
     the last word.
     """
-    header = request.headers.get("X-Registry-Auth", "")
-    if not header:
-        return None
-    try:
-        decoded = base64.urlsafe_b64decode(header + "=" * (-len(header) % 4))
-        fields = msgspec.json.decode(decoded, type=_AuthHeader)
-    except (ValueError, msgspec.MsgspecError):
-        return None
-    if not any((fields.username, fields.identitytoken, fields.registrytoken)):
-        return None
-    return RegistryAuth(
-        username=fields.username,
-        password=fields.password,
-        identity_token=fields.identitytoken,
-        registry_token=fields.registrytoken,
-    )
+    with contextlib.suppress(InvalidInputError):
+        return decode_auth(request.headers.get("X-Registry-Auth", ""))
+    return None
