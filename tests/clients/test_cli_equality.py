@@ -11,7 +11,7 @@ import pytest
 from harness.engine import Engine, Result
 from harness.requirements import requires
 
-pytestmark = requires("docker")
+pytestmark = [requires("docker"), pytest.mark.docker_release("28.2")]
 
 _LINES = """
 ps -f label=equality=yes

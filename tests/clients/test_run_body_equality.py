@@ -18,7 +18,7 @@ from fakes.recording_engine import Asked, RecordingEngine
 from harness.requirements import requires
 from naru.cli import main
 
-pytestmark = requires("docker")
+pytestmark = [requires("docker"), pytest.mark.docker_release("28.2")]
 _FILES = {
     "a.env": b'# comment\nA=1\n  B=2  \nHOSTVAR\nNOSUCH\n\nC="x y"\nD=\n',
     "bom.env": b"\xef\xbb\xbfBOM=1\n",
