@@ -141,7 +141,9 @@ def test_history_tells_the_steps(engine: Engine, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"no archive at all", busybox_archive()[:100_000], gzip.compress(b"x")]
+    "data",
+    [b"", b"no archive at all", busybox_archive()[:100_000], gzip.compress(b"x")],
+    ids=["nothing", "text", "half", "gzip of nothing"],
 )
 def test_an_archive_that_is_none_leaves_nothing(engine: Engine, data: bytes) -> None:
     before = engine.docker("images", "-aq").ok().out
