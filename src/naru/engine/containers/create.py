@@ -89,10 +89,12 @@ async def create_container(
         ),
         ContainerState(status="removing", removes_volumes=True),
     )
-    ctx.registry.add(container)
-    _AFTER_ROW()
-    await _build(ctx, container, image)
-    ctx.registry.replace_state(container, ContainerState(status="created"))
+    # Whoever finds the name from here on waits until there is a whole container behind it.
+    async with ctx.locks.hold(container_id):
+        ctx.registry.add(container)
+        _AFTER_ROW()
+        await _build(ctx, container, image)
+        ctx.registry.replace_state(container, ContainerState(status="created"))
     ctx.events.publish("container", "create", container_id, container_attributes(container))
     return container_id, warnings
 
