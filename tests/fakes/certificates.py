@@ -15,6 +15,8 @@ class Authority:
         _openssl(
             *"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split(),
             *("-subj", f"/CN={name}", "-keyout", str(self.key), "-out", str(self.certificate)),
+            # Python 3.13 trusts no authority that does not say what its key is for.
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
 
     def issue(self, name: str, *, usage: str) -> tuple[Path, Path]:

@@ -15,7 +15,12 @@ from naru.errors import StartFailedError
 
 _RUNC_MESSAGE = re.compile(r'level=(?:error|fatal) msg="((?:[^"\\]|\\.)*)"')
 _RUNC_PREFIX = re.compile(r"^(?:runc (?:create|run|start) failed: |exec failed: )")
-_CRUN_NOT_FOUND = re.compile(r"executable file `(.*)` not found in \$PATH")
+# crun 1.8 adds where it looked; newer ones do not when the name is a path.
+_CRUN_NOT_FOUND = re.compile(r"executable file `(.*)` not found")
+_CRUN_NO_PROGRAM = (
+    (re.compile(r"the path `(.*)` exists but it is not executable"), "permission denied"),
+    (re.compile(r"the path `(.*)` is not a regular file"), "is a directory"),
+)
 _CRUN_TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z?: ")
 _UNABLE = "unable to start container process: "
 
@@ -112,6 +117,9 @@ def _from_crun(message: str, process: Process) -> str:
         if "/" in name:
             return f'{_UNABLE}error during container init: exec: "{name}": stat {name}: no such file or directory'
         return f'{_UNABLE}error during container init: exec: "{name}": executable file not found in $PATH'
+    for pattern, what in _CRUN_NO_PROGRAM:
+        if found := pattern.search(message):
+            return f'{_UNABLE}error during container init: exec: "{found[1]}": {what}'
     if message.startswith("open executable: "):
         if not process.program:
             return f'{_UNABLE}error during container init: exec: "": executable file not found in $PATH'

@@ -38,7 +38,7 @@ def test_what_json_prints_is_read(value: Any) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[1,]", "nul", "1 2", '{"a":1}x', "'a'", '{"a" 1}'])
 def test_what_is_not_json_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"JSON|Expecting|delimiter|enclosed"):
+    with pytest.raises(ValueError, match=r"JSON|Expecting|delimiter|enclosed|comma"):
         json_text.loads(text)
 
 

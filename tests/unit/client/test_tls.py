@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import _socket
 import socket
 import ssl
@@ -42,8 +43,13 @@ class Server:
         self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread = threading.Thread(target=self._until_closed, daemon=True)
         self._thread.start()
+
+    def _until_closed(self) -> None:
+        # A test that dials nobody closes the listener under it.
+        with contextlib.suppress(OSError):
+            self._serve()
 
     def _serve(self) -> None:
         plain, _ = self._listener.accept()

@@ -29,6 +29,24 @@ _RUNC = 'time="2026-01-01T00:00:00Z" level=error msg="runc create failed: {}"\n'
             127,
         ),
         (
+            "executable file `/x` not found: No such file or directory\n",
+            ("/x",),
+            'error during container init: exec: "/x": stat /x: no such file or directory',
+            127,
+        ),
+        (
+            "the path `/etc/motd` exists but it is not executable: Operation not permitted\n",
+            ("/etc/motd",),
+            'error during container init: exec: "/etc/motd": permission denied',
+            126,
+        ),
+        (
+            "the path `/etc` is not a regular file: Operation not permitted\n",
+            ("/etc",),
+            'error during container init: exec: "/etc": is a directory',
+            126,
+        ),
+        (
             "open executable: Permission denied\n",
             ("/etc/motd",),
             'error during container init: exec: "/etc/motd": permission denied',
