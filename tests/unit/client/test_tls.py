@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import _socket
+import contextlib
 import socket
 import ssl
 import subprocess
