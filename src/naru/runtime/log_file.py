@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from naru.aio import in_thread
+from naru.aio import in_thread, uncancelled
 from naru.clock import Clock, SystemClock
 from naru.linux.inotify import Event, Inotify, Mask
 from naru.runtime.log_lines import BOTH, Framing, LogFilter, LogLines, Record
@@ -91,7 +91,8 @@ async def _pieces(
 ) -> AsyncIterator[bytes | list[Record]]:
     """Yield blocks for `lines` to read, and records that need no reading any more."""
     with _Files(path) as files:
-        await in_thread(files.open)
+        # A cancelled reader does not stop the thread: leaving now would lose what it opens.
+        await uncancelled(in_thread(files.open))
         if query.tail is not None:
             yield await in_thread(files.take_tail, query.tail, lines)
         while (block := await files.next_block(lines)) is not None:
@@ -112,7 +113,7 @@ async def _follow(
             is_last_round = stopped() or (bool(until) and clock.now_ns() > until)
             while (block := await files.next_block(lines)) is not None:
                 yield block
-            if await in_thread(files.advance):
+            if await uncancelled(in_thread(files.advance)):
                 continue
             if is_last_round:
                 return

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from pathlib import Path
 
@@ -128,3 +130,23 @@ async def test_a_follower_passes_from_file_to_file(tmp_path: Path) -> None:
     for n in range(1, 6):
         wanted += [b"old %d\n" % n, b"late %d\n" % n, b"new %d\n" % n]
     assert found == wanted
+
+
+async def test_a_reader_that_is_cancelled_leaves_no_file_open(tmp_path: Path) -> None:
+    path = tmp_path / "container.log"
+    path.write_bytes(b"2024-01-01T00:00:00.000000000+00:00 stdout F line\n")
+
+    async def read() -> None:
+        async for _ in log_file.records(path):
+            pass
+
+    for _ in range(100):
+        reader = asyncio.ensure_future(read())
+        # One turn of the loop: the thread that opens the file is on its way.
+        await asyncio.sleep(0)
+        reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reader
+    await asyncio.sleep(0.1)
+    links = (os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink())
+    assert str(path) not in set(links)
