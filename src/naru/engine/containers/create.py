@@ -61,15 +61,7 @@ async def create_container(
     )
     merged = merge_config(config, _defaults(image))
     fill_defaults(ctx, host_config)
-    warnings = validate_host_config(host_config, ctx.facts)
-    warnings += _unmet_wishes(merged)
-    _pin_joined_container(ctx, host_config)
-    log_policy(host_config.log_config.type, host_config.log_config.config or {})
-    parse_port_requests(
-        merged.exposed_ports or {},
-        host_config.port_bindings or {},
-        publish_all=host_config.publish_all_ports,
-    )
+    warnings = _check_against_host(ctx, merged, host_config)
     container_id = new_id()
     if not merged.hostname:
         merged.hostname = _default_hostname(ctx, container_id, host_config)
@@ -123,6 +115,21 @@ async def _build(ctx: EngineContext, container: Container, image: Image) -> None
         await in_thread(unbuild)
         ctx.registry.remove(container)
         raise
+
+
+def _check_against_host(
+    ctx: EngineContext, merged: ContainerConfig, host_config: HostConfig
+) -> list[str]:
+    """Refuse what this host or this engine cannot do, and return the warnings."""
+    warnings = validate_host_config(host_config, ctx.facts)
+    _pin_joined_container(ctx, host_config)
+    log_policy(host_config.log_config.type, host_config.log_config.config or {})
+    parse_port_requests(
+        merged.exposed_ports or {},
+        host_config.port_bindings or {},
+        publish_all=host_config.publish_all_ports,
+    )
+    return warnings + _unmet_wishes(merged)
 
 
 def _unmet_wishes(config: ContainerConfig) -> list[str]:
