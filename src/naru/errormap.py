@@ -1,6 +1,6 @@
 """The one table between error kinds and what travels: HTTP status and exit code.
 
-Four doors may import it: `server.middleware`, `client.transport`, `cli.main` and `hub.app`.
+Four doors may import it: `server.middleware`, `client.transport`, `cli.failure` and `cli.main`.
 Only a status and `{"message": …}` travel on Docker's wire, so the client rebuilds the *kind*
 from the status; statuses are therefore distinct for every kind.
 """

@@ -9,7 +9,7 @@ import os
 import platform
 from importlib.metadata import version as package_version
 
-from naru.api.version import MAXIMUM, MINIMUM, ApiVersion
+from naru.api.version import MAXIMUM, MINIMUM, ApiVersion, dotted
 from naru.engine.context import EngineContext
 from naru.engine.model import Json
 from naru.oci.platform import host_platform
@@ -33,14 +33,14 @@ async def version(ctx: EngineContext) -> Json:
                 "Name": "Engine",
                 "Version": ENGINE_VERSION,
                 "Details": {
-                    "ApiVersion": _dotted(MAXIMUM),
+                    "ApiVersion": dotted(MAXIMUM),
                     "Arch": host_platform().architecture,
                     "BuildTime": build_time,
                     "Experimental": "false",
                     "GitCommit": "",
                     "GoVersion": "",
                     "KernelVersion": kernel,
-                    "MinAPIVersion": _dotted(MINIMUM),
+                    "MinAPIVersion": dotted(MINIMUM),
                     "Os": "linux",
                 },
             },
@@ -61,8 +61,8 @@ async def version(ctx: EngineContext) -> Json:
             },
         ],
         "Version": ENGINE_VERSION,
-        "ApiVersion": _dotted(MAXIMUM),
-        "MinAPIVersion": _dotted(MINIMUM),
+        "ApiVersion": dotted(MAXIMUM),
+        "MinAPIVersion": dotted(MINIMUM),
         "GitCommit": "",
         "GoVersion": "",
         "Os": "linux",
@@ -70,10 +70,6 @@ async def version(ctx: EngineContext) -> Json:
         "KernelVersion": kernel,
         "BuildTime": build_time,
     }
-
-
-def _dotted(pair: ApiVersion) -> str:
-    return f"{pair[0]}.{pair[1]}"
 
 
 async def info(ctx: EngineContext, api_version: ApiVersion) -> Json:
