@@ -10,6 +10,7 @@ import msgspec
 from naru.api.version import ApiVersion
 from naru.engine.attachments import log_path
 from naru.engine.context import EngineContext
+from naru.engine.graph_driver import graph_driver_view
 from naru.engine.model import Container, Json, MountRecord
 from naru.engine.network_views import network_settings_view
 from naru.specgen.security import MASKED_PATHS, READONLY_PATHS
@@ -110,7 +111,7 @@ def inspect_view(ctx: EngineContext, container: Container, api: ApiVersion) -> J
         "AppArmorProfile": "",
         "ExecIDs": ctx.execs.ids_of(container.id) or None,
         "HostConfig": host_config_view(container),
-        "GraphDriver": {"Name": ctx.config.storage_driver, "Data": None},
+        "GraphDriver": graph_driver_view(ctx, container),
         "Mounts": mounts_view(container),
         "Config": config_view(container),
         "NetworkSettings": network_settings_view(ctx, container, api),

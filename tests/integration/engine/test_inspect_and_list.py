@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.engine import LABEL, Engine
+from harness.waiting import eventually
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
 
@@ -223,3 +225,22 @@ def test_old_and_new_clients_get_their_own_shape(engine: Engine) -> None:
         assert engine.api("GET", f"/containers/{item['Id']}/json", version=version).status == 200
         image = engine.api("GET", "/images/busybox/json", version=version).ok(200).json()
         assert ("ContainerConfig" in image) == (version != "1.50")
+
+
+def test_inspect_says_where_the_layers_are(engine: Engine) -> None:
+    container = engine.up("sh", "-c", "echo x >/written; sleep 1000")
+    driver = engine.inspect(container)["GraphDriver"]
+    assert driver["Name"] == "overlay2"
+    data = driver["Data"]
+    assert sorted(data) == ["LowerDir", "MergedDir", "UpperDir", "WorkDir"]
+    eventually((Path(data["UpperDir"]) / "written").exists, "the file is written")
+    assert (Path(data["MergedDir"]) / "written").read_text() == "x\n"
+    assert all(Path(path).is_dir() for path in data["LowerDir"].split(":"))
+
+
+def test_list_leaves_out_sizes_that_are_zero(engine: Engine) -> None:
+    engine.create("true")
+    query = {"all": True, "size": True}
+    (view,) = engine.api("GET", "/containers/json", query=query).ok(200).json()
+    assert "SizeRw" not in view
+    assert view["SizeRootFs"] > 0

@@ -232,8 +232,9 @@ def test_rename_to_a_taken_name_is_refused(engine: Engine) -> None:
     query = {"name": "naru-test-taken"}
     answer = engine.api("POST", f"/containers/{container}/rename", query=query)
     assert answer.status == 409
-    assert f'The container name "/naru-test-taken" is already in use by container "{other}"' in (
-        answer.message
+    assert answer.message.startswith(
+        "Error when allocating new name: Conflict. "
+        f'The container name "/naru-test-taken" is already in use by container "{other}"'
     )
     assert engine.inspect(container)["Name"] == "/naru-test-mine"
 

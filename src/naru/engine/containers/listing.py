@@ -51,7 +51,9 @@ async def list_containers(
     views = [summary_view(ctx, container, api_version) for container in found]
     if size:
         for view, container in zip(views, found, strict=True):
-            view |= await container_sizes(ctx, container.id, container.record.image_id)
+            sizes = await container_sizes(ctx, container.id, container.record.image_id)
+            # Docker leaves out what is zero here, and shows it in inspect.
+            view |= {name: size for name, size in sizes.items() if size}
     return views
 
 

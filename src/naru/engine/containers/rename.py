@@ -5,7 +5,7 @@ from __future__ import annotations
 from naru.engine.containers.create import check_name
 from naru.engine.context import EngineContext
 from naru.engine.views import container_attributes
-from naru.errors import InvalidInputError
+from naru.errors import ConflictError, InvalidInputError
 
 
 async def rename_container(ctx: EngineContext, name: str, new_name: str) -> None:
@@ -23,9 +23,13 @@ async def rename_container(ctx: EngineContext, name: str, new_name: str) -> None
     async with ctx.locks.hold(container.id):
         if container.name == new_name:
             raise InvalidInputError("Renaming a container with the same name as its current name")
-        check_name(new_name, shown=f"/{new_name}")
         old_name = container.name
-        ctx.registry.rename(container, new_name)
+        try:
+            check_name(new_name, shown=f"/{new_name}")
+            ctx.registry.rename(container, new_name)
+        except (InvalidInputError, ConflictError) as error:
+            # Compose and others look for these words.
+            raise type(error)(f"Error when allocating new name: {error.message}") from error
     ctx.events.publish(
         "container",
         "rename",

@@ -1,0 +1,37 @@
+"""Where a container's file system is on the host, as inspect tells it.
+
+Spec: Engine API 1.50, definition DriverData; the keys are those of Docker's overlay2 driver.
+"""
+
+from __future__ import annotations
+
+from naru.engine.context import EngineContext
+from naru.engine.model import Container, Json
+from naru.errors import NotFoundError
+from naru.runtime import bundle as bundles
+
+_KEYS = {"lowerdir": "LowerDir", "upperdir": "UpperDir", "workdir": "WorkDir"}
+
+
+def graph_driver_view(ctx: EngineContext, container: Container) -> Json:
+    """Return `GraphDriver`: the layers by their paths, where layers are what the driver has.
+
+    `MergedDir` is there while the container runs, as in Docker.
+    """
+    view: Json = {"Name": ctx.config.storage_driver, "Data": None}
+    try:
+        mounts = ctx.images.snapshots.mounts(container.id)
+    except NotFoundError:
+        return view  # The container is on its way out.
+    merged = bundles.existing(ctx.config.exec_root, container.id).rootfs
+    for mount in mounts:
+        if mount.type == "overlay":
+            options = dict(_pair(word) for word in mount.data.split(","))
+            paths = {_KEYS[name]: path for name, path in options.items() if name in _KEYS}
+            view["Data"] = {**paths, "MergedDir": str(merged)}
+    return view
+
+
+def _pair(option: str) -> tuple[str, str]:
+    name, _, value = option.partition("=")
+    return name, value
