@@ -5,12 +5,14 @@ The fallback where overlayfs is missing, and what the tests compare overlay with
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from naru.linux import fs, tree_copy
 from naru.linux.mount import MS_RDONLY, Mount
+from naru.store.changes import Difference, tree_changes
 from naru.store.numbered import TREE, NumberedSnapshots
 from naru.store.snapshotter import Kind
 
@@ -31,6 +33,22 @@ class NativeSnapshotter(NumberedSnapshots):
         shown = parents[0] if kind == "view" and parents else directory
         flags = MS_RDONLY if kind == "view" else 0
         return [Mount(type="bind", source=os.fspath(shown / TREE), flags=flags)]
+
+    def _describe_look(self, directory: Path, parents: Sequence[Path]) -> list[Mount]:
+        return self._describe(directory, "view", ())
+
+    @contextlib.contextmanager
+    def _compare(
+        self, directory: Path, parents: Sequence[Path], *, keeps_mountpoints: bool
+    ) -> Iterator[Difference]:
+        with contextlib.ExitStack() as stack:
+            trees: list[int] = []
+            for place in (directory, *parents[:1]):
+                trees.append(os.open(place / TREE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+                stack.callback(os.close, trees[-1])
+            old = trees[1] if parents else None
+            changes = tree_changes(trees[0], old, keeps_mountpoints=keeps_mountpoints)
+            yield Difference(trees[0], changes)
 
     def _measure(self, directory: Path, parents: Sequence[Path]) -> int:
         below = fs.tree_size(parents[0] / TREE) if parents else 0

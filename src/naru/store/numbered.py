@@ -7,10 +7,12 @@ it is mounted, belongs to `store.overlay` and `store.native`.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from naru.db.database import Database
@@ -26,6 +28,7 @@ from naru.faults import fault_point
 from naru.linux import fs
 from naru.linux.mount import Mount
 from naru.oci.digest import ChainId, Digest
+from naru.store.changes import Difference
 from naru.store.snapshotter import Kind, SnapshotInfo
 
 TREE = "fs"
@@ -58,6 +61,16 @@ class NumberedSnapshots(ABC):
     @abstractmethod
     def _describe(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> list[Mount]:
         """Say how to mount a snapshot."""
+
+    @abstractmethod
+    def _describe_look(self, directory: Path, parents: Sequence[Path]) -> list[Mount]:
+        """Say how to mount an active snapshot read-only while others write to it."""
+
+    @abstractmethod
+    def _compare(
+        self, directory: Path, parents: Sequence[Path], *, keeps_mountpoints: bool
+    ) -> AbstractContextManager[Difference]:
+        """Find out what an active snapshot changed."""
 
     @abstractmethod
     def _measure(self, directory: Path, parents: Sequence[Path]) -> int:
@@ -117,11 +130,24 @@ class NumberedSnapshots(ABC):
         row = self._rows.find(key)
         if row is None or row.state != "ready" or row.kind == "committed":
             raise NotFoundError(f"snapshot {key} does not exist")
+        return self._describe(self._directory(row), _kind(row), self._parents(row))
+
+    def look(self, key: str) -> list[Mount]:
+        row = self._active(key)
+        return self._describe_look(self._directory(row), self._parents(row))
+
+    @contextlib.contextmanager
+    def difference(self, key: str, *, keeps_mountpoints: bool = False) -> Iterator[Difference]:
+        row = self._active(key)
+        directory, parents = self._directory(row), self._parents(row)
+        with self._compare(directory, parents, keeps_mountpoints=keeps_mountpoints) as found:
+            yield found
+
+    def _parents(self, row: SnapshotRow) -> list[Path]:
         try:
-            parents = [self._directory(parent) for parent in self._chain(_chain_id(row.parent))]
+            return [self._directory(parent) for parent in self._chain(_chain_id(row.parent))]
         except NotFoundError as error:
-            raise CorruptDataError(f"snapshot {key}: {error.message}") from error
-        return self._describe(self._directory(row), _kind(row), parents)
+            raise CorruptDataError(f"snapshot {row.key}: {error.message}") from error
 
     def usage(self, key: str) -> int:
         row = self._rows.find(key)

@@ -7,8 +7,9 @@ Spec: kernel, filesystems/overlayfs.rst.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from naru.db.database import Database
@@ -16,6 +17,7 @@ from naru.errors import ConflictError, InvalidInputError, NaruError
 from naru.linux import fs, mount, tree_copy
 from naru.linux.mount import MS_RDONLY, Mount
 from naru.oci.digest import ChainId
+from naru.store.changes import Difference, overlay_changes
 from naru.store.numbered import TREE, NumberedSnapshots
 from naru.store.snapshotter import Kind
 
@@ -105,6 +107,24 @@ class OverlaySnapshotter(NumberedSnapshots):
         if kind == "active":
             options += f",upperdir={directory / TREE},workdir={directory / _WORK}"
         return [Mount(type="overlay", source="overlay", flags=flags, data=options)]
+
+    def _describe_look(self, directory: Path, parents: Sequence[Path]) -> list[Mount]:
+        # As one more layer below, what it changed needs no directory of the kernel's own.
+        return self._describe(directory, "view", [directory, *parents])
+
+    @contextlib.contextmanager
+    def _compare(
+        self, directory: Path, parents: Sequence[Path], *, keeps_mountpoints: bool
+    ) -> Iterator[Difference]:
+        with contextlib.ExitStack() as stack:
+            upper = os.open(directory / TREE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, upper)
+            lower = None
+            if parents:
+                below = self._describe(directory, "view", parents)
+                lower = stack.enter_context(mount.detached(below))
+            changes = overlay_changes(upper, lower, keeps_mountpoints=keeps_mountpoints)
+            yield Difference(upper, changes)
 
     def _measure(self, directory: Path, parents: Sequence[Path]) -> int:
         return fs.tree_size(directory / TREE)

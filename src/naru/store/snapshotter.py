@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from naru.linux.mount import Mount
 from naru.oci.digest import ChainId
+from naru.store.changes import Difference
 
 Kind = Literal["active", "view", "committed"]
 
@@ -86,6 +88,25 @@ class Snapshotter(Protocol):
         Raises:
             NotFoundError: no such active snapshot or view.
             CorruptDataError: a layer below it is gone.
+        """
+
+    def look(self, key: str) -> list[Mount]:
+        """Return how to mount the active snapshot `key` read-only, as it is now.
+
+        Others may have it mounted and write to it meanwhile. Raises as `mounts` does.
+        """
+
+    def difference(
+        self, key: str, *, keeps_mountpoints: bool = False
+    ) -> AbstractContextManager[Difference]:
+        """Find out what the active snapshot `key` changed, and keep it open for the block.
+
+        Others may write to it meanwhile. For `keeps_mountpoints` see `store.changes`.
+
+        Raises:
+            NotFoundError: no active snapshot `key`.
+            CorruptDataError: a layer below it is gone.
+            FaultError: the disk fails.
         """
 
     def usage(self, key: str) -> int:

@@ -7,6 +7,10 @@ Spec: image-spec v1.1, layer.md Â§Whiteouts; kernel, filesystems/overlayfs.rst Â
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Mapping
+
 from naru.errors import CorruptDataError
 
 PREFIX = b".wh."
@@ -15,6 +19,8 @@ OPAQUE = b".wh..wh..opq"
 _META_PREFIX = b".wh..wh."
 # The kernel gives these attributes a meaning that no archive may decide.
 _OVERLAY_XATTRS = (b"trusted.overlay.", b"user.overlay.")
+# What belongs to a file wherever it is; other attributes are about the machine it is on.
+_LAYER_XATTRS = ("security.capability", "system.posix_acl_access", "system.posix_acl_default")
 
 
 def hidden_name(name: bytes) -> bytes | None:
@@ -34,3 +40,18 @@ def hidden_name(name: bytes) -> bytes | None:
 def is_overlay_xattr(attribute: bytes) -> bool:
     """Say whether overlay itself reads this attribute; such never come out of an archive."""
     return attribute.startswith(_OVERLAY_XATTRS)
+
+
+def is_overlay_whiteout(status: os.stat_result) -> bool:
+    """Say whether a file of an upper directory is overlay's own form of a deletion."""
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+
+def layer_xattrs(attributes: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return those attributes of a file that a layer keeps, in the order of their names."""
+    return {
+        name: attributes[name]
+        for name in sorted(attributes)
+        if name in _LAYER_XATTRS
+        or (name.startswith("user.") and not is_overlay_xattr(os.fsencode(name)))
+    }
