@@ -51,11 +51,19 @@ class _Tour:
         self._pulled = f"{registry}/box:1"
         self.step = ""
 
-    def api(self, method: str, path: str, body: object = None, **query: object) -> bytes:
+    def api(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        version: str | None = None,
+        **query: object,
+    ) -> bytes:
         """Make a request; a broken connection means that the engine died."""
         self.step = f"{method} {path}"
         try:
-            answer = self._engine.api(method, path, body, query=query)
+            answer = self._engine.api(method, path, body, query=query, version=version)
         except (OSError, http.client.HTTPException) as error:
             eventually(lambda: not self._engine.is_alive, f"{self.step}: {error}: it died")
             raise _EngineDied from error
@@ -80,11 +88,12 @@ class _Tour:
             "ExposedPorts": {"7000/tcp": {}},
             "HostConfig": {
                 "Binds": [f"{_VOLUME}:/data"],
+                "Mounts": [{"Type": "image", "Source": _IMAGE, "Target": "/image"}],
                 "PortBindings": {"7000/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
                 "LogConfig": log,
             },
         }
-        self.api("POST", "/containers/create", request, name="tour")
+        self.api("POST", "/containers/create", request, version="1.48", name="tour")
         self.api("POST", "/containers/tour/start")
         if waits_for_rotation:
             self._await_rotation()

@@ -13,6 +13,7 @@ from enum import Enum
 from naru.aio import in_thread
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.finish import container_exited, restart_later
+from naru.engine.containers.image_mounts import owner_of
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.start import launch, look_after
 from naru.engine.containers.tidying import release_resources
@@ -139,7 +140,8 @@ def _sweep(ctx: EngineContext) -> None:
     folders = ctx.config.data_root / "containers"
     orphans = set(bundles.walk(ctx.config.exec_root))
     orphans |= {entry.name for entry in folders.iterdir()} if folders.exists() else set()
-    orphans |= {info.key for info in ctx.images.snapshots.walk() if info.kind == "active"}
+    snapshots = ctx.images.snapshots.walk()
+    orphans |= {owner_of(info.key) for info in snapshots if info.kind != "committed"}
     for container_id in orphans - known:
         _log.info("removing what is left of container %s", container_id)
         delete_files(ctx, container_id)

@@ -66,8 +66,8 @@ def mount_view(mount: MountRecord) -> Json:
     is_volume = mount.type == "volume"
     return {
         "Type": mount.type,
-        **({"Name": mount.name} if is_volume else {}),
-        "Source": mount.source,
+        **({"Name": mount.name} if mount.name else {}),
+        "Source": mount.name if mount.type == "image" else mount.source,
         "Destination": mount.destination,
         **({"Driver": mount.driver} if is_volume else {}),
         "Mode": mount.mode,

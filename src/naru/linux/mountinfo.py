@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from naru.errors import FaultError
 
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
@@ -27,6 +30,16 @@ class MountEntry:
     type: str
     source: str
     super_options: str
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether what is mounted below it shows up in its peers."""
+        return any(field.startswith("shared:") for field in self.propagation)
+
+    @property
+    def is_slave(self) -> bool:
+        """Whether what is mounted in its master shows up below it."""
+        return any(field.startswith("master:") for field in self.propagation)
 
 
 def parse_mountinfo(data: bytes) -> list[MountEntry]:
@@ -67,6 +80,22 @@ def mounts_under(path: Path) -> list[MountEntry]:
         for entry in reversed(mounts())
         if entry.target == root or entry.target.is_relative_to(root)
     ]
+
+
+def mount_of(path: str, entries: Sequence[MountEntry] | None = None) -> MountEntry:
+    """Return the mount that a path without links lies on: the latest of the innermost ones.
+
+    Raises:
+        FaultError: the table has no root.
+    """
+    found: MountEntry | None = None
+    for entry in mounts() if entries is None else entries:
+        is_inner = found is None or len(entry.target.parts) >= len(found.target.parts)
+        if is_inner and Path(path).is_relative_to(entry.target):
+            found = entry
+    if found is None:
+        raise FaultError(f"{path} lies on no mount")
+    return found
 
 
 def _unescape(field: bytes) -> str:

@@ -146,6 +146,11 @@ class Bundle(Monitored):
         return self.path / "shm"
 
     @property
+    def mounts(self) -> Path:
+        """What `bundle_mounts` mounts for the spec to bind."""
+        return self.path / "m"
+
+    @property
     def config(self) -> Path:
         """The runtime spec."""
         return self.path / "config.json"
@@ -246,6 +251,9 @@ def remove(exec_root: Path, container_id: str) -> None:
         return
     mount.unmount(bundle.rootfs, lazy=True)
     mount.unmount(bundle.shm, lazy=True)
+    with contextlib.suppress(FileNotFoundError):
+        for entry in bundle.mounts.iterdir():
+            mount.unmount(entry, lazy=True)
     _AFTER_UNMOUNT()
     remove_tree(bundle.path)
 

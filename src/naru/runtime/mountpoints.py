@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from naru.errors import InvalidInputError
+from naru.linux import mountinfo
 
 # The kernel's own limit (path_resolution(7)).
 _MAX_LINKS = 40
@@ -43,3 +44,23 @@ def resolve(rootfs: Path, destination: str) -> str:
             resolved.clear()
         waiting += [step for step in reversed(target.split("/")) if step not in ("", ".")]
     return "/" + "/".join(resolved)
+
+
+def check_propagation(source: str, propagation: str) -> None:
+    """Refuse what the mount that `source` lies on cannot give: it must propagate itself.
+
+    Raises:
+        InvalidInputError: in Docker's words.
+    """
+    if propagation not in ("shared", "rshared", "slave", "rslave"):
+        return
+    place = mountinfo.mount_of(os.path.realpath(source))
+    if propagation in ("shared", "rshared"):
+        if not place.is_shared:
+            raise InvalidInputError(
+                f"path {source} is mounted on {place.target} but it is not a shared mount"
+            )
+    elif not (place.is_shared or place.is_slave):
+        raise InvalidInputError(
+            f"path {source} is mounted on {place.target} but it is not a shared or slave mount"
+        )

@@ -43,7 +43,11 @@ _VALUES: Final = frozenset({"size", "mode", "uid", "gid", "nr_inodes", "nr_block
 
 @dataclass(frozen=True, slots=True)
 class MountPoint:
-    """One mount that the user asked for; `source` is a path of the host, empty for a tmpfs."""
+    """One mount that the user asked for; `source` is a path of the host, empty for a tmpfs.
+
+    `options` of a bind: `bind` leaves out what is mounted below the source, `rro` makes that
+    read-only as well.
+    """
 
     type: str
     source: str
@@ -154,8 +158,11 @@ def _from_point(point: MountPoint) -> Json:
     propagation = point.propagation or "rprivate"
     if propagation not in _PROPAGATIONS:
         raise InvalidInputError(f"invalid propagation mode: {propagation}")
-    recursive = "bind" if "bind" in point.options else "rbind"
-    access = ["ro"] if point.read_only else []
+    recursive = "rbind"
+    if "bind" in point.options:
+        # Nothing is mounted below it, and crun takes any recursive word for all of them.
+        recursive, propagation = "bind", propagation.removeprefix("r")
+    access = ["rro" if "rro" in point.options else "ro"] if point.read_only else []
     return _bind(point.source, destination, [recursive, *access, propagation])
 
 

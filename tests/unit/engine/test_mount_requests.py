@@ -5,10 +5,17 @@ from __future__ import annotations
 import pytest
 
 from naru.api.container_config import ContainerConfig
-from naru.api.host_config import HostConfig, Mount, TmpfsOptions
+from naru.api.host_config import (
+    BindOptions,
+    HostConfig,
+    ImageOptions,
+    Mount,
+    TmpfsOptions,
+    VolumeOptions,
+)
 from naru.engine.containers.mount_requests import parse_bind, wanted_mounts
 from naru.engine.model import MountRecord
-from naru.errors import InvalidInputError, NotSupportedError
+from naru.errors import InvalidInputError
 
 
 def test_a_path_is_bound_and_a_name_is_a_volume() -> None:
@@ -22,23 +29,37 @@ def test_nocopy_keeps_a_volume_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "words"),
     [
-        "/a:b",
-        "/a:/b:rx",
-        "/a:/b:ro,rw",
-        "/a:/",
-        "a b:/c",
-        "/a:/b:ro:x",
-        ":/b",
-        "/a:/b:nocopy",
-        "v:/b:shared",
+        ("/a:b", "invalid volume specification: '/a:b'"),
+        ("/a:/b:rx", "invalid mode: rx"),
+        ("/a:/b:U", "invalid mode: U"),
+        ("/a:/b:ro,rw", "invalid mode: ro,rw"),
+        ("/a:/b:rslave,shared", "invalid mode: rslave,shared"),
+        ("/a:/", "destination can't be '/'"),
+        ("/a:ro", "invalid volume specification: '/a:ro'"),
+        ("/a:/b:ro:x", "invalid volume specification: '/a:/b:ro:x'"),
+        (":/b", "invalid volume specification: ':/b'"),
+        (
+            "/a:/b:nocopy",
+            'type "bind": field VolumeOptions must not be specified',
+        ),
+        (
+            "vol:/b:shared",
+            'type "volume": field BindOptions must not be specified',
+        ),
     ],
 )
-def test_malformed_binds_are_refused_by_name(text: str) -> None:
+def test_malformed_binds_are_refused_in_dockers_words(text: str, words: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         parse_bind(text)
-    assert f"invalid volume specification: '{text}'" in caught.value.message
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize("mode", ["z", "Z", "ro,z", "rw,cached", "delegated", "Z,rslave,ro"])
+def test_labels_and_consistency_are_words_of_every_engine(mode: str) -> None:
+    bind = parse_bind(f"/a:/b:{mode}")
+    assert (bind.mode, bind.read_write) == (mode, "ro" not in mode.split(","))
 
 
 def test_relative_destination_is_refused_with_dockers_words() -> None:
@@ -86,7 +107,15 @@ def test_tmpfs_options_become_words() -> None:
     [
         Mount(type="bind", source="", target="/x"),
         Mount(type="bind", source="relative", target="/x"),
-        Mount(type="volume", source="a/b", target="/x"),
+        Mount(type="bind", source="/x", target="/x", volume_options=VolumeOptions()),
+        Mount(type="volume", source="ab", target="/x", bind_options=BindOptions()),
+        Mount(type="volume", target="/x", volume_options=VolumeOptions(subpath="a/../../b")),
+        Mount(type="tmpfs", target="/x", tmpfs_options=TmpfsOptions(options=[["bogus"]])),
+        Mount(type="image", target="/x"),
+        Mount(type="image", source="a", target="/x", image_options=ImageOptions(subpath="/b")),
+        Mount(type="image", source="a", target="/x", tmpfs_options=TmpfsOptions()),
+        Mount(type="npipe", source="a", target="/x"),
+        Mount(type="cluster", source="a", target="/x"),
         Mount(type="tmpfs", source="/x", target="/x"),
         Mount(type="bind", source="/x", target=""),
         Mount(type="nonsense", target="/x"),
@@ -97,6 +126,24 @@ def test_malformed_mounts_are_refused(mount: Mount) -> None:
         wanted_mounts(ContainerConfig(), HostConfig(mounts=[mount]))
 
 
-def test_a_type_that_is_not_built_is_refused_not_ignored() -> None:
-    with pytest.raises(NotSupportedError):
-        wanted_mounts(ContainerConfig(), HostConfig(mounts=[Mount(type="image", target="/x")]))
+def test_read_only_means_all_of_a_tree_or_its_top() -> None:
+    def options(**flags: bool) -> list[str]:
+        mount = Mount(
+            type="bind", source="/s", target="/x", read_only=True, bind_options=BindOptions(**flags)
+        )
+        (found,) = wanted_mounts(ContainerConfig(), HostConfig(mounts=[mount]))
+        return found.options
+
+    assert options() == ["required"]
+    assert options(read_only_non_recursive=True) == ["ro-top", "required"]
+    assert options(read_only_force_recursive=True) == ["ro-all", "required"]
+    assert options(non_recursive=True) == ["bind", "required"]
+    assert options(create_mountpoint=True) == ["create"]
+    with pytest.raises(InvalidInputError, match="mount options conflict"):
+        options(read_only_force_recursive=True, read_only_non_recursive=True)
+
+
+def test_an_image_is_mounted_read_only() -> None:
+    mount = Mount(type="image", source="app", target="/x", image_options=ImageOptions(subpath="a"))
+    (found,) = wanted_mounts(ContainerConfig(), HostConfig(mounts=[mount]))
+    assert (found.type, found.name, found.subpath, found.read_write) == ("image", "app", "a", False)

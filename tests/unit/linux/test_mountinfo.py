@@ -31,3 +31,14 @@ def test_the_own_table_has_proc() -> None:
 def test_neighbours_with_a_common_prefix_are_not_below(tmp_path: Path) -> None:
     assert mountinfo.mounts_under(tmp_path) == []
     assert mountinfo.mounts_under(Path("/pro")) == []
+
+
+def test_a_path_lies_on_the_innermost_mount() -> None:
+    entries = mountinfo.parse_mountinfo(TABLE)
+    assert mountinfo.mount_of("/etc", entries).target == Path("/")
+    assert mountinfo.mount_of("/mnt/with space\\/in/x", entries).type == "tmpfs"
+    assert mountinfo.mount_of("/mnt/with space\\/inner", entries).type == "overlay"
+    root = entries[0]
+    assert root.is_shared
+    assert root.is_slave
+    assert not entries[1].is_shared

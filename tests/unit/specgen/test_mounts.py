@@ -56,10 +56,12 @@ def test_binds_are_recursive_and_private_unless_told() -> None:
     points = [
         MountPoint("bind", "/x", "/a"),
         MountPoint("bind", "/x", "/b", read_only=True, propagation="rslave", options=("bind",)),
+        MountPoint("bind", "/x", "/c", read_only=True, options=("rro",)),
     ]
     mounts = {m["destination"]: m["options"] for m in container_mounts(HostConfig(), points, {})}
     assert mounts["/a"] == ["rbind", "rprivate"]
-    assert mounts["/b"] == ["bind", "ro", "rslave"]
+    assert mounts["/b"] == ["bind", "ro", "slave"]
+    assert mounts["/c"] == ["rbind", "rro", "rprivate"]
     with pytest.raises(InvalidInputError, match="invalid propagation mode: odd"):
         container_mounts(HostConfig(), [MountPoint("bind", "/x", "/a", propagation="odd")], {})
 

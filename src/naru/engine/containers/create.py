@@ -9,6 +9,7 @@ from naru.api.container_config import ContainerConfig, EndpointSettings, Network
 from naru.api.host_config import HostConfig, LogConfig
 from naru.engine.containers.create_checks import check_request
 from naru.engine.containers.files import delete_files
+from naru.engine.containers.image_mounts import provide_views
 from naru.engine.containers.merge import merge_config
 from naru.engine.containers.mount_requests import wanted_mounts
 from naru.engine.containers.volume_mounts import (
@@ -22,7 +23,7 @@ from naru.engine.context import EngineContext
 from naru.engine.model import Container, ContainerRecord, ContainerState, network_name
 from naru.engine.names import generate_name
 from naru.engine.views import container_attributes
-from naru.errors import InvalidInputError, NotSupportedError
+from naru.errors import InvalidInputError, NotFoundError, NotSupportedError
 from naru.faults import fault_point
 from naru.ids import is_valid_name, new_id, short_id
 from naru.images.catalog import Image
@@ -101,6 +102,7 @@ async def _build(ctx: EngineContext, container: Container, image: Image) -> None
         ctx.config.container_dir(container.id).mkdir(parents=True, mode=0o710)
         provide_volumes(ctx, container)
         ctx.images.snapshots.prepare(container.id, image.chain_id)
+        provide_views(ctx, container)
 
     def unbuild() -> None:
         delete_files(ctx, container.id)
@@ -184,8 +186,13 @@ def fill_defaults(ctx: EngineContext, host_config: HostConfig) -> None:
 def _pin_joined_container(ctx: EngineContext, host_config: HostConfig) -> None:
     """Keep the id of a container to be joined, so that the mode survives its renaming."""
     kind, _, name = host_config.network_mode.partition(":")
-    if kind == "container":
+    if kind != "container":
+        return
+    try:
         host_config.network_mode = f"container:{ctx.registry.find(name).id}"
+    except NotFoundError as error:
+        # 404 would tell clients that the image is missing.
+        raise InvalidInputError(error.message) from error
 
 
 def _default_hostname(ctx: EngineContext, container_id: str, host_config: HostConfig) -> str:

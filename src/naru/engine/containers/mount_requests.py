@@ -12,12 +12,21 @@ from collections.abc import Iterable
 from naru.api.container_config import ContainerConfig
 from naru.api.host_config import HostConfig, Mount
 from naru.engine.model import MountRecord
-from naru.errors import InvalidInputError, NotSupportedError
-from naru.ids import is_valid_name
+from naru.errors import InvalidInputError
+from naru.specgen.mounts import tmpfs_options
 
 _PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
-_LABELS = frozenset({"z", "Z"})
-_CONSISTENCIES = frozenset({"consistent", "cached", "delegated"})
+# Options in a `MountRecord` of a bind: what read-only means for what is mounted below it.
+READ_ONLY_TOP = "ro-top"
+READ_ONLY_ALL = "ro-all"
+# What may stand after the second colon of -v, each kind once.
+_MODES = {
+    "access": frozenset({"ro", "rw"}),
+    "propagation": _PROPAGATIONS,
+    "label": frozenset({"z", "Z"}),
+    "consistency": frozenset({"consistent", "cached", "delegated"}),
+    "copy": frozenset({"nocopy"}),
+}
 
 
 def wanted_mounts(
@@ -30,7 +39,6 @@ def wanted_mounts(
 
     Raises:
         InvalidInputError: a mount is malformed, or two have one destination.
-        NotSupportedError: its type or an option of it is none of ours.
     """
     named = [
         *(parse_bind(bind) for bind in host_config.binds or ()),
@@ -60,21 +68,22 @@ def parse_bind(text: str) -> MountRecord:
     """
     wrong = f"invalid volume specification: '{text}'"
     parts = text.split(":")
-    if not 2 <= len(parts) <= 3 or not parts[0] or not parts[1]:
-        if len(parts) == 1 and parts[0].startswith("/"):
-            return MountRecord(
-                type="volume", destination=_clean(text, wrong), driver="local", copy_up=True
-            )
+    if len(parts) == 1 and text.startswith("/"):
+        return MountRecord(
+            type="volume", destination=_clean(text, wrong), driver="local", copy_up=True
+        )
+    is_mode = len(parts) == 2 and _is_mode(parts[1])
+    if not 2 <= len(parts) <= 3 or not parts[0] or not parts[1] or is_mode:
         raise InvalidInputError(wrong)
     source = parts[0]
     kind = "bind" if source.startswith("/") else "volume"
     destination = _clean(parts[1], f'{wrong}: invalid mount config for type "{kind}"')
     mode = parts[2] if len(parts) == 3 else ""
     options = [option for option in mode.split(",") if option]
-    read_write, propagation = _bind_options(options, text)
+    read_write, propagation = _bind_options(mode)
     if source.startswith("/"):
         if "nocopy" in options:
-            raise InvalidInputError(wrong)
+            raise InvalidInputError(f"{wrong}: {_extra_field('bind', 'VolumeOptions')}")
         return MountRecord(
             type="bind",
             source=posixpath.normpath(source),
@@ -83,14 +92,8 @@ def parse_bind(text: str) -> MountRecord:
             read_write=read_write,
             propagation=propagation or "rprivate",
         )
-    if not is_valid_name(source):
-        raise InvalidInputError(
-            f'{wrong}: create {source}: "{source}" includes invalid characters for a local '
-            'volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass '
-            "a host directory, use absolute path"
-        )
     if propagation:
-        raise InvalidInputError(wrong)
+        raise InvalidInputError(f"{wrong}: {_extra_field('volume', 'BindOptions')}")
     return MountRecord(
         type="volume",
         name=source,
@@ -102,30 +105,33 @@ def parse_bind(text: str) -> MountRecord:
     )
 
 
-def _bind_options(options: list[str], text: str) -> tuple[bool, str]:
+def _bind_options(mode: str) -> tuple[bool, str]:
     read_write, propagation, seen = True, "", set[str]()
-    for option in options:
-        if option in ("ro", "rw"):
-            kind = "access"
-            read_write = option == "rw"
-        elif option in _PROPAGATIONS:
-            kind, propagation = "propagation", option
-        elif option in _LABELS:
-            kind = "label"
-        elif option in _CONSISTENCIES:
-            kind = "consistency"
-        elif option == "nocopy":
-            kind = "copy"
-        else:
-            raise InvalidInputError(
-                f"invalid volume specification: '{text}': invalid mode: {option}"
-            )
-        if kind in seen:
-            raise InvalidInputError(
-                f"invalid volume specification: '{text}': invalid mode: {option}"
-            )
+    for option in mode.split(",") if mode else ():
+        kind = _kind_of_option(option)
+        if not kind or kind in seen:
+            raise InvalidInputError(f"invalid mode: {mode}")
         seen.add(kind)
+        if kind == "access":
+            read_write = option == "rw"
+        elif kind == "propagation":
+            propagation = option
     return read_write, propagation
+
+
+def _is_mode(text: str) -> bool:
+    return all(_kind_of_option(option) for option in text.split(","))
+
+
+def _kind_of_option(option: str) -> str:
+    for kind, words in _MODES.items():
+        if option in words:
+            return kind
+    return ""
+
+
+def _extra_field(kind: str, field: str) -> str:
+    return f'invalid mount config for type "{kind}": field {field} must not be specified'
 
 
 def _from_mount(mount: Mount) -> MountRecord:
@@ -140,10 +146,30 @@ def _from_mount(mount: Mount) -> MountRecord:
             return _volume_mount(mount, destination, wrong)
         case "tmpfs":
             return _tmpfs_mount(mount, destination, wrong)
-        case "image" | "npipe" | "cluster":
-            raise NotSupportedError(f"{wrong}: mounts of this type are not supported")
+        case "image":
+            return _image_mount(mount, destination, wrong)
         case _:
-            raise InvalidInputError(f'mount type unknown: "{mount.type}"')
+            raise InvalidInputError(f"{wrong}: mount type unknown")
+
+
+def _refuse_options(mount: Mount, wrong: str, *fields: str) -> None:
+    given = {
+        "BindOptions": mount.bind_options,
+        "VolumeOptions": mount.volume_options,
+        "ImageOptions": mount.image_options,
+        "TmpfsOptions": mount.tmpfs_options,
+    }
+    for field in fields:
+        if given[field] is not None:
+            raise InvalidInputError(f"{wrong}: field {field} must not be specified")
+
+
+def _check_subpath(subpath: str, wrong: str) -> None:
+    depth = 0
+    for part in subpath.split("/"):
+        depth += -1 if part == ".." else 0 if part in ("", ".") else 1
+        if depth < 0 or subpath.startswith("/"):
+            raise InvalidInputError(f"{wrong}: subpath must be a relative path within the volume")
 
 
 def _bind_mount(mount: Mount, destination: str, wrong: str) -> MountRecord:
@@ -153,8 +179,7 @@ def _bind_mount(mount: Mount, destination: str, wrong: str) -> MountRecord:
         raise InvalidInputError(
             f"{wrong}: invalid mount path: '{mount.source}' mount path must be absolute"
         )
-    if mount.volume_options or mount.tmpfs_options or mount.image_options:
-        raise InvalidInputError(f"{wrong}: options of another type are given")
+    _refuse_options(mount, wrong, "VolumeOptions", "ImageOptions", "TmpfsOptions")
     options = mount.bind_options
     propagation = options.propagation if options else ""
     if propagation and propagation not in _PROPAGATIONS:
@@ -164,31 +189,30 @@ def _bind_mount(mount: Mount, destination: str, wrong: str) -> MountRecord:
         flags.append("bind")
     if options and options.create_mountpoint:
         flags.append("create")
-    if options and options.read_only_force_recursive:
-        raise NotSupportedError(f"{wrong}: recursive read-only mounts are not supported")
+    if options and mount.read_only:
+        if options.read_only_non_recursive and options.read_only_force_recursive:
+            raise InvalidInputError(
+                f"{wrong}: mount options conflict: ReadOnlyNonRecursive && ReadOnlyForceRecursive"
+            )
+        if options.read_only_non_recursive:
+            flags.append(READ_ONLY_TOP)
+        if options.read_only_force_recursive:
+            flags.append(READ_ONLY_ALL)
     return MountRecord(
         type="bind",
         source=posixpath.normpath(mount.source),
         destination=destination,
         read_write=not mount.read_only,
         propagation=propagation or "rprivate",
-        options=flags or ["required"],
+        options=flags if "create" in flags else [*flags, "required"],
     )
 
 
 def _volume_mount(mount: Mount, destination: str, wrong: str) -> MountRecord:
-    if mount.bind_options or mount.tmpfs_options or mount.image_options:
-        raise InvalidInputError(f"{wrong}: options of another type are given")
+    _refuse_options(mount, wrong, "BindOptions", "ImageOptions", "TmpfsOptions")
     options = mount.volume_options
-    if mount.source and not is_valid_name(mount.source):
-        raise InvalidInputError(
-            f'create {mount.source}: "{mount.source}" includes invalid characters for a local '
-            'volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass '
-            "a host directory, use absolute path"
-        )
     subpath = options.subpath if options else ""
-    if subpath.startswith("/") or ".." in subpath.split("/"):
-        raise InvalidInputError(f"{wrong}: subpath must be a relative path within the volume")
+    _check_subpath(subpath, wrong)
     driver = options.driver_config.name if options and options.driver_config else ""
     return MountRecord(
         type="volume",
@@ -202,11 +226,25 @@ def _volume_mount(mount: Mount, destination: str, wrong: str) -> MountRecord:
     )
 
 
+def _image_mount(mount: Mount, destination: str, wrong: str) -> MountRecord:
+    _refuse_options(mount, wrong, "BindOptions", "VolumeOptions", "TmpfsOptions")
+    if not mount.source:
+        raise InvalidInputError(f"{wrong}: field Source must not be empty")
+    subpath = mount.image_options.subpath if mount.image_options else ""
+    _check_subpath(subpath, wrong)
+    return MountRecord(
+        type="image",
+        name=mount.source,
+        destination=destination,
+        read_write=False,
+        subpath=subpath,
+    )
+
+
 def _tmpfs_mount(mount: Mount, destination: str, wrong: str) -> MountRecord:
     if mount.source:
         raise InvalidInputError(f"{wrong}: field Source must not be specified")
-    if mount.bind_options or mount.volume_options or mount.image_options:
-        raise InvalidInputError(f"{wrong}: options of another type are given")
+    _refuse_options(mount, wrong, "BindOptions", "VolumeOptions", "ImageOptions")
     options = []
     if mount.tmpfs_options:
         if mount.tmpfs_options.size_bytes < 0:
@@ -218,6 +256,7 @@ def _tmpfs_mount(mount: Mount, destination: str, wrong: str) -> MountRecord:
         options += ["=".join(pair) for pair in mount.tmpfs_options.options or ()]
     if mount.read_only:
         options.append("ro")
+    tmpfs_options(options)
     return MountRecord(
         type="tmpfs", destination=destination, read_write=not mount.read_only, options=options
     )
@@ -227,19 +266,18 @@ def _tmpfs(destination: str, options: str) -> MountRecord:
     words = [word for word in options.split(",") if word]
     return MountRecord(
         type="tmpfs",
-        destination=_clean(destination, f"invalid tmpfs specification: '{destination}'"),
+        destination=_clean(destination),
         mode=options,
         read_write="ro" not in words,
         options=words,
     )
 
 
-def _clean(path: str, wrong: str) -> str:
+def _clean(path: str, wrong: str = "") -> str:
+    prefix = f"{wrong}: " if wrong else ""
     if not path.startswith("/"):
-        raise InvalidInputError(
-            f"{wrong}: invalid mount path: '{path}' mount path must be absolute"
-        )
+        raise InvalidInputError(f"{prefix}invalid mount path: '{path}' mount path must be absolute")
     cleaned = posixpath.normpath(path)
     if cleaned in ("/", "//"):
-        raise InvalidInputError(f"{wrong}: invalid specification: destination can't be '/'")
+        raise InvalidInputError(f"{prefix}invalid specification: destination can't be '/'")
     return cleaned

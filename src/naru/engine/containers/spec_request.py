@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from naru.engine.containers.mount_points import mount_points
 from naru.engine.context import EngineContext
-from naru.engine.model import Container, MountRecord
+from naru.engine.model import Container
 from naru.errors import ConflictError, InvalidInputError
 from naru.network import etc_files
 from naru.network.model import Sandbox
 from naru.runtime import bundle as bundles
-from naru.runtime import mountpoints
 from naru.runtime.bundle import Bundle
 from naru.specgen.generate import SpecRequest
-from naru.specgen.mounts import MountPoint
 
 # Where systemd-resolved keeps the servers that stand behind its stub on loopback.
 _RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
@@ -48,7 +46,7 @@ def spec_request(
         hostname=container.config.hostname,
         passwd=bundles.read_rootfs_text(bundle, "etc/passwd"),
         group=bundles.read_rootfs_text(bundle, "etc/group"),
-        mounts=tuple(_mount_point(ctx, bundle, mount) for mount in container.record.mounts),
+        mounts=mount_points(ctx, container, bundle),
         etc_files=etc,
         netns_path=netns_path,
         pid_namespace=_shared_namespace(ctx, container.host_config.pid_mode, "pid"),
@@ -95,23 +93,6 @@ def _shared_memory(ctx: EngineContext, container: Container, bundle: Bundle) -> 
             "(hint: use IpcMode:shareable for the donor container)"
         )
     return bundles.existing(ctx.config.exec_root, donor.id).shm
-
-
-def _mount_point(ctx: EngineContext, bundle: Bundle, mount: MountRecord) -> MountPoint:
-    source = mount.source
-    if mount.type == "volume":
-        source = str(ctx.volumes.path(mount.name, mount.subpath))
-    elif mount.type == "bind" and not ("required" in mount.options or os.path.lexists(source)):
-        # Docker makes the missing source of a -v, as a folder.
-        os.makedirs(source, mode=0o755, exist_ok=True)
-    return MountPoint(
-        type=mount.type,
-        source=source,
-        destination=mountpoints.resolve(bundle.rootfs, mount.destination),
-        read_only=not mount.read_write,
-        propagation=mount.propagation,
-        options=tuple(mount.options) if mount.type == "tmpfs" else (),
-    )
 
 
 def write_etc_files(

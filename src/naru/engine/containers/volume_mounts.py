@@ -8,7 +8,7 @@ from naru.aio import in_thread
 from naru.api.host_config import HostConfig
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, MountRecord
-from naru.errors import InvalidInputError
+from naru.errors import InvalidInputError, NotFoundError
 from naru.ids import new_id
 from naru.runtime import bundle as bundles
 from naru.volumes.copy_up import copy_up
@@ -19,15 +19,17 @@ def inherited_mounts(ctx: EngineContext, host_config: HostConfig) -> list[MountR
     """Return the mounts of the containers named by `--volumes-from`.
 
     Raises:
-        NotFoundError: no such container.
-        InvalidInputError: the mode after the colon is neither `ro` nor `rw`.
+        InvalidInputError: no such container, or a mode after the colon that is none.
     """
     mounts: list[MountRecord] = []
     for text in host_config.volumes_from or ():
         name, _, mode = text.partition(":")
-        if mode not in ("", "ro", "rw"):
-            raise InvalidInputError(f'invalid mode "{mode}" for volumes-from "{text}"')
-        for mount in ctx.registry.find(name).record.mounts:
+        if not name:
+            raise InvalidInputError("volumes-from specification cannot be an empty string")
+        options = set(mode.split(",")) if mode else set[str]()
+        if not options <= {"ro", "rw", "z", "Z"} or len(options & {"ro", "rw"}) > 1:
+            raise InvalidInputError(f"invalid mode: {mode}")
+        for mount in _mounts_of(ctx, name):
             if mount.type == "tmpfs":
                 continue
             mounts.append(
@@ -38,13 +40,21 @@ def inherited_mounts(ctx: EngineContext, host_config: HostConfig) -> list[MountR
                     name=mount.name,
                     driver=mount.driver,
                     mode=mount.mode,
-                    read_write=mount.read_write and mode != "ro",
+                    read_write=mount.read_write and "ro" not in options,
                     propagation=mount.propagation,
                     subpath=mount.subpath,
                     options=mount.options,
                 )
             )
     return mounts
+
+
+def _mounts_of(ctx: EngineContext, name: str) -> list[MountRecord]:
+    try:
+        return ctx.registry.find(name).record.mounts
+    except NotFoundError as error:
+        # 404 would tell clients that the image is missing.
+        raise InvalidInputError(error.message) from error
 
 
 def name_anonymous_volumes(mounts: list[MountRecord]) -> None:

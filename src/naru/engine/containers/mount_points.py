@@ -1,0 +1,72 @@
+"""From the mounts of a container's record to what the runtime is told to mount, at each start."""
+
+from __future__ import annotations
+
+import os
+
+from naru.engine.containers.mount_requests import READ_ONLY_ALL, READ_ONLY_TOP
+from naru.engine.context import EngineContext
+from naru.engine.model import Container, MountRecord
+from naru.errors import InvalidInputError
+from naru.runtime import bundle_mounts, mountpoints
+from naru.runtime.bundle import Bundle
+from naru.specgen.mounts import MountPoint
+
+# mount_setattr(2) came with it.
+_RECURSIVE_READ_ONLY_KERNEL = (5, 12)
+
+
+def mount_points(
+    ctx: EngineContext, container: Container, bundle: Bundle
+) -> tuple[MountPoint, ...]:
+    """Make everything ready that the container mounts, and say how. Blocking.
+
+    Raises:
+        InvalidInputError: a source is not there, or cannot be mounted as asked.
+        FaultError: the kernel refused.
+    """
+    return tuple(
+        _mount_point(ctx, bundle, number, mount)
+        for number, mount in enumerate(container.record.mounts)
+    )
+
+
+def _mount_point(ctx: EngineContext, bundle: Bundle, number: int, mount: MountRecord) -> MountPoint:
+    source, options = mount.source, tuple[str, ...]()
+    match mount.type:
+        case "volume":
+            source = str(ctx.volumes.path(mount.name))
+            if mount.subpath:
+                root = ctx.volumes.path(mount.name)
+                source = str(bundle_mounts.bind_inside(bundle, number, root, mount.subpath))
+        case "image":
+            view = ctx.images.snapshots.mounts(mount.source)
+            source = str(bundle_mounts.mount_view(bundle, number, view, mount.subpath))
+        case "bind":
+            if not ("required" in mount.options or os.path.lexists(source)):
+                # Docker makes the missing source of a -v, as a folder.
+                os.makedirs(source, mode=0o755, exist_ok=True)
+            mountpoints.check_propagation(source, mount.propagation)
+            options = _bind_options(ctx, mount)
+        case _:
+            options = tuple(mount.options)
+    return MountPoint(
+        type="bind" if mount.type == "image" else mount.type,
+        source=source,
+        destination=mountpoints.resolve(bundle.rootfs, mount.destination),
+        read_only=not mount.read_write,
+        propagation=mount.propagation,
+        options=options,
+    )
+
+
+def _bind_options(ctx: EngineContext, mount: MountRecord) -> tuple[str, ...]:
+    options = [option for option in mount.options if option == "bind"]
+    is_able = ctx.facts.kernel >= _RECURSIVE_READ_ONLY_KERNEL
+    if READ_ONLY_ALL in mount.options and not is_able:
+        raise InvalidInputError("rro is not supported: kernel version < 5.12")
+    # Below a file nothing is mounted, and crun takes the option for directories only.
+    is_whole = os.path.isdir(mount.source) and READ_ONLY_TOP not in mount.options
+    if not mount.read_write and is_able and is_whole:
+        options.append("rro")
+    return tuple(options)
