@@ -97,6 +97,29 @@ def _why_no_duration(text: str, unread: str) -> str:
     return f'time: unknown unit "{unit}" in duration "{text}"'
 
 
+def print_duration(nanoseconds: int) -> str:
+    """Print a length of time as Go does: `500ms`, `1.5s`, `1m30s`, `1h0m0s`.
+
+    Spec: Go, time.Duration.String.
+    """
+    sign, left = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
+    if left < 10**9:
+        unit = next((u for u in ("ms", "µs", "ns") if left >= _NANOSECONDS[u]), "")
+        return f"{sign}{_decimal(left, _NANOSECONDS[unit])}{unit}" if unit else "0s"
+    minutes, seconds = divmod(left, 60 * 10**9)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{_decimal(seconds, 10**9)}s"
+    if hours:
+        return f"{sign}{hours}h{minutes}m{text}"
+    return f"{sign}{minutes}m{text}" if minutes else sign + text
+
+
+def _decimal(value: int, unit: int) -> str:
+    whole, fraction = divmod(value, unit)
+    digits = f"{fraction:0{len(str(unit)) - 1}d}".rstrip("0") if fraction else ""
+    return f"{whole}.{digits}" if digits else str(whole)
+
+
 def print_rfc3339(nanoseconds: int) -> str:
     """Print UTC nanoseconds as Go's RFC3339Nano: no trailing zeros, `Z` at the end."""
     if nanoseconds == 0:

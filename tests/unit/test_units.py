@@ -79,3 +79,24 @@ def test_times_are_printed_with_nine_digits_at_most() -> None:
 )
 def test_times_are_read_as_clients_send_them(text: str, nanoseconds: int) -> None:
     assert units.parse_time(text, now_ns=1_700_000_000 * 10**9) == nanoseconds
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0s"),
+        (1, "1ns"),
+        (1_500, "1.5µs"),
+        (10**6, "1ms"),
+        (1_020_000, "1.02ms"),
+        (10**9, "1s"),
+        (1_500_000_000, "1.5s"),
+        (90 * 10**9, "1m30s"),
+        (3600 * 10**9, "1h0m0s"),
+        (3_661_000_000_001, "1h1m1.000000001s"),
+        (-(10**9), "-1s"),
+    ],
+)
+def test_lengths_of_time_are_printed_as_go_prints_them(nanoseconds: int, text: str) -> None:
+    assert units.print_duration(nanoseconds) == text
+    assert units.parse_duration(text) == nanoseconds

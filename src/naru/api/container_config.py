@@ -11,14 +11,18 @@ from naru.api.wire import Wire
 
 
 class HealthConfig(Wire):
-    """A health check; times are nanoseconds, zero means inherit."""
+    """A health check; times are nanoseconds, zero means inherit.
+
+    `on_failure` is ours: `none`, `restart`, `stop` or `kill`.
+    """
 
     test: list[str] | None = None
     interval: int = 0
     timeout: int = 0
-    retries: int = 0
     start_period: int = 0
     start_interval: int = 0
+    retries: int = 0
+    on_failure: str = ""
 
 
 class ContainerConfig(Wire):

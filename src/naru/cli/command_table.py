@@ -19,7 +19,8 @@ A declaration is a dict of constants (so that it loads from bytecode in microsec
 
 An option is `(long, short, type, default, help[, attributes])`. The types are those of
 `naru.cli.value_types`; a name in backquotes in the help is shown as the value's name.
-Attributes are words: `hidden`, `no-value=X` (what the option means without a value),
+Attributes are words: `hidden`, `ours` (docker has no such option), `no-value=X` (what the option
+means without a value),
 `same-as=NAME` (stores under another option's name); everything after `deprecated=` is the
 warning that its use prints.
 
@@ -46,6 +47,7 @@ class Option:
         "deprecated",
         "help",
         "hidden",
+        "is_ours",
         "name",
         "no_value",
         "short",
@@ -62,6 +64,7 @@ class Option:
         self.default = default
         self.help = help_
         self.hidden = False
+        self.is_ours = False
         self.no_value = "true" if type_ == "bool" else ""
         self.stored_as = name
         self.deprecated = ""
@@ -71,6 +74,8 @@ class Option:
                 key, _, value = word.partition("=")
                 if key == "hidden":
                     self.hidden = True
+                elif key == "ours":
+                    self.is_ours = True
                 elif key == "no-value":
                     self.no_value = value
                 elif key == "same-as":

@@ -18,6 +18,7 @@ from naru.engine.attachments import Attachments
 from naru.engine.context import EngineConfig, EngineContext
 from naru.engine.events import EventBus
 from naru.engine.exec_sessions import ExecSessions
+from naru.engine.health_watches import HealthWatches
 from naru.engine.registry import Registry
 from naru.engine.waiters import Waiters
 from naru.errors import InvalidInputError, NotSupportedError
@@ -78,6 +79,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         waiters=Waiters(),
         attachments=Attachments(),
         execs=ExecSessions(),
+        health=HealthWatches(),
     )
 
 

@@ -14,6 +14,7 @@ from naru.clock import Clock
 from naru.engine.attachments import Attachments
 from naru.engine.events import EventBus
 from naru.engine.exec_sessions import ExecSessions
+from naru.engine.health_watches import HealthWatches
 from naru.engine.registry import Registry
 from naru.engine.waiters import Waiters
 from naru.images.services import ImageServices
@@ -78,3 +79,4 @@ class EngineContext:
     waiters: Waiters
     attachments: Attachments
     execs: ExecSessions
+    health: HealthWatches

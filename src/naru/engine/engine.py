@@ -6,6 +6,7 @@ from naru.aio import in_thread
 from naru.engine.containers.finish import container_exited
 from naru.engine.context import EngineContext
 from naru.engine.exec import exec_ended
+from naru.engine.health import watch_health
 from naru.engine.reconcile import reconcile
 from naru.ids import short_id
 from naru.images.recover import recover
@@ -22,6 +23,7 @@ async def start_engine(ctx: EngineContext) -> None:
     await in_thread(ctx.volumes.repair)
     await in_thread(ctx.networks.start)
     ctx.exits.start(lambda end: _ended(ctx, end))
+    ctx.health.start(lambda container_id: watch_health(ctx, container_id))
     await reconcile(ctx)
     await _restore_execs(ctx)
     ctx.tasks.start(ctx.rotator.run(), name="rotate logs")
@@ -29,6 +31,7 @@ async def start_engine(ctx: EngineContext) -> None:
 
 async def stop_engine(ctx: EngineContext) -> None:
     """Let go of everything. Containers go on; the next engine finds them."""
+    await ctx.health.close()
     ctx.exits.close()
     await ctx.tasks.close()
     await in_thread(ctx.networks.close)
@@ -49,6 +52,7 @@ def _ended(ctx: EngineContext, end: ContainerExit) -> None:
 async def _restore_execs(ctx: EngineContext) -> None:
     """Follow the exec sessions of an earlier engine to their end, and clear those that are over."""
     for exec_id in exec_process.walk(ctx.config.exec_root):
+        await in_thread(exec_process.kill_orphan, ctx.config.exec_root, exec_id)
         if not ctx.exits.watch_exec(exec_id):
             await _forget_exec(ctx, exec_id)
 

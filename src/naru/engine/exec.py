@@ -38,8 +38,19 @@ async def create_exec(ctx: EngineContext, name: str, config: ExecConfig) -> str:
     parse_keys(config.detach_keys or DEFAULT_KEYS)
     session = ExecSession(new_id(), container.id, config)
     ctx.execs.add(session)
-    _publish(ctx, container, session, f"exec_create: {' '.join(config.cmd)}")
+    announce_exec(ctx, container, session)
     return session.id
+
+
+def announce_exec(ctx: EngineContext, container: Container, session: ExecSession) -> None:
+    """Tell that a session was made."""
+    _publish(ctx, container, session, f"exec_create: {_words(session)}")
+
+
+def _words(session: ExecSession) -> str:
+    # Docker joins program and arguments, and there is a space even before no arguments.
+    program, *arguments = session.config.cmd or ("",)
+    return f"{program} {' '.join(arguments)}"
 
 
 def _check_running(container: Container) -> None:
@@ -109,7 +120,7 @@ async def start_exec(
         _never_ran(session, 126)
         raise
     try:
-        await uncancelled(_launch(ctx, container, session, streams, console_size))
+        await uncancelled(launch_exec(ctx, container, session, streams, console_size))
     except StartFailedError as error:
         if streams is None:
             raise
@@ -136,13 +147,22 @@ def _outputs(config: ExecConfig) -> frozenset[int]:
     return frozenset(stream for stream, is_wanted in wanted if is_wanted)
 
 
-async def _launch(
+async def launch_exec(
     ctx: EngineContext,
     container: Container,
     session: ExecSession,
     streams: AttachStreams | None,
-    console_size: tuple[int, int] | None,
+    console_size: tuple[int, int] | None = None,
 ) -> None:
+    """Run the process of a session and join `streams` to it, without a look at the container.
+
+    Raises:
+        StartFailedError: the runtime refused the process.
+        ConflictError: the container ended meanwhile.
+    """
+    session.started = True
+    session.running = True
+    _publish(ctx, container, session, f"exec_start: {_words(session)}")
     try:
         started = await _run(ctx, container, session, console_size, attach=streams is not None)
     except BaseException as error:
@@ -153,8 +173,6 @@ async def _launch(
     ctx.exits.watch_exec(session.id)
     if streams is not None:
         streams.join(started.connection)
-    words = " ".join(session.config.cmd or ())
-    _publish(ctx, container, session, f"exec_start: {words}")
 
 
 async def _run(
@@ -179,6 +197,7 @@ async def _run(
             attach=attach,
             exit_dir=ctx.config.exec_root / "exits",
             console_size=console_size or session.config.console_pair(),
+            ends_with_engine=session.is_probe,
         ),
     )
 
@@ -199,6 +218,8 @@ def exec_ended(ctx: EngineContext, session: ExecSession, end: ContainerExit) -> 
     session.pid = 0
     session.exit_code = end.exit_code
     session.ended.set()
+    if session.is_probe:
+        ctx.execs.forget(session.id)
     container = ctx.registry.get(session.container_id)
     if container is not None:
         ctx.events.publish(
@@ -207,6 +228,11 @@ def exec_ended(ctx: EngineContext, session: ExecSession, end: ContainerExit) -> 
             container.id,
             container_attributes(container, execID=session.id, exitCode=str(end.exit_code)),
         )
+
+
+async def kill_exec(ctx: EngineContext, session: ExecSession) -> None:
+    """Kill the process of a session with its group. Its end is reported as usual."""
+    await in_thread(exec_process.kill, ctx.config.exec_root, session.id)
 
 
 async def resize_exec(ctx: EngineContext, exec_id: str, rows: int, columns: int) -> None:

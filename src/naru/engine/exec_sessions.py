@@ -26,6 +26,8 @@ class ExecSession:
     started: bool = False
     running: bool = False
     exit_code: int | None = None
+    # Started by the engine to see how the container is; forgotten with its end.
+    is_probe: bool = False
     # Set when the process is there, or will never be.
     launched: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,6 +60,10 @@ class ExecSessions:
         if session is None:
             raise NotFoundError(f"No such exec instance: {exec_id}")
         return session
+
+    def forget(self, exec_id: str) -> None:
+        """Drop a session. Idempotent."""
+        self._sessions.pop(exec_id, None)
 
     def ids_of(self, container_id: str) -> list[str]:
         """Return the ids of a container's sessions that are not over."""

@@ -14,6 +14,7 @@ import msgspec
 
 from naru.api.container_config import ContainerConfig, EndpointSettings
 from naru.api.host_config import HostConfig
+from naru.engine.health_rule import Health
 from naru.ids import short_id
 from naru.runtime.log_driver import LogPolicy, log_policy
 
@@ -70,6 +71,8 @@ class ContainerState(msgspec.Struct, kw_only=True):
     restart_delay: float = 0
     # The network namespace that a container: mode joined at the last start.
     netns_path: str = ""
+    # None where no check has ever run.
+    health: Health | None = None
 
 
 def network_name(text: str) -> str:

@@ -18,6 +18,7 @@ from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.start import launch, look_after
 from naru.engine.containers.tidying import release_resources
 from naru.engine.context import EngineContext
+from naru.engine.health_rule import at_start, check_of
 from naru.engine.model import Container, ContainerState, Status
 from naru.engine.restart import restarts_with_engine
 from naru.errors import NaruError
@@ -125,6 +126,7 @@ def _adopt(ctx: EngineContext, container: Container) -> None:
         finished_ns=container.state.finished_ns,
         restart_count=container.state.restart_count,
         netns_path=str(sandbox.netns_path) if sandbox else "",
+        health=at_start(check_of(container.config), container.state.health),
     )
     ctx.registry.replace_state(container, state)
     look_after(ctx, container)

@@ -11,6 +11,7 @@ from naru.api.version import ApiVersion
 from naru.engine.attachments import log_path
 from naru.engine.context import EngineContext
 from naru.engine.graph_driver import graph_driver_view
+from naru.engine.health_rule import Health
 from naru.engine.model import Container, Json, MountRecord
 from naru.engine.network_views import network_settings_view
 from naru.specgen.security import MASKED_PATHS, READONLY_PATHS
@@ -43,6 +44,23 @@ def container_attributes(container: Container, **more: str) -> dict[str, str]:
     }
 
 
+def health_view(health: Health) -> Json:
+    """Return the `Health` of a state."""
+    return {
+        "Status": health.status,
+        "FailingStreak": health.failing_streak,
+        "Log": [
+            {
+                "Start": print_rfc3339(result.start_ns),
+                "End": print_rfc3339(result.end_ns),
+                "ExitCode": result.exit_code,
+                "Output": result.output,
+            }
+            for result in health.log
+        ],
+    }
+
+
 def state_view(container: Container) -> Json:
     """Return the `State` of inspect."""
     state = container.state
@@ -58,6 +76,7 @@ def state_view(container: Container) -> Json:
         "Error": state.error,
         "StartedAt": print_rfc3339(state.started_ns),
         "FinishedAt": print_rfc3339(state.finished_ns) if state.finished_ns else ZERO_TIME,
+        **({"Health": health_view(state.health)} if state.health else {}),
     }
 
 
@@ -148,6 +167,8 @@ def config_view(container: Container) -> Json:
     """Return `Config` of inspect."""
     view: Json = msgspec.to_builtins(container.config)
     _drop_empty(view, _OPTIONAL_CONFIG)
+    if "Healthcheck" in view:
+        view["Healthcheck"] = {k: v for k, v in view["Healthcheck"].items() if v}
     view["Labels"] = view["Labels"] or {}
     return view
 

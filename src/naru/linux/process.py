@@ -335,6 +335,30 @@ def is_alive(pid: int, started: int) -> bool:
     return start_time(pid) == started
 
 
+def kill_group(pid: int, started: int, *, monitor: int) -> None:
+    """Kill the process `pid` that started at `started`, and its group unless it is `monitor`'s.
+
+    Does nothing when it is gone.
+    """
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        # The pid belongs to whom we mean as long as the descriptor is open and it is no zombie.
+        if not is_alive(pid, started):
+            return
+        group = os.getpgid(pid)
+        if group not in (monitor, os.getpgrp()):
+            os.killpg(group, signal.SIGKILL)
+        else:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(pidfd)
+
+
 def start_time(pid: int) -> int | None:
     """Return when a process started, in ticks since boot; None when it is gone or a zombie.
 

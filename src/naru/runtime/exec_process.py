@@ -18,6 +18,7 @@ import msgspec
 from naru.aio import in_thread
 from naru.errors import ConflictError, FaultError
 from naru.faults import fault_point
+from naru.linux import process
 from naru.linux.fs import remove_tree, write_all
 from naru.runtime import conmon, refusals
 from naru.runtime.attach import AttachConnection
@@ -28,16 +29,23 @@ _AFTER_SPEC = fault_point("runtime.exec.after_spec")
 _AFTER_SPAWN = fault_point("runtime.exec.after_spawn")
 _AFTER_START = fault_point("runtime.exec.after_start")
 
+# The file that marks an exec that ends with its engine.
+_MORTAL = "mortal"
+
 
 @dataclass(frozen=True, slots=True)
 class ExecOptions:
-    """How the streams of an exec are treated; `console_size` is (rows, columns)."""
+    """How an exec and its streams are treated; `console_size` is (rows, columns).
+
+    One that `ends_with_engine` is killed by the next engine's `kill_orphan`.
+    """
 
     terminal: bool = False
     open_stdin: bool = False
     attach: bool = False
     console_size: tuple[int, int] | None = None
     exit_dir: Path | None = None
+    ends_with_engine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,20 @@ def remove(exec_root: Path, exec_id: str) -> None:
     remove_tree(exec_root / "x" / exec_id)
 
 
+def kill(exec_root: Path, exec_id: str) -> None:
+    """Kill an exec and its process group; its exit is reported like any other. Idempotent."""
+    processes = Monitored(exec_root / "x" / exec_id).processes()
+    if processes is not None:
+        monitor = processes.conmon_pid
+        process.kill_group(processes.pid, processes.pid_started, monitor=monitor)
+
+
+def kill_orphan(exec_root: Path, exec_id: str) -> None:
+    """Kill an exec that was to end with the engine that started it; leave others alone."""
+    if (exec_root / "x" / exec_id / _MORTAL).exists():
+        kill(exec_root, exec_id)
+
+
 def walk(exec_root: Path) -> list[str]:
     """Return the ids of all execs that have a directory."""
     try:
@@ -102,6 +124,8 @@ def _prepare(monitored: Monitored, process: Mapping[str, Any], options: ExecOpti
     if options.terminal and options.console_size:
         rows, columns = options.console_size
         spec["consoleSize"] = {"height": rows, "width": columns}
+    if options.ends_with_engine:
+        (monitored.path / _MORTAL).touch()
     (monitored.path / "process.json").write_bytes(msgspec.json.encode(spec))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -137,6 +138,38 @@ def test_processes_are_told_apart_by_their_start() -> None:
     assert process.parent_of(os.getpid()) == os.getppid()
     assert process.parent_of(4_194_303) is None
     assert process.name_of(4_194_303) == ""
+
+
+def test_a_group_is_killed_and_its_monitor_is_not() -> None:
+    shell = subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert shell.stdout is not None
+    child = int(shell.stdout.readline())
+    started = process.start_time(shell.pid)
+    assert started
+    process.kill_group(shell.pid, started + 1, monitor=0)
+    assert process.is_alive(shell.pid, started)
+    child_started = process.start_time(child)
+    assert child_started
+    # The shell leads the group: if it were the monitor, only the child itself would go.
+    process.kill_group(child, child_started, monitor=shell.pid)
+    assert shell.wait(10) == 0
+    process.kill_group(shell.pid, started, monitor=0)
+    shell.stdout.close()
+
+
+def test_all_of_a_group_are_killed() -> None:
+    shell = subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert shell.stdout is not None
+    child = int(shell.stdout.readline())
+    started = process.start_time(child)
+    assert started
+    process.kill_group(child, started, monitor=0)
+    assert shell.wait(10) == -signal.SIGKILL
+    shell.stdout.close()
 
 
 @pytest.fixture

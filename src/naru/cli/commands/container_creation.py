@@ -24,6 +24,8 @@ _ARCHITECTURES = frozenset(
 )
 # Options that an older engine would not heed, with the version that began to.
 _SINCE = {"annotation": "1.43", "health-start-interval": "1.44"}
+# And those that no other engine heeds.
+_OURS = ("health-on-failure",)
 
 
 def read_options(invocation: Invocation) -> dict[str, Any]:
@@ -160,6 +162,12 @@ def _fit_to_version(invocation: Invocation, body: dict[str, Any]) -> None:
     from naru.client.transport import MAX_API_VERSION, version_key
 
     version = invocation.client.api_version
+    server = invocation.client.server_headers.get("server", "")
+    for name in _OURS:
+        if invocation.options.changed(name) and not server.startswith("Naru/"):
+            raise CommandFailedError(
+                f'"--{name}" is an option of Naru engines, but the engine is {server or "another"}'
+            )
     if version == MAX_API_VERSION:
         return
     spoken = version_key(version)

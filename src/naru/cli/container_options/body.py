@@ -104,6 +104,7 @@ def _config(options: OptionValues, args: list[str], environ: Mapping[str, str]) 
             "health-retries",
             "health-start-period",
             "health-start-interval",
+            "health-on-failure",
         )
     ):
         from naru.cli.container_options.limits import read_health_check

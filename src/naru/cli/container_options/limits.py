@@ -109,6 +109,8 @@ def read_health_check(options: OptionValues) -> dict[str, Any] | None:
     }
     command = options["health-cmd"]
     settings = {field: options[name] for field, name in times.items() if options[name]}
+    if action := options["health-on-failure"]:
+        settings["OnFailure"] = action
     if options["no-healthcheck"]:
         if command or settings:
             raise InvalidInputError("--no-healthcheck conflicts with --health-* options")

@@ -68,6 +68,14 @@ _SHARED = (
     ("group-add", "", "list", "", "Add additional groups to join"),
     ("health-cmd", "", "string", "", "Command to run to check health"),
     ("health-interval", "", "duration", "0s", "Time between running the check (ms|s|m|h)"),
+    (
+        "health-on-failure",
+        "",
+        "string",
+        "",
+        'Action to take when the container turns unhealthy ("none", "restart", "stop", "kill")',
+        "ours",
+    ),
     ("health-retries", "", "int", "", "Consecutive failures needed to report unhealthy"),
     (
         "health-start-interval",

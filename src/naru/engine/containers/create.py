@@ -20,6 +20,7 @@ from naru.engine.containers.volume_mounts import (
     remove_anonymous_volumes,
 )
 from naru.engine.context import EngineContext
+from naru.engine.health_rule import validate_check
 from naru.engine.model import Container, ContainerRecord, ContainerState, network_name
 from naru.engine.names import generate_name
 from naru.engine.views import container_attributes
@@ -131,15 +132,7 @@ def _check_against_host(
         host_config.port_bindings or {},
         publish_all=host_config.publish_all_ports,
     )
-    return warnings + _unmet_wishes(merged)
-
-
-def _unmet_wishes(config: ContainerConfig) -> list[str]:
-    """Return warnings of what an image may well ask for and this engine does not do."""
-    check = config.healthcheck
-    if check is None or not check.test or check.test == ["NONE"]:
-        return []
-    return ["The health check is kept with the container, but this engine does not run it."]
+    return warnings + validate_check(merged.healthcheck)
 
 
 def _checked_name(ctx: EngineContext, name: str) -> str:

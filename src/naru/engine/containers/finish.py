@@ -8,6 +8,7 @@ from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.start import launch
 from naru.engine.containers.tidying import release_resources
 from naru.engine.context import EngineContext
+from naru.engine.health_rule import at_rest
 from naru.engine.model import Container, ContainerState
 from naru.engine.network_views import tell_networks
 from naru.engine.restart import next_delay, restarts_after_exit
@@ -46,11 +47,14 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
             restart_count=state.restart_count,
             restart_delay=next_delay(state.restart_delay, ran_for=ran_for) if restarts else 0,
             stopped_by_user=state.stopped_by_user,
+            health=at_rest(state.health),
         )
+        ctx.health.unwatch(container.id)
         ctx.registry.replace_state(container, ended)
         container.needs_tidying = True
         _tell(ctx, container, ran_for)
-        ctx.waiters.exited(container.id, end.exit_code)
+        comes_back = restarts or container.keep_after_exit
+        ctx.waiters.exited(container.id, end.exit_code, comes_back=comes_back)
         _AFTER_STATE()
         await release_resources(ctx, container)
         if restarts:

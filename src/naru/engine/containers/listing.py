@@ -9,6 +9,7 @@ from naru.api.version import ApiVersion
 from naru.clock import Clock
 from naru.engine.containers.inspect import container_sizes
 from naru.engine.context import EngineContext
+from naru.engine.health_rule import Health
 from naru.engine.model import Container
 from naru.engine.network_views import exposed_ports, networks_view, port_list
 from naru.engine.views import host_summary_view, mounts_view
@@ -19,6 +20,7 @@ FILTERS = frozenset(
     "since status volume".split()
 )
 _STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
+_HEALTH = ("none", "starting", "healthy", "unhealthy")
 
 
 async def list_containers(
@@ -66,6 +68,9 @@ class _Wanted:
         for status in filters.get("status"):
             if status not in _STATUSES:
                 raise InvalidInputError(f"invalid filter 'status={status}'")
+        for status in filters.get("health"):
+            if status not in _HEALTH:
+                raise InvalidInputError(f"invalid filter 'health={status}'")
         self._exit_codes = {_number(text) for text in filters.get("exited")}
         for text in filters.get("is-task"):
             if text not in ("true", "false", "1", "0"):
@@ -91,7 +96,7 @@ class _Wanted:
             and self._has_mount(container)
             and self._has_network(container)
             and self._has_port(container)
-            and ("health" not in given or "none" in given.get("health"))
+            and given.matches("health", state.health.status if state.health else "none")
             and not ({"true", "1"} & set(given.get("is-task")))
             and ("isolation" not in given or "default" in given.get("isolation"))
         )
@@ -204,7 +209,8 @@ def status_text(container: Container, clock: Clock) -> str:
     now = clock.now_ns()
     match state.status:
         case "running":
-            return f"Up {human_duration((now - state.started_ns) / 10**9)}"
+            health = _health_text(state.health)
+            return f"Up {human_duration((now - state.started_ns) / 10**9)}{health}"
         case "paused":
             return f"Up {human_duration((now - state.started_ns) / 10**9)} (Paused)"
         case "restarting":
@@ -219,6 +225,12 @@ def status_text(container: Container, clock: Clock) -> str:
             return f"Exited ({state.exit_code}) {ago} ago"
         case _:
             return "Created"
+
+
+def _health_text(health: Health | None) -> str:
+    if health is None:
+        return ""
+    return " (health: starting)" if health.status == "starting" else f" ({health.status})"
 
 
 def human_duration(seconds: float) -> str:

@@ -66,6 +66,7 @@ def _merged_healthcheck(
         retries=own.retries or inherited.retries,
         start_period=own.start_period or inherited.start_period,
         start_interval=own.start_interval or inherited.start_interval,
+        on_failure=own.on_failure or inherited.on_failure,
     )
 
 

@@ -16,6 +16,7 @@ from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.spec_request import spec_request, write_etc_files
 from naru.engine.containers.tidying import release_resources, tidy
 from naru.engine.context import EngineContext
+from naru.engine.health_rule import at_start, check_of
 from naru.engine.model import Container, ContainerState
 from naru.engine.network_views import tell_networks
 from naru.engine.views import container_attributes
@@ -76,6 +77,7 @@ async def launch(ctx: EngineContext, container: Container, *, restart_count: int
         restart_count=restart_count,
         restart_delay=container.state.restart_delay if restart_count else 0,
         netns_path=started.netns_path,
+        health=at_start(check_of(container.config), container.state.health),
     )
     ctx.registry.replace_state(container, state)
     look_after(ctx, container)
@@ -83,8 +85,10 @@ async def launch(ctx: EngineContext, container: Container, *, restart_count: int
 
 
 def look_after(ctx: EngineContext, container: Container) -> None:
-    """Follow the process and bound the log of a container that runs."""
+    """Follow process, log and health of a container that runs."""
     ctx.exits.watch(container.id)
+    if container.state.status == "running":
+        ctx.health.watch(container.id)
     policy = container.log_policy()
     if policy.is_written:
         ctx.rotator.add(

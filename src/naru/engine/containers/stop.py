@@ -7,12 +7,14 @@ import signal as signals
 
 from naru.engine.containers.start import launch
 from naru.engine.context import EngineContext
+from naru.engine.health_rule import at_rest
 from naru.engine.model import Container
 from naru.engine.views import container_attributes
 from naru.errors import (
     ConflictError,
     FaultError,
     InvalidInputError,
+    NaruError,
     NotFoundError,
     NotModifiedError,
 )
@@ -102,9 +104,7 @@ async def _signal(ctx: EngineContext, container: Container, number: int) -> None
         "container", "kill", container.id, container_attributes(container, signal=str(number))
     )
     if container.state.status == "paused":
-        await runtime.resume(container.id)
-        container.state.status = "running"
-        ctx.registry.save_state(container)
+        await _resume(ctx, container)
 
 
 async def kill_and_wait(ctx: EngineContext, container: Container) -> None:
@@ -112,10 +112,13 @@ async def kill_and_wait(ctx: EngineContext, container: Container) -> None:
     await _end(ctx, container, signals.SIGKILL, _KILL_PATIENCE)
 
 
-async def kill_container(ctx: EngineContext, name: str, signal: str) -> None:
+async def kill_container(
+    ctx: EngineContext, name: str, signal: str, *, by_user: bool = True
+) -> None:
     """Send a signal to a container's first process; SIGKILL when none is named.
 
-    A signal that is not the stop signal leaves restart policies in force.
+    A signal that is not the stop signal, and one that is not a user's, leave restart policies
+    in force.
 
     Raises:
         NotFoundError: no such container.
@@ -131,7 +134,7 @@ async def kill_container(ctx: EngineContext, name: str, signal: str) -> None:
             raise ConflictError(
                 f"Cannot kill container: {name}: Container {container.id} is not running"
             )
-        if number in (signals.SIGKILL, stop_signal):
+        if by_user and number in (signals.SIGKILL, stop_signal):
             container.state.stopped_by_user = True
             ctx.registry.save_state(container)
         await _signal(ctx, container, number)
@@ -181,8 +184,14 @@ async def pause_container(ctx: EngineContext, name: str) -> None:
                 )
             case _:
                 raise ConflictError(f"Container {container.id} is not running")
-        await ctx.runtimes[container.host_config.runtime].pause(container.id)
+        ctx.health.unwatch(container.id)
+        try:
+            await ctx.runtimes[container.host_config.runtime].pause(container.id)
+        except NaruError:
+            ctx.health.watch(container.id)
+            raise
         container.state.status = "paused"
+        container.state.health = at_rest(container.state.health)
         ctx.registry.save_state(container)
     ctx.events.publish("container", "pause", container.id, container_attributes(container))
 
@@ -199,7 +208,12 @@ async def unpause_container(ctx: EngineContext, name: str) -> None:
         if container.state.status != "paused":
             # Docker answers 500 here, and clients of its Go library tell by that.
             raise FaultError(f"Container {container.id} is not paused")
-        await ctx.runtimes[container.host_config.runtime].resume(container.id)
-        container.state.status = "running"
-        ctx.registry.save_state(container)
+        await _resume(ctx, container)
+
+
+async def _resume(ctx: EngineContext, container: Container) -> None:
+    await ctx.runtimes[container.host_config.runtime].resume(container.id)
+    container.state.status = "running"
+    ctx.registry.save_state(container)
+    ctx.health.watch(container.id)
     ctx.events.publish("container", "unpause", container.id, container_attributes(container))
