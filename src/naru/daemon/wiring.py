@@ -16,6 +16,7 @@ from naru.db.database import Database
 from naru.distribution.hosts import HostsConfig
 from naru.engine.attachments import Attachments
 from naru.engine.context import EngineConfig, EngineContext
+from naru.engine.event_journal import EventJournal
 from naru.engine.events import EventBus
 from naru.engine.exec_sessions import ExecSessions
 from naru.engine.health_watches import HealthWatches
@@ -68,7 +69,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         facts=facts,
         tasks=TaskSet("engine"),
         locks=KeyedLock(),
-        events=EventBus(clock),
+        events=EventBus(clock, EventJournal(data_root / "events")),
         registry=Registry(ContainerRows(database)),
         images=_images(config, data_root, snapshots, database, clock),
         networks=Networks(_network_config(config), database, clock),

@@ -71,7 +71,7 @@ def _check_running(container: Container) -> None:
 
 def _publish(ctx: EngineContext, container: Container, session: ExecSession, action: str) -> None:
     attributes = container_attributes(container, execID=session.id)
-    ctx.events.publish("container", action, container.id, attributes)
+    ctx.events.publish("container", action, container.id, attributes, is_routine=session.is_probe)
 
 
 async def start_exec(
@@ -227,6 +227,7 @@ def exec_ended(ctx: EngineContext, session: ExecSession, end: ContainerExit) -> 
             "exec_die",
             container.id,
             container_attributes(container, execID=session.id, exitCode=str(end.exit_code)),
+            is_routine=session.is_probe,
         )
 
 

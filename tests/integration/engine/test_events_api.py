@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from harness.engine import Engine
+from harness.narud import EngineUnderTest
 from harness.waiting import eventually
 
 
@@ -123,3 +124,20 @@ def test_bad_times_and_filters_are_refused(engine: Engine) -> None:
     assert answer.status in (400, 500)
     answer = engine.api("GET", "/events", query={"filters": "{", "until": "1"})
     assert answer.status in (400, 500)
+
+
+def test_a_time_that_ends_before_it_begins_is_refused(engine: Engine) -> None:
+    answer = engine.api("GET", "/events", query={"since": "200", "until": "100"})
+    assert answer.status == 400
+    assert answer.message == "`since` time (200) cannot be after `until` time (100)"
+
+
+def test_the_past_outlives_the_engine(own_engine: EngineUnderTest) -> None:
+    since = time.time()
+    done = own_engine.sh("exit 4")
+    own_engine.restart(how="kill9")
+    own_engine.remove(done.id)
+    events = _past(own_engine, since, container=[done.id])
+    assert _actions(events) == ["create", "start", "die", "destroy"]
+    moments = [event["timeNano"] for event in events]
+    assert moments == sorted(moments)
