@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
@@ -39,6 +40,64 @@ async def uncancelled(work: Awaitable[T]) -> T:
             # Nobody else will hear of it.
             _log.info("failed after its caller had gone: %s", error)
         raise
+
+
+_PIECES_AHEAD = 4
+
+
+class ReaderGoneError(Exception):
+    """Nobody reads what a thread writes; nothing is wrong with the thread."""
+
+
+async def pieces_of_thread(
+    work: Callable[[Callable[[bytes], None]], None],
+) -> AsyncGenerator[bytes]:
+    """Run blocking `work` in a thread of its own and yield the pieces that it writes.
+
+    For answers as long as a tree is large: the thread waits for a slow reader, and nobody else
+    does. What `work` raises is raised after its last piece. When the reader goes, `work` finds
+    that it cannot write, and has ended when the generator is closed.
+    """
+    loop = asyncio.get_running_loop()
+    pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+    room = threading.Semaphore(_PIECES_AHEAD)
+    failures: list[Exception] = []
+    is_read = True
+
+    def write(piece: bytes) -> None:
+        room.acquire()
+        if not is_read:
+            raise ReaderGoneError
+        loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+    def run() -> None:
+        try:
+            work(write)
+        except Exception as error:  # noqa: BLE001 - raised below, where the reader is
+            failures.append(error)
+        finally:
+            loop.call_soon_threadsafe(pieces.put_nowait, None)
+
+    threading.Thread(target=run, name="naru-pieces", daemon=True).start()
+    is_whole = False
+    try:
+        while (piece := await pieces.get()) is not None:
+            yield piece
+            room.release()
+        is_whole = True
+    finally:
+        if not is_whole:
+            is_read = False
+            # As often as it may write before it sees: whoever writes to hide an error tries again.
+            room.release(_PIECES_AHEAD)
+            await uncancelled(_drained(pieces))
+    if failures:
+        raise failures[0]
+
+
+async def _drained(pieces: asyncio.Queue[bytes | None]) -> None:
+    while await pieces.get() is not None:
+        pass
 
 
 class TaskSet:

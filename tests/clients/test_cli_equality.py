@@ -50,6 +50,19 @@ network inspect none
 volume ls
 volume inspect nosuch
 history busybox
+diff equality-1
+diff nosuch
+diff ''
+export nosuch
+export -o /nonexistent/x equality-1
+export -o / equality-1
+export -o /dev/null equality-1
+export ''
+commit nosuch
+commit equality-1 UP
+commit equality-1 x@sha256:0000000000000000000000000000000000000000000000000000000000000000
+commit -c 'RUN x' equality-1
+commit ''
 stop nosuch
 kill equality-1
 kill -s BOGUS equality-2

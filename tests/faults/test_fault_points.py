@@ -30,6 +30,7 @@ pytestmark = requires("root", "crun", "conmon", "nft", "docker-registry", "skope
 
 _IMAGE = "naru-test/tour:1"
 _IMPORTED = "naru-test/imported:1"
+_COMMITTED = "naru-test/committed:1"
 _VOLUME = "naru-test-tour"
 
 
@@ -82,7 +83,7 @@ class _Tour:
         log = {"Type": "json-file", "Config": {"max-size": "10k", "max-file": "2"}}
         request = {
             "Image": _IMAGE,
-            "Cmd": ["sh", "-c", "seq 1 4000; sleep 1000"],
+            "Cmd": ["sh", "-c", "seq 1 4000 | tee /written; sleep 1000"],
             "Labels": {label: value},
             "Volumes": {"/anonymous": {}},
             "ExposedPorts": {"7000/tcp": {}},
@@ -98,6 +99,8 @@ class _Tour:
         if waits_for_rotation:
             self._await_rotation()
         self.exec_something()
+        name, _, tag = _COMMITTED.rpartition(":")
+        self.api("POST", "/commit", container="tour", repo=name, tag=tag)
         self.api("POST", "/containers/tour/restart", t=0)
         self.api("POST", "/containers/tour/kill")
         self.api("POST", "/containers/tour/wait")
@@ -120,6 +123,7 @@ class _Tour:
         for method, path, query in (
             ("DELETE", "/containers/tour", {"force": True, "v": True}),
             ("DELETE", f"/volumes/{_VOLUME}", {}),
+            ("DELETE", f"/images/{_COMMITTED}", {"force": True}),
             ("DELETE", f"/images/{_IMAGE}", {"force": True}),
             ("DELETE", f"/images/{_IMPORTED}", {"force": True}),
             ("DELETE", f"/images/{self._pulled}", {"force": True}),

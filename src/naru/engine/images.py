@@ -133,10 +133,11 @@ async def tag_image(ctx: EngineContext, name: str, repository: str, tag: str) ->
     image = ctx.images.catalog.resolve(name)
     target = Reference.parse(f"{repository}:{tag}" if tag else repository)
     ctx.images.catalog.tag(image.id, target)
-    _publish(ctx, "tag", image.id, target.with_default_tag().familiar)
+    publish_image_event(ctx, "tag", image.id, target.with_default_tag().familiar)
 
 
-def _publish(ctx: EngineContext, action: str, image_id: str, name: str) -> None:
+def publish_image_event(ctx: EngineContext, action: str, image_id: str, name: str) -> None:
+    """Tell that something happened to an image, under the name by which it was meant."""
     image = ctx.images.catalog.get(image_id)
     labels = (image.config.config.labels or {}) if image else {}
     ctx.events.publish("image", action, image_id, {**labels, "name": name})
@@ -163,9 +164,9 @@ async def remove_image(ctx: EngineContext, name: str, *, force: bool, noprune: b
     )
     for record in records:
         if "Untagged" in record:
-            _publish(ctx, "untag", image_id, image_id)
+            publish_image_event(ctx, "untag", image_id, image_id)
         elif record["Deleted"] == image_id:
-            _publish(ctx, "delete", image_id, image_id)
+            publish_image_event(ctx, "delete", image_id, image_id)
     return list(records)
 
 
@@ -181,7 +182,7 @@ def load_images(
     async def work(report: Report) -> None:
         for name in await load(ctx.images, chunks, quiet=quiet, report=report):
             image = ctx.images.catalog.resolve(name)
-            _publish(ctx, "load", image.id, name)
+            publish_image_event(ctx, "load", image.id, name)
 
     return records_of(ctx.tasks, work, name="load")
 
@@ -216,7 +217,7 @@ def import_tarball(
             source=source,
         )
         report({"status": image_id})
-        _publish(ctx, "import", image_id, reference.familiar if reference else image_id)
+        publish_image_event(ctx, "import", image_id, reference.familiar if reference else image_id)
 
     return records_of(ctx.tasks, work, name="import")
 
@@ -258,7 +259,7 @@ def pull_image(
             all_tags=reference.is_name_only,
             report=report,
         )
-        _publish(ctx, "pull", image.id, reference.familiar)
+        publish_image_event(ctx, "pull", image.id, reference.familiar)
 
     return records_of(ctx.tasks, work, name=f"pull {reference.familiar}")
 

@@ -69,6 +69,8 @@ class ContainerState(msgspec.Struct, kw_only=True):
     removes_volumes: bool = False
     # Seconds that the restart before this run was held back; zero after a user's start.
     restart_delay: float = 0
+    # Paused by the engine itself, which lets it go on; its user's pause is another matter.
+    is_frozen: bool = False
     # The network namespace that a container: mode joined at the last start.
     netns_path: str = ""
     # None where no check has ever run.

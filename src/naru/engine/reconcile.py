@@ -13,6 +13,7 @@ from enum import Enum
 from naru.aio import in_thread
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.finish import container_exited, restart_later
+from naru.engine.containers.freezing import thaw
 from naru.engine.containers.image_mounts import owner_of
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.start import launch, look_after
@@ -95,6 +96,7 @@ async def _look(ctx: EngineContext, container: Container) -> Seen:
 async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: Action) -> None:
     match action:
         case Action.KEEP:
+            await thaw(ctx, container)
             look_after(ctx, container)
         case Action.ADOPT:
             _adopt(ctx, container)

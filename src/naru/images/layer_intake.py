@@ -19,7 +19,7 @@ from naru.images.services import ImageServices
 from naru.images.unpack import Unpacking, apply_hashed
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
-from naru.oci.digest import Digest
+from naru.oci.digest import ChainId, Digest
 from naru.store.tar_apply import apply_to_mounts
 from naru.store.tar_read import Readable
 
@@ -96,12 +96,14 @@ class LayerIntake:
         *,
         unpack: bool,
         alone: bool = False,
+        parent: ChainId | None = None,
     ) -> TakenLayer:
         """Read a layer to its end: `first`, then what `next_piece` gives until it is empty.
 
         `first` has six bytes at least, if the layer has. The blob is under the lease. With
-        `unpack` the layer is put on a snapshot without a parent, for a place above others if it
-        is `alone` (see `store.tar_apply`); a failure of that is told, not raised.
+        `unpack` the layer is put on a snapshot of `parent`, or on one without a parent, for a
+        place above others if it is `alone` (see `store.tar_apply`); a failure of that is told,
+        not raised.
 
         Raises:
             CorruptDataError: xz or bzip2 that cannot be read; or what `next_piece` raises.
@@ -117,7 +119,7 @@ class LayerIntake:
         unpacker, unpacking = None, None
         if unpack:
             unpacking = self._stack.enter_context(
-                self._services.unpacker.preparing(None, self._lease_id)
+                self._services.unpacker.preparing(parent, self._lease_id)
             )
             unpacking.was_alone = alone
             unpacker = _Worker("naru-unpack", _apply_to(unpacking, is_plain=not compression))

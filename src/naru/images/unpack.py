@@ -113,7 +113,8 @@ class Unpacker:
         """Give an empty snapshot on `parent`, which is gone after the block unless committed."""
         key = f"{UNPACKING}{secrets.token_hex(8)}"
         self._leases.add(lease_id, "snapshot", key)
-        unpacking = Unpacking(self._snapshots, key, self._snapshots.prepare(key, parent))
+        mounts = self._snapshots.prepare(key, parent)
+        unpacking = Unpacking(self._snapshots, key, mounts, parent)
         try:
             yield unpacking
         finally:
@@ -128,8 +129,15 @@ class Unpacking:
     how: `was_alone` if it was applied `alone`, `has_root` if it has a root directory of its own.
     """
 
-    def __init__(self, snapshots: Snapshotter, key: str, mounts: Sequence[Mount]) -> None:
+    def __init__(
+        self,
+        snapshots: Snapshotter,
+        key: str,
+        mounts: Sequence[Mount],
+        parent: ChainId | None,
+    ) -> None:
         self.mounts = mounts
+        self.parent = parent
         self.is_committed = False
         self.was_alone = False
         self.has_root = True
@@ -137,8 +145,12 @@ class Unpacking:
         self._key = key
 
     def put_on(self, parent: ChainId | None) -> bool:
-        """Give a snapshot that was made without a parent its place; say whether that works."""
-        if self.is_committed or (parent is not None and not self.was_alone):
+        """Give the snapshot its place, which it may have already; say whether that works."""
+        if self.is_committed:
+            return False
+        if self.parent == parent:
+            return True
+        if self.parent is not None or not self.was_alone:
             return False
         if parent is not None:
             self._snapshots.rebase(self._key, parent, inherit_root=not self.has_root)

@@ -185,6 +185,9 @@ def build_image_config(
     author: str = "",
     comment: str = "",
     history: Sequence[History] = (),
+    docker_version: str = "",
+    container: str = "",
+    container_config: RunDefaults | None = None,
 ) -> ImageConfig:
     """Make an image config; equal arguments give equal bytes."""
     wire = _Wire(
@@ -196,7 +199,10 @@ def build_image_config(
         created=created or None,
         author=author,
         comment=comment,
+        docker_version=docker_version,
+        container=container,
         config=config or RunDefaults(),
+        container_config=container_config,
         rootfs=RootFs(diff_ids=tuple(diff_ids)),
         history=tuple(history) or None,
     )

@@ -113,6 +113,27 @@ async def byte_stream(
     return response
 
 
+async def whole_stream(
+    request: web.Request, blocks: AsyncIterator[bytes], content_type: str
+) -> web.StreamResponse:
+    """Send blocks of bytes that are of use only together: an error breaks the answer off.
+
+    An error before the first block is raised, so that it becomes a status.
+    """
+    response = None
+    try:
+        async for block in blocks:
+            if response is None:
+                response = await begin(request, content_type)
+            await response.write(block)
+    finally:
+        await _close(blocks)
+    if response is None:
+        response = await begin(request, content_type)
+    await response.write_eof()
+    return response
+
+
 async def _close(source: AsyncIterator[Any]) -> None:
     """End an iterator now, not when the garbage collector finds it."""
     if isinstance(source, AsyncGenerator):

@@ -7,13 +7,14 @@ from aiohttp import web
 from naru.engine.context import EngineContext
 from naru.server.keys import CONTEXT
 from naru.server.middleware import add_headers, errors_as_answers
-from naru.server.routes import containers, events, images, networks, system, volumes
+from naru.server.routes import containers, events, images, networks, rootfs, system, volumes
 from naru.server.routes import exec as execs
 
 _ROUTES = (
     *system.ROUTES,
     *events.ROUTES,
     *containers.ROUTES,
+    *rootfs.ROUTES,
     *execs.ROUTES,
     *images.ROUTES,
     *networks.ROUTES,

@@ -13,11 +13,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Self
 
 from naru.errors import FaultError
-from naru.linux import safe_path, xattr
+from naru.linux import mount, safe_path, xattr
+from naru.linux.mount import Mount
 from naru.store import tar_read, whiteout
 from naru.store.changes import Change, ChangeKind
 from naru.store.tar_header import END, entry_blocks, padding
@@ -64,6 +65,16 @@ def write_tree(root: int, write: Write) -> None:
     with TreeWriter(root, write) as writer:
         for path in _walk(root):
             writer.add_path(path)
+
+
+def write_mounted(mounts: Sequence[Mount], write: Write) -> None:
+    """Write the tar of all that is in a stack of mounts. No mount is visible or left.
+
+    Raises:
+        FaultError: as `write_tree`, or the kernel refused a mount.
+    """
+    with mount.detached(mounts) as root:
+        write_tree(root, write)
 
 
 class TreeWriter:

@@ -18,7 +18,11 @@ from harness.image_store import Store
 from harness.requirements import requires
 from naru import faults
 from naru.images import load, pull, recover, tarball_import  # noqa: F401 - likewise
+from naru.images.commit import NewImage, commit_snapshot
+from naru.linux import mount
+from naru.oci.image_config import RunDefaults
 from naru.oci.manifest import MAX_MANIFEST_SIZE, Manifest, parse_manifest
+from naru.oci.reference import Reference
 
 pytestmark = requires("root")
 
@@ -32,8 +36,10 @@ _VICTIM = """
 import asyncio, sys
 from pathlib import Path
 from harness.image_store import Store
+from naru.images.commit import NewImage, commit_snapshot
 from naru.images.pull import pull
 from naru.images.tarball_import import import_image
+from naru.oci.image_config import RunDefaults
 from naru.oci.reference import Reference
 
 async def chunks(path):
@@ -50,6 +56,10 @@ async def main():
     elif act == "pull":
         await pull(store.services, Reference.parse(argument), platform=None, auth=None,
                    report=lambda _: None)
+    elif act == "commit":
+        base = store.services.catalog.resolve(argument)
+        commit_snapshot(store.services, "container", NewImage(
+            base, RunDefaults(), names=[Reference.parse("made:1")]))
     elif act == "remove":
         store.remove(argument)
     await store.services.close()
@@ -129,6 +139,27 @@ def test_killed_import_is_all_or_nothing(tmp_path: Path, fault: str) -> None:
     assert images_of(store) == []
     assert_whole(store)
     assert store.blobs() == set()
+
+
+@pytest.mark.parametrize("fault", points("images.commit.", "images.unpack.", "store.snapshot.b"))
+def test_killed_commit_is_all_or_nothing(tmp_path: Path, fault: str) -> None:
+    store = Store(tmp_path / "data")
+    asyncio.run(store.load(docker_archive(["x:1"], [BASE])))
+    base = store.services.catalog.resolve("x:1")
+    with mount.detached(store.services.snapshots.prepare("container", base.chain_id)) as root:
+        Path(f"/proc/self/fd/{root}/etc/base").write_text("changed")
+    before = store.footprint()
+    run_victim(tmp_path / "data", "commit", "x:1", f"{fault}=kill")
+    store = store.reopened()
+    recover.recover(store.services)
+    if images_of(store) == [("x:1",)]:
+        assert store.footprint() == before
+    new = NewImage(base, RunDefaults(), names=[Reference.parse("made:1")])
+    commit_snapshot(store.services, "container", new)
+    assert store.read("made:1", "etc/base") == b"changed"
+    store.services.snapshots.remove("container")
+    assert_whole(store)
+    assert store.services.leases.leases() == []
 
 
 @pytest.mark.parametrize("fault", points("images.pull.", *_COMMON))

@@ -27,6 +27,33 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("sig-proxy", "", "bool", "true", "Proxy all received signals to the process"),
         ),
     },
+    "commit": {
+        "usage": "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+        "about": "Create a new image from a container's changes",
+        "aliases": ("container commit", "commit"),
+        "arity": (1, 2),
+        "handler": "naru.cli.commands.rootfs:commit",
+        "options": (
+            (
+                "author",
+                "a",
+                "string",
+                "",
+                'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")',
+            ),
+            ("change", "c", "list", "", "Apply Dockerfile instruction to the created image"),
+            ("message", "m", "string", "", "Commit message"),
+            ("pause", "p", "bool", "true", "Pause container during commit"),
+        ),
+    },
+    "diff": {
+        "usage": "CONTAINER",
+        "about": "Inspect changes to files or directories on a container's filesystem",
+        "aliases": ("container diff", "diff"),
+        "arity": (1, 1),
+        "handler": "naru.cli.commands.rootfs:diff",
+        "options": (),
+    },
     "exec": {
         "usage": "[OPTIONS] CONTAINER COMMAND [ARG...]",
         "about": "Execute a command in a running container",
@@ -52,6 +79,14 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("user", "u", "string", "", 'Username or UID (format: "<name|uid>[:<group|gid>]")'),
             ("workdir", "w", "string", "", "Working directory inside the container"),
         ),
+    },
+    "export": {
+        "usage": "[OPTIONS] CONTAINER",
+        "about": "Export a container's filesystem as a tar archive",
+        "aliases": ("container export", "export"),
+        "arity": (1, 1),
+        "handler": "naru.cli.commands.rootfs:export",
+        "options": (("output", "o", "string", "", "Write to a file, instead of STDOUT"),),
     },
     "inspect": {
         "usage": "[OPTIONS] CONTAINER [CONTAINER...]",

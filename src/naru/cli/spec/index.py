@@ -12,13 +12,21 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "attach",
         "Attach local standard input, output, and error streams to a running container",
     ),
+    "commit": ("container", "commit", "Create a new image from a container's changes"),
     "container attach": (
         "container",
         "attach",
         "Attach local standard input, output, and error streams to a running container",
     ),
+    "container commit": ("container", "commit", "Create a new image from a container's changes"),
     "container create": ("container_run", "create", "Create a new container"),
+    "container diff": (
+        "container",
+        "diff",
+        "Inspect changes to files or directories on a container's filesystem",
+    ),
     "container exec": ("container", "exec", "Execute a command in a running container"),
+    "container export": ("container", "export", "Export a container's filesystem as a tar archive"),
     "container inspect": (
         "container",
         "inspect",
@@ -49,8 +57,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Block until one or more containers stop, then print their exit codes",
     ),
     "create": ("container_run", "create", "Create a new container"),
+    "diff": (
+        "container",
+        "diff",
+        "Inspect changes to files or directories on a container's filesystem",
+    ),
     "events": ("system", "events", "Get real time events from the server"),
     "exec": ("container", "exec", "Execute a command in a running container"),
+    "export": ("container", "export", "Export a container's filesystem as a tar archive"),
     "history": ("image", "history", "Show the history of an image"),
     "image history": ("image", "history", "Show the history of an image"),
     "image import": (
@@ -143,8 +157,11 @@ ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Commands",
         (
             "attach",
+            "commit",
             "create",
+            "diff",
             "events",
+            "export",
             "history",
             "import",
             "inspect",

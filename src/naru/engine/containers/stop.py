@@ -190,7 +190,7 @@ async def pause_container(ctx: EngineContext, name: str) -> None:
         except NaruError:
             ctx.health.watch(container.id)
             raise
-        container.state.status = "paused"
+        container.state.status, container.state.is_frozen = "paused", False
         container.state.health = at_rest(container.state.health)
         ctx.registry.save_state(container)
     ctx.events.publish("container", "pause", container.id, container_attributes(container))
