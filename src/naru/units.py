@@ -33,12 +33,27 @@ def parse_bytes(text: str) -> int:
 
     Spec: docker/go-units, RAMInBytes.
     """
+    return _size(text, 1024)
+
+
+def parse_bytes_decimal(text: str) -> int:
+    """Read a size whose units are powers of 1000, as those of log options are.
+
+    Raises:
+        InvalidInputError: `text` is no size.
+
+    Spec: docker/go-units, FromHumanSize.
+    """
+    return _size(text, 1000)
+
+
+def _size(text: str, base: int) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise InvalidInputError(f"invalid size: '{text}'")
     number, unit = match.groups()
     power = " kmgtpe".index(unit.lower() or " ")
-    return int(float(number) * 1024**power)
+    return int(float(number) * base**power)
 
 
 def print_bytes_decimal(count: float) -> str:

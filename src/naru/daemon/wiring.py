@@ -30,7 +30,7 @@ from naru.linux import cgroup, probe
 from naru.network.model import AddressPool, NetworkConfig
 from naru.network.networks import Networks
 from naru.runtime.exits import ExitWatcher
-from naru.runtime.log_rotation import LogRotator
+from naru.runtime.log_keeping import LogKeeper
 from naru.runtime.oci_runtime import OciRuntime
 from naru.store.content import ContentStore
 from naru.store.native import NativeSnapshotter
@@ -76,7 +76,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         volumes=Volumes(data_root / "volumes", database, clock),
         runtimes=runtimes,
         exits=ExitWatcher(exec_root, clock),
-        rotator=LogRotator(),
+        logs=LogKeeper(),
         waiters=Waiters(),
         attachments=Attachments(),
         execs=ExecSessions(),

@@ -20,7 +20,7 @@ from naru.engine.waiters import Waiters
 from naru.images.services import ImageServices
 from naru.network.networks import Networks
 from naru.runtime.exits import ExitWatcher
-from naru.runtime.log_rotation import LogRotator
+from naru.runtime.log_keeping import LogKeeper
 from naru.runtime.oci_runtime import OciRuntime
 from naru.specgen.facts import HostFacts
 from naru.volumes.volumes import Volumes
@@ -75,7 +75,7 @@ class EngineContext:
     volumes: Volumes
     runtimes: Mapping[str, OciRuntime]
     exits: ExitWatcher
-    rotator: LogRotator
+    logs: LogKeeper
     waiters: Waiters
     attachments: Attachments
     execs: ExecSessions

@@ -24,9 +24,9 @@ async def start_engine(ctx: EngineContext) -> None:
     await in_thread(ctx.networks.start)
     ctx.exits.start(lambda end: _ended(ctx, end))
     ctx.health.start(lambda container_id: watch_health(ctx, container_id))
+    ctx.logs.start()
     await reconcile(ctx)
     await _restore_execs(ctx)
-    ctx.tasks.start(ctx.rotator.run(), name="rotate logs")
 
 
 async def stop_engine(ctx: EngineContext) -> None:
@@ -34,6 +34,7 @@ async def stop_engine(ctx: EngineContext) -> None:
     await ctx.health.close()
     ctx.exits.close()
     await ctx.tasks.close()
+    await ctx.logs.close()
     await in_thread(ctx.networks.close)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from naru.engine.attachments import STDERR, STDOUT, log_path
+from naru.engine.container_log import log_attributes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.runtime import log_file
+from naru.runtime.log_attributes import details_text
 from naru.runtime.log_lines import Framing, LogFilter
 from naru.units import parse_time
 
@@ -23,11 +25,13 @@ async def container_logs(
     since: str,
     until: str,
     timestamps: bool,
+    details: bool,
     tail: str,
 ) -> tuple[bool, AsyncIterator[bytes]]:
     """Return whether the container has a terminal, and its log, framed for the wire.
 
     A log that is followed ends with the container. `tail` is a number of lines, or `all`.
+    `details` puts the labels and variables that the log options name before each line.
 
     Raises:
         NotFoundError: no such container.
@@ -37,7 +41,7 @@ async def container_logs(
     container = ctx.registry.find(name)
     if not (stdout or stderr):
         raise InvalidInputError("Bad parameters: you must choose at least one stream")
-    if not container.log_policy().is_written:
+    if not container.log_policy().is_readable:
         raise NotSupportedError("configured logging driver does not support reading")
     now = ctx.clock.now_ns()
     wanted = ((STDOUT, stdout), (STDERR, stderr))
@@ -53,7 +57,11 @@ async def container_logs(
     blocks = log_file.framed(
         log_path(ctx.config.container_dir(container.id)),
         query,
-        Framing(raw=container.config.tty, timestamps=timestamps),
+        Framing(
+            raw=container.config.tty,
+            timestamps=timestamps,
+            details=details_text(log_attributes(ctx, container)) if details else b"",
+        ),
         stopped=lambda: not _runs(container),
         clock=ctx.clock,
     )

@@ -97,9 +97,9 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
     match action:
         case Action.KEEP:
             await thaw(ctx, container)
-            look_after(ctx, container)
+            await look_after(ctx, container)
         case Action.ADOPT:
-            _adopt(ctx, container)
+            await _adopt(ctx, container)
         case Action.FINISH:
             await container_exited(ctx, container, seen.end or _lost(ctx, container))
         case Action.REMOVE:
@@ -114,7 +114,7 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
                 await remove_stopped(ctx, container, volumes=True)
 
 
-def _adopt(ctx: EngineContext, container: Container) -> None:
+async def _adopt(ctx: EngineContext, container: Container) -> None:
     bundle = bundles.existing(ctx.config.exec_root, container.id)
     processes = bundle.processes()
     if processes is None:
@@ -131,7 +131,7 @@ def _adopt(ctx: EngineContext, container: Container) -> None:
         health=at_start(check_of(container.config), container.state.health),
     )
     ctx.registry.replace_state(container, state)
-    look_after(ctx, container)
+    await look_after(ctx, container)
 
 
 def _lost(ctx: EngineContext, container: Container) -> ContainerExit:

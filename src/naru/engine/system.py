@@ -13,7 +13,7 @@ from naru.api.version import MAXIMUM, MINIMUM, ApiVersion, dotted
 from naru.engine.context import EngineContext
 from naru.engine.model import Json
 from naru.oci.platform import host_platform
-from naru.runtime.log_driver import DRIVERS as LOG_DRIVERS
+from naru.runtime.log_driver import available_drivers
 from naru.specgen.facts import HostFacts
 from naru.units import print_rfc3339
 
@@ -136,7 +136,7 @@ def _configured(ctx: EngineContext) -> Json:
             "Volume": ["local"],
             "Network": ["bridge", "host", "null"],
             "Authorization": None,
-            "Log": list(LOG_DRIVERS),
+            "Log": available_drivers(),
         },
         "Debug": config.debug,
         "LoggingDriver": config.log_driver,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from naru.api.version import ApiVersion
-from naru.engine.attachments import log_path
+from naru.engine.container_log import json_path
 from naru.engine.context import EngineContext
 from naru.engine.graph_driver import graph_driver_view
 from naru.engine.health_rule import Health
@@ -120,7 +120,7 @@ def inspect_view(ctx: EngineContext, container: Container, api: ApiVersion) -> J
         "ResolvConfPath": str(folder / "resolv.conf"),
         "HostnamePath": str(folder / "hostname"),
         "HostsPath": str(folder / "hosts"),
-        "LogPath": str(log_path(folder)) if keeps_log else "",
+        "LogPath": str(json_path(ctx, container)) if keeps_log else "",
         "Name": f"/{container.name}",
         "RestartCount": container.state.restart_count,
         "Driver": ctx.config.storage_driver,

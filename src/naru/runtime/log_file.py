@@ -25,6 +25,8 @@ from naru.runtime.log_lines import BOTH, Framing, LogFilter, LogLines, Record
 _BLOCK_BYTES: Final = 128 << 10
 # How long a follower may go without asking whether the container still runs.
 _POLL_S: Final = 0.05
+# Enough to tell files apart whose inode is used anew: a time in nanoseconds, and some text.
+_HEAD_BYTES: Final = 64
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,3}")
 _TAIL_BYTES: Final = 64 << 10
 # How far before the wanted lines a line is looked for that ends among them.
@@ -90,7 +92,7 @@ async def _pieces(
     path: Path, query: LogQuery, stopped: Callable[[], bool], clock: Clock, lines: LogLines
 ) -> AsyncIterator[bytes | list[Record]]:
     """Yield blocks for `lines` to read, and records that need no reading any more."""
-    with _Files(path) as files:
+    with LogFiles(path) as files:
         # A cancelled reader does not stop the thread: leaving now would lose what it opens.
         await uncancelled(in_thread(files.open))
         if query.tail is not None:
@@ -104,7 +106,7 @@ async def _pieces(
 
 
 async def _follow(
-    files: _Files, query: LogQuery, stopped: Callable[[], bool], clock: Clock, lines: LogLines
+    files: LogFiles, query: LogQuery, stopped: Callable[[], bool], clock: Clock, lines: LogLines
 ) -> AsyncIterator[bytes]:
     until = query.wanted.until_ns
     with _Changes(files.path.parent) as changes:
@@ -158,17 +160,32 @@ class _OpenFile:
         os.close(self.descriptor)
 
 
-class _Files:
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a log that can be found again: the file, by inode and first bytes, and where."""
+
+    inode: int
+    head: str
+    offset: int
+
+
+class LogFiles:
     """The files of one log, oldest first; reading starts in the first and moves on."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # How many files were read to their end and left.
+        self.left = 0
         self._files: list[_OpenFile] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all files. Idempotent."""
         for file in self._files:
             file.close()
         self._files.clear()
@@ -177,19 +194,62 @@ class _Files:
         """Open all files there are. Blocking."""
         self._files = _open_all(self.path)
 
+    def seek_end(self) -> None:
+        """Go to the present end of the newest file. Blocking."""
+        for file in self._files[:-1]:
+            file.close()
+        self._files = self._files[-1:]
+        for file in self._files:
+            file.offset = os.fstat(file.descriptor).st_size
+
     async def next_block(self, lines: LogLines) -> bytes | None:
         """Return more of the log, or None at its present end."""
         while self._files:
             file = self._files[0]
             block = await in_thread(os.pread, file.descriptor, _BLOCK_BYTES, file.offset)
-            if block:
+            if block or not self._leave(lines):
                 file.offset += len(block)
-                return block
-            if len(self._files) == 1:
-                return None
-            self._files.pop(0).close()
-            lines.next_file()
+                return block or None
         return None
+
+    def read_block(self, lines: LogLines, size: int = _BLOCK_BYTES) -> bytes | None:
+        """Return what `next_block` does. Blocking."""
+        while self._files:
+            file = self._files[0]
+            block = os.pread(file.descriptor, size, file.offset)
+            if block or not self._leave(lines):
+                file.offset += len(block)
+                return block or None
+        return None
+
+    def _leave(self, lines: LogLines) -> bool:
+        """Go on from a file that was read to its end to the next, if there is one."""
+        if len(self._files) == 1:
+            return False
+        self._files.pop(0).close()
+        self.left += 1
+        lines.next_file()
+        return True
+
+    def position(self, unread: int) -> Position | None:
+        """Return the place `unread` bytes before where reading goes on. Blocking."""
+        if not self._files:
+            return None
+        file = self._files[0]
+        head = os.pread(file.descriptor, _HEAD_BYTES, 0)
+        return Position(file.inode, head.hex(), file.offset - unread)
+
+    def seek(self, position: Position) -> bool:
+        """Go on from a place, if its file is still there; else stay at the start. Blocking."""
+        for index, file in enumerate(self._files):
+            head = os.pread(file.descriptor, len(position.head) // 2, 0)
+            if file.inode == position.inode and head.hex() == position.head:
+                for older in self._files[:index]:
+                    older.close()
+                del self._files[:index]
+                file.offset = position.offset
+                return True
+        return False
 
     def advance(self) -> bool:
         """Look for files newer than the one that was read to its end; say whether there are.

@@ -20,7 +20,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 STDOUT: Final = 1
 STDERR: Final = 2
@@ -28,13 +28,13 @@ BOTH: Final = frozenset({STDOUT, STDERR})
 MAX_JOINED_BYTES: Final = 1 << 20
 
 # Where things are in a line in UTC: the time without its zone, the tag, the text.
-_TIME_END: Final = 29
-_TEXT_START: Final = 45
-_TAGS: Final = {b"+00:00 stdout F ": STDOUT, b"+00:00 stderr F ": STDERR}
+TIME_END: Final = 29
+TEXT_START: Final = 45
+TAGS: Final = {b"+00:00 stdout F ": STDOUT, b"+00:00 stderr F ": STDERR}
 # Lines up to what conmon reads at once are framed by table.
-_TABLE_BYTES: Final = _TEXT_START + 8193
+_TABLE_BYTES: Final = TEXT_START + 8193
 _HEADER: Final = struct.Struct(">BxxxI")
-_STAMP_BYTES: Final = _TIME_END + 2
+_STAMP_BYTES: Final = TIME_END + 2
 _LINE: Final = re.compile(
     rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{9})(Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?::\S*)? (.*)",
     re.DOTALL,
@@ -81,6 +81,20 @@ def timestamp_text(nanoseconds: int) -> bytes:
     return f"{text}.{fraction:09d}".encode("ascii")
 
 
+class LineFormat(Protocol):
+    """How lines are written for a reader."""
+
+    def whole_lines(self, lines: Sequence[bytes]) -> bytes:
+        """Write lines that are whole and in UTC, as they stand in the log.
+
+        Raises:
+            KeyError, IndexError: a line is not so; it has to go the long way, as a record.
+        """
+
+    def records(self, records: Iterable[Record]) -> bytes:
+        """Write records."""
+
+
 class LogLines:
     """Turns blocks of a log, cut anywhere, into records or frames. Keeps what is unfinished."""
 
@@ -94,7 +108,7 @@ class LogLines:
         """Return the records that are complete now."""
         return self._filtered(self._parse(self._split(block)))
 
-    def frames(self, block: bytes, framing: Framing) -> bytes:
+    def frames(self, block: bytes, framing: LineFormat) -> bytes:
         """Return the same, framed for the wire."""
         lines = self._split(block)
         if not lines:
@@ -138,6 +152,11 @@ class LogLines:
         self._rest = b""
         return self._filtered(left)
 
+    @property
+    def rest_bytes(self) -> int | None:
+        """How many bytes of the last block belong to no line yet; None while a line is in pieces."""
+        return None if self._pieces else len(self._rest)
+
     def next_file(self) -> None:
         """Forget a line torn at the end of a file: the rest of it is in no other."""
         self._rest = b""
@@ -160,8 +179,7 @@ class LogLines:
         return [
             line
             for line in lines
-            if (_TAGS[line[_TIME_END:_TEXT_START]] in outputs)
-            and since <= line[:_TIME_END] <= until
+            if (TAGS[line[TIME_END:TEXT_START]] in outputs) and since <= line[:TIME_END] <= until
         ]
 
     def _filtered(self, records: list[Record]) -> list[Record]:
@@ -178,9 +196,9 @@ class LogLines:
         records = []
         pieces = self._pieces
         for line in lines:
-            stream = _TAGS.get(line[_TIME_END:_TEXT_START])
+            stream = TAGS.get(line[TIME_END:TEXT_START])
             if stream is not None and stream not in pieces:
-                records.append(Record(stream, line[:_TIME_END], line[_TEXT_START:] + b"\n"))
+                records.append(Record(stream, line[:TIME_END], line[TEXT_START:] + b"\n"))
                 continue
             match = _LINE.fullmatch(line)
             if match is None:
@@ -233,9 +251,13 @@ def _utc(moment: bytes, fraction: bytes, zone: bytes) -> bytes:
 class Framing:
     """How lines go over the wire: raw for a terminal, else one frame of stdcopy per line."""
 
-    def __init__(self, *, raw: bool = False, timestamps: bool = False) -> None:
+    def __init__(
+        self, *, raw: bool = False, timestamps: bool = False, details: bytes = b""
+    ) -> None:
+        """Frame lines; `details` stands before each of them, behind the time."""
         self._raw = raw
         self._timestamps = timestamps
+        self._details = details
 
     def whole_lines(self, lines: Sequence[bytes]) -> bytes:
         """Frame lines that are whole and in UTC, as they stand in the log.
@@ -245,27 +267,29 @@ class Framing:
         """
         if not lines:
             return b""
+        if self._details:
+            # Rare enough for the long way.
+            raise KeyError
         if self._raw:
-            if not all(line[_TIME_END:_TEXT_START] in _TAGS for line in lines):
+            if not all(line[TIME_END:TEXT_START] in TAGS for line in lines):
                 raise KeyError
             if self._timestamps:
-                pieces = [line[:_TIME_END] + b"Z " + line[_TEXT_START:] for line in lines]
+                pieces = [line[:TIME_END] + b"Z " + line[TEXT_START:] for line in lines]
             else:
-                pieces = [line[_TEXT_START:] for line in lines]
+                pieces = [line[TEXT_START:] for line in lines]
             return b"\n".join(pieces) + b"\n"
         headers = _header_tables(timestamps=self._timestamps)
         if self._timestamps:
             pieces = [
-                headers[line[_TIME_END:_TEXT_START]][len(line)]
-                + line[:_TIME_END]
+                headers[line[TIME_END:TEXT_START]][len(line)]
+                + line[:TIME_END]
                 + b"Z "
-                + line[_TEXT_START:]
+                + line[TEXT_START:]
                 for line in lines
             ]
         else:
             pieces = [
-                headers[line[_TIME_END:_TEXT_START]][len(line)] + line[_TEXT_START:]
-                for line in lines
+                headers[line[TIME_END:TEXT_START]][len(line)] + line[TEXT_START:] for line in lines
             ]
         return b"\n".join(pieces) + b"\n"
 
@@ -274,8 +298,10 @@ class Framing:
         pieces = []
         for record in records:
             data = record.data
-            if self._timestamps and record.starts_line:
-                data = record.timestamp + b"Z " + data
+            if record.starts_line:
+                data = self._details + data
+                if self._timestamps:
+                    data = record.timestamp + b"Z " + data
             if not self._raw:
                 pieces.append(_HEADER.pack(record.stream, len(data)))
             pieces.append(data)
@@ -288,11 +314,11 @@ def _header_tables(*, timestamps: bool) -> dict[bytes, list[bytes]]:
 
     Text plus newline is what a frame holds, and the time where it is asked for.
     """
-    extra = 1 - _TEXT_START + (_STAMP_BYTES if timestamps else 0)
+    extra = 1 - TEXT_START + (_STAMP_BYTES if timestamps else 0)
     return {
         tag: [
-            _HEADER.pack(stream, max(length + extra, 0)) if length >= _TEXT_START else b""
+            _HEADER.pack(stream, max(length + extra, 0)) if length >= TEXT_START else b""
             for length in range(_TABLE_BYTES)
         ]
-        for tag, stream in _TAGS.items()
+        for tag, stream in TAGS.items()
     }

@@ -1,40 +1,35 @@
-"""Keeping logs small: old files are renamed away, the oldest is deleted.
+"""Making logs smaller: old files are renamed away, the oldest is deleted.
 
 Owns the rotation of `container.log` to `container.log.1` and so on. conmon goes on writing to
 the renamed file until it has opened a new one, so nothing is lost or split; a kill at any point
-leaves files that the next rotation continues from. While no engine runs, logs grow; the next
-engine rotates them first thing.
+leaves files that the next rotation continues from. When it is time is for `log_keeping` to say.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from naru.aio import in_thread
-from naru.errors import ConflictError, FaultError
+from naru.errors import FaultError
 from naru.faults import fault_point
 from naru.runtime.attach import has_unread, send_line
 from naru.runtime.bundle import Monitored
 
-_log = logging.getLogger(__name__)
 _AFTER_RENAME = fault_point("runtime.log_rotation.after_rename")
 
-# conmon's request to open the log anew; the two numbers mean nothing.
 _COPY_BYTES: Final = 1 << 20
+# conmon's request to open the log anew; the two numbers mean nothing.
 _REOPEN: Final = "2 0 0\n"
 # A client that does not read can keep conmon busy for long.
 _REOPEN_TIMEOUT_S: Final = 30.0
 _SETTLE_S: Final = 0.1
 _LOOK_AGAIN_S: Final = 0.002
-_SHORTEST_S: Final = 0.05
-_LONGEST_S: Final = 1.0
+_LOOKS_PER_QUESTION: Final = 20
 
 
 async def rotate(monitored: Monitored, path: Path, max_files: int) -> None:
@@ -76,22 +71,25 @@ async def _reopen(monitored: Monitored, path: Path) -> None:
         return
     if not await in_thread(has_unread, monitored.control_fifo):
         await in_thread(send_line, monitored.control_fifo, _REOPEN)
-    for _ in range(round(_REOPEN_TIMEOUT_S / _LOOK_AGAIN_S)):
+    for look in range(round(_REOPEN_TIMEOUT_S / _LOOK_AGAIN_S)):
         if path.exists():
             return
         await asyncio.sleep(_LOOK_AGAIN_S)
+        if look % _LOOKS_PER_QUESTION == 0:
+            # Raises if conmon has ended meanwhile.
+            await in_thread(has_unread, monitored.control_fifo)
     raise FaultError(f"conmon did not open a new log at {path}")
 
 
-def bound_ended(path: Path, max_bytes: int, max_files: int) -> None:
+def bound_ended(path: Path, max_bytes: int, max_files: int) -> bool:
     """Cut the log of a container that has ended down to its bound: the newest lines stay.
 
     For what was written faster than anybody looked. Blocking, idempotent; killed half-way it
-    leaves the whole log. `max_bytes` 0 means no bound.
+    leaves the whole log. `max_bytes` 0 means no bound. Says whether anything was cut.
     """
     bound = max_bytes * max_files
     if not bound or _size(path) <= bound:
-        return
+        return False
     shortened = path.with_name(f"{path.name}.short")
     with open(path, "rb") as log, open(shortened, "wb") as kept:
         log.seek(-bound, os.SEEK_END)
@@ -102,6 +100,7 @@ def bound_ended(path: Path, max_bytes: int, max_files: int) -> None:
     os.replace(shortened, path)
     for number in range(1, max_files + 1):
         _rotated(path, number).unlink(missing_ok=True)
+    return True
 
 
 def _size(path: Path) -> int:
@@ -109,74 +108,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-@dataclass(slots=True)
-class _Watched:
-    monitored: Monitored
-    path: Path
-    max_bytes: int
-    max_files: int
-    size: int = 0
-    looked_at: float = 0.0
-
-
-class LogRotator:
-    """Rotates the logs of running containers as they outgrow their bounds.
-
-    `run()` is one task for all of them. It looks at a log the more often the faster it grows.
-    """
-
-    def __init__(self) -> None:
-        self._watched: dict[str, _Watched] = {}
-        self._changed = asyncio.Event()
-
-    def add(
-        self, container_id: str, monitored: Monitored, path: Path, max_bytes: int, max_files: int
-    ) -> None:
-        """Keep a log below `max_bytes` per file; 0 bytes mean no bound."""
-        if max_bytes > 0:
-            self._watched[container_id] = _Watched(monitored, path, max_bytes, max_files)
-            self._changed.set()
-
-    def discard(self, container_id: str) -> None:
-        """Leave a log alone: its container ended. Idempotent."""
-        self._watched.pop(container_id, None)
-
-    async def run(self) -> None:
-        """Rotate for ever."""
-        while True:
-            if not self._watched:
-                self._changed.clear()
-                await self._changed.wait()
-            wait = _LONGEST_S
-            for container_id, watched in list(self._watched.items()):
-                wait = min(wait, await self._look(container_id, watched))
-            await asyncio.sleep(wait)
-
-    async def _look(self, container_id: str, watched: _Watched) -> float:
-        """Rotate one log if it is time; return when to look again."""
-        try:
-            size = os.stat(watched.path).st_size
-        except FileNotFoundError:
-            size = watched.max_bytes
-        if size < watched.max_bytes:
-            return _look_again(watched, size, asyncio.get_running_loop().time())
-        try:
-            await rotate(watched.monitored, watched.path, watched.max_files)
-        except ConflictError:
-            # Its conmon has ended; the exit tells the engine, which will discard the log.
-            self.discard(container_id)
-        except (FaultError, OSError) as error:
-            _log.warning("log of container %s is not rotated: %s", container_id[:12], error)
-            self.discard(container_id)
-        watched.size = 0
-        return _SHORTEST_S
-
-
-def _look_again(watched: _Watched, size: int, now: float) -> float:
-    """Return how long to wait: half of the way to the bound, at the log's present speed."""
-    elapsed = max(now - watched.looked_at, 0.001)
-    speed = max(size - watched.size, 1) / elapsed
-    watched.size, watched.looked_at = size, now
-    return min(max((watched.max_bytes - size) / speed / 2, _SHORTEST_S), _LONGEST_S)

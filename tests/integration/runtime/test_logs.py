@@ -11,8 +11,9 @@ import pytest
 from naru.errors import ConflictError
 from naru.runtime import log_file
 from naru.runtime.log_file import LogQuery
+from naru.runtime.log_keeping import KeptLog, LogKeeper
 from naru.runtime.log_lines import Framing
-from naru.runtime.log_rotation import LogRotator, rotate
+from naru.runtime.log_rotation import rotate
 
 from .conftest import Workshop
 
@@ -61,12 +62,12 @@ async def test_nothing_is_lost_or_split_when_a_full_speed_log_is_rotated(
     assert lines == 2 * _LINES
 
 
-async def test_the_rotator_keeps_logs_bounded(workshop: Workshop) -> None:
+async def test_the_keeper_keeps_logs_bounded(workshop: Workshop) -> None:
     bundle = await workshop.create("yes", "a line of some forty bytes for the log, no more")
     path = workshop.log_path(bundle)
-    rotator = LogRotator()
-    task = asyncio.ensure_future(rotator.run())
-    rotator.add(bundle.path.name, bundle, path, 1_000_000, 3)
+    keeper = LogKeeper()
+    keeper.start()
+    await keeper.keep(bundle.path.name, KeptLog(bundle, path, 1_000_000, 3))
     await workshop.start(bundle)
     deadline = time.monotonic() + 20
     oldest = path.with_name(f"{path.name}.2")
@@ -75,8 +76,7 @@ async def test_the_rotator_keeps_logs_bounded(workshop: Workshop) -> None:
     await asyncio.sleep(0.3)
     assert oldest.exists()
     assert not path.with_name(f"{path.name}.3").exists()
-    rotator.discard(bundle.path.name)
-    task.cancel()
+    await keeper.close()
 
 
 async def test_one_file_alone_is_kept_when_one_is_asked_for(workshop: Workshop) -> None:

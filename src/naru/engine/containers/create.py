@@ -30,7 +30,7 @@ from naru.ids import is_valid_name, new_id, short_id
 from naru.images.catalog import Image
 from naru.network.port_requests import parse_port_requests
 from naru.oci.platform import parse_platform
-from naru.runtime.log_driver import log_policy
+from naru.runtime.log_driver import check_on_host, log_policy
 from naru.specgen.validate import validate_host_config
 
 _AFTER_ROW = fault_point("engine.create.after_row")
@@ -127,6 +127,7 @@ def _check_against_host(
     warnings = validate_host_config(host_config, ctx.facts)
     _pin_joined_container(ctx, host_config)
     log_policy(host_config.log_config.type, host_config.log_config.config or {})
+    check_on_host(host_config.log_config.type)
     parse_port_requests(
         merged.exposed_ports or {},
         host_config.port_bindings or {},
@@ -164,10 +165,11 @@ def fill_defaults(ctx: EngineContext, host_config: HostConfig) -> None:
     host_config.restart_policy.name = host_config.restart_policy.name or "no"
     if host_config.runtime not in ctx.runtimes:
         raise InvalidInputError(f"unknown or invalid runtime name: {host_config.runtime}")
-    if not host_config.log_config.type:
+    log_config = host_config.log_config
+    if log_config.type in ("", config.log_driver):
         host_config.log_config = LogConfig(
             type=config.log_driver,
-            config={**config.log_options, **(host_config.log_config.config or {})},
+            config={**config.log_options, **(log_config.config or {})},
         )
     if host_config.init is None and config.init_by_default:
         host_config.init = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from naru.engine.container_log import end_log
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.start import launch
 from naru.engine.containers.tidying import release_resources
@@ -30,6 +31,7 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
         if not container.is_running:
             ctx.exits.forget(container.id)
             return
+        await _finish_log(ctx, container)
         state = container.state
         ran_for = max(end.finished_ns - state.started_ns, 0) / 10**9
         restarts = restarts_after_exit(
@@ -61,6 +63,14 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
             restart_later(ctx, container)
         elif container.host_config.auto_remove and not container.keep_after_exit:
             await remove_stopped(ctx, container, volumes=True)
+
+
+async def _finish_log(ctx: EngineContext, container: Container) -> None:
+    """Complete the log first: who hears of the end may read it at once."""
+    try:
+        await end_log(ctx, container)
+    except (NaruError, OSError) as error:
+        _log.warning("log of container %s is not complete: %s", container.short_id, error)
 
 
 def _tell(ctx: EngineContext, container: Container, ran_for: float) -> None:

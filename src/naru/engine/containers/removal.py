@@ -30,6 +30,7 @@ async def remove_stopped(ctx: EngineContext, container: Container, *, volumes: b
     for stream in ctx.attachments.take(container.id):
         await stream.close()
     await tidy(ctx, container)
+    await ctx.logs.forget(container.id)
     await in_thread(delete_files, ctx, container.id)
     if volumes:
         await in_thread(remove_anonymous_volumes, ctx, container)

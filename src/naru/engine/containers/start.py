@@ -12,6 +12,7 @@ from pathlib import Path
 
 from naru.aio import in_thread, uncancelled
 from naru.engine.attachments import AttachStreams, log_path
+from naru.engine.container_log import keep_log
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.spec_request import spec_request, write_etc_files
 from naru.engine.containers.tidying import release_resources, tidy
@@ -80,24 +81,16 @@ async def launch(ctx: EngineContext, container: Container, *, restart_count: int
         health=at_start(check_of(container.config), container.state.health),
     )
     ctx.registry.replace_state(container, state)
-    look_after(ctx, container)
+    await look_after(ctx, container)
     ctx.events.publish("container", "start", container.id, container_attributes(container))
 
 
-def look_after(ctx: EngineContext, container: Container) -> None:
+async def look_after(ctx: EngineContext, container: Container) -> None:
     """Follow process, log and health of a container that runs."""
     ctx.exits.watch(container.id)
     if container.state.status == "running":
         ctx.health.watch(container.id)
-    policy = container.log_policy()
-    if policy.is_written:
-        ctx.rotator.add(
-            container.id,
-            bundles.existing(ctx.config.exec_root, container.id),
-            log_path(ctx.config.container_dir(container.id)),
-            policy.max_bytes,
-            policy.max_files,
-        )
+    await keep_log(ctx, container)
 
 
 @dataclass(frozen=True, slots=True)

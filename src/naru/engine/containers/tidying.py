@@ -10,13 +10,12 @@ import logging
 from collections.abc import Awaitable
 
 from naru.aio import in_thread
-from naru.engine.attachments import log_path
+from naru.engine.container_log import end_log
 from naru.engine.containers.volume_mounts import unmount_idle_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.errors import FaultError, NaruError
 from naru.runtime import bundle as bundles
-from naru.runtime import log_rotation
 
 _log = logging.getLogger(__name__)
 
@@ -36,12 +35,7 @@ async def release_resources(ctx: EngineContext, container: Container) -> None:
     if any(mount.type == "volume" for mount in container.record.mounts):
         await _attempt(container, in_thread(unmount_idle_volumes, ctx, container))
     ctx.exits.forget(container.id)
-    ctx.rotator.discard(container.id)
-    policy = container.log_policy()
-    if policy.is_written:
-        path = log_path(ctx.config.container_dir(container.id))
-        bound = in_thread(log_rotation.bound_ended, path, policy.max_bytes, policy.max_files)
-        await _attempt(container, bound)
+    await _attempt(container, end_log(ctx, container))
 
 
 async def tidy(ctx: EngineContext, container: Container) -> None:

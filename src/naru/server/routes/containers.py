@@ -165,6 +165,7 @@ async def read_logs(request: web.Request) -> web.StreamResponse:
         since=params.text(request, "since"),
         until=params.text(request, "until"),
         timestamps=params.flag(request, "timestamps"),
+        details=params.flag(request, "details"),
         tail=params.text(request, "tail", "all"),
     )
 
