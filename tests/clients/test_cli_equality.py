@@ -72,6 +72,13 @@ restart nosuch
 rename nosuch x
 wait nosuch
 top nosuch
+stats --no-stream nosuch
+stats --no-stream nosuch nowhere
+stats --no-stream equality-1
+stats --no-stream --no-trunc --format json equality-1
+stats --no-stream --format '{{.Container}} {{.Name}} {{.ID}} {{.PIDs}} {{.CPUPerc}}' equality-2
+stats --no-stream --format 'table {{.Name}}\\t{{.PIDs}}' equality-2
+stats --no-stream --format '{{.Nope}}' equality-2
 rm equality-2
 rm -f nosuch
 rmi nosuch

@@ -21,6 +21,7 @@ from naru.engine.events import EventBus
 from naru.engine.exec_sessions import ExecSessions
 from naru.engine.health_watches import HealthWatches
 from naru.engine.registry import Registry
+from naru.engine.samplers import Samplers
 from naru.engine.waiters import Waiters
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.ids import new_id
@@ -54,6 +55,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
     data_root, exec_root = Path(config.data_root), Path(config.exec_root)
     for folder in (data_root / "containers", exec_root):
         folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+    tasks = TaskSet("engine")
     database = Database(data_root / "naru.db")
     for message in cgroup.prepare():
         say(message)
@@ -67,7 +69,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         config=_engine_config(config, default_runtime, driver),
         clock=clock,
         facts=facts,
-        tasks=TaskSet("engine"),
+        tasks=tasks,
         locks=KeyedLock(),
         events=EventBus(clock, EventJournal(data_root / "events")),
         registry=Registry(ContainerRows(database)),
@@ -81,6 +83,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         attachments=Attachments(),
         execs=ExecSessions(),
         health=HealthWatches(),
+        samplers=Samplers(tasks, clock),
     )
 
 

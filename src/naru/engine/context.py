@@ -16,6 +16,7 @@ from naru.engine.events import EventBus
 from naru.engine.exec_sessions import ExecSessions
 from naru.engine.health_watches import HealthWatches
 from naru.engine.registry import Registry
+from naru.engine.samplers import Samplers
 from naru.engine.waiters import Waiters
 from naru.images.services import ImageServices
 from naru.network.networks import Networks
@@ -80,3 +81,4 @@ class EngineContext:
     attachments: Attachments
     execs: ExecSessions
     health: HealthWatches
+    samplers: Samplers

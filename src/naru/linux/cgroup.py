@@ -87,6 +87,14 @@ def exists(cgroup: str, root: Path = ROOT) -> bool:
     return any(directory.is_dir() for directory in _directories(cgroup, root))
 
 
+def directory(cgroup: str, controller: str, root: Path = ROOT) -> Path:
+    """Return where a controller keeps the group; version 2 has one place for all.
+
+    It need not be there.
+    """
+    return _join(root if version(root) == 2 else root / controller, cgroup)
+
+
 def oom_kills(cgroup: str, root: Path = ROOT) -> int:
     """Return how many processes the kernel killed because the group was out of memory.
 

@@ -221,6 +221,19 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("interactive", "i", "bool", "", "Attach container's STDIN"),
         ),
     },
+    "stats": {
+        "usage": "[OPTIONS] [CONTAINER...]",
+        "about": "Display a live stream of container(s) resource usage statistics",
+        "aliases": ("container stats", "stats"),
+        "arity": (0, None),
+        "handler": "naru.cli.commands.stats:stats",
+        "options": (
+            ("all", "a", "bool", "", "Show all containers (default shows just running)"),
+            ("format", "", "string", "", FORMAT_TABLE),
+            ("no-stream", "", "bool", "", "Disable streaming stats and only pull the first result"),
+            ("no-trunc", "", "bool", "", "Do not truncate output"),
+        ),
+    },
     "stop": {
         "usage": "[OPTIONS] CONTAINER [CONTAINER...]",
         "about": "Stop one or more running containers",

@@ -44,6 +44,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "container rm": ("container", "rm", "Remove one or more containers"),
     "container run": ("container_run", "run", "Create and run a new container from an image"),
     "container start": ("container", "start", "Start one or more stopped containers"),
+    "container stats": (
+        "container",
+        "stats",
+        "Display a live stream of container(s) resource usage statistics",
+    ),
     "container stop": ("container", "stop", "Stop one or more running containers"),
     "container top": ("container", "top", "Display the running processes of a container"),
     "container unpause": (
@@ -107,6 +112,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "rmi": ("image", "rm", "Remove one or more images"),
     "run": ("container_run", "run", "Create and run a new container from an image"),
     "start": ("container", "start", "Start one or more stopped containers"),
+    "stats": (
+        "container",
+        "stats",
+        "Display a live stream of container(s) resource usage statistics",
+    ),
     "stop": ("container", "stop", "Stop one or more running containers"),
     "system events": ("system", "events", "Get real time events from the server"),
     "system info": ("system", "info", "Display system-wide information"),
@@ -174,6 +184,7 @@ ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "rm",
             "rmi",
             "start",
+            "stats",
             "stop",
             "tag",
             "top",

@@ -10,10 +10,27 @@ from aiohttp import web
 from naru.api.create_request import CreateRequest, adapt
 from naru.api.stream import frame
 from naru.engine import attach, logs
-from naru.engine.containers import create, inspect, listing, remove, rename, start, stop, wait
+from naru.engine.containers import (
+    create,
+    inspect,
+    listing,
+    remove,
+    rename,
+    start,
+    stats,
+    stop,
+    wait,
+)
 from naru.errors import InvalidInputError, NaruError
 from naru.server import params
-from naru.server.answers import begin, byte_stream, json_answer, no_content, stops_with_client
+from naru.server.answers import (
+    begin,
+    byte_stream,
+    json_answer,
+    json_stream,
+    no_content,
+    stops_with_client,
+)
 from naru.server.streams import Carrier, serve_websocket, stream_type
 
 
@@ -61,6 +78,20 @@ async def top(request: web.Request) -> web.Response:
     ps_args = params.text(request, "ps_args")
     ctx = params.context(request)
     return json_answer(await inspect.top_container(ctx, params.name(request), ps_args))
+
+
+@stops_with_client
+async def read_stats(request: web.Request) -> web.StreamResponse:
+    """Send what a container uses, once or every second."""
+    stream = params.flag(request, "stream", default=True)
+    version = params.api_version(request)
+    answers = await stats.container_stats(
+        params.context(request),
+        params.name(request),
+        stream=stream,
+        one_shot=version >= (1, 41) and params.flag(request, "one-shot"),
+    )
+    return await json_stream(request, answers, at_once=stream, line_end=b"\n")
 
 
 async def start_one(request: web.Request) -> web.Response:
@@ -219,6 +250,7 @@ ROUTES = (
     ("POST", "/containers/create", create_one),
     ("GET", "/containers/{name}/json", inspect_one),
     ("GET", "/containers/{name}/top", top),
+    ("GET", "/containers/{name}/stats", read_stats),
     ("GET", "/containers/{name}/logs", read_logs),
     ("POST", "/containers/{name}/start", start_one),
     ("POST", "/containers/{name}/stop", stop_one),
