@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from naru.aio import in_thread
 from naru.engine.attachments import STDERR, STDOUT, AttachStreams, log_path
@@ -57,6 +58,7 @@ async def attach_container(
         outputs=outputs,
         detach_keys=keys,
         replay=_replay(ctx, container, outputs) if logs else None,
+        on_detach=partial(_publish, ctx, container, "detach"),
     )
     if not stream:
         streams.join(None)
@@ -67,8 +69,12 @@ async def attach_container(
         ctx.attachments.wait_for_start(container.id, streams)
     else:
         streams.join(None)
-    ctx.events.publish("container", "attach", container.id, container_attributes(container))
+    _publish(ctx, container, "attach")
     return streams
+
+
+def _publish(ctx: EngineContext, container: Container, action: str) -> None:
+    ctx.events.publish("container", action, container.id, container_attributes(container))
 
 
 async def _replay(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -45,11 +45,13 @@ class AttachStreams:
         detach_keys: bytes = b"",
         replay: AsyncIterator[tuple[int, bytes]] | None = None,
         ended: asyncio.Event | None = None,
+        on_detach: Callable[[], None] | None = None,
     ) -> None:
         """Make streams without a source; `join` gives it.
 
         Clients ask for the exit code as soon as the output is over, so its end waits for
-        `ended`, which says that the code is known.
+        `ended`, which says that the code is known. `on_detach` is called when the client has
+        typed the detach keys.
         """
         self.tty = tty
         self.detached = False
@@ -58,6 +60,7 @@ class AttachStreams:
         self._filter = DetachFilter(detach_keys if tty else b"")
         self._replay = replay
         self._ended = ended
+        self._on_detach = on_detach
         self._source: asyncio.Future[StreamSource | None] = (
             asyncio.get_running_loop().create_future()
         )
@@ -113,6 +116,8 @@ class AttachStreams:
         if detached:
             self.detached = True
             source.close()
+            if self._on_detach is not None:
+                self._on_detach()
 
     async def close_stdin(self) -> None:
         """Tell the process that no more input comes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from naru.aio import in_thread, uncancelled
@@ -112,6 +113,7 @@ async def start_exec(
             outputs=_outputs(config),
             detach_keys=parse_keys(config.detach_keys or DEFAULT_KEYS),
             ended=session.ended,
+            on_detach=partial(_publish, ctx, container, session, "exec_detach"),
         )
     try:
         if before_launch is not None:

@@ -107,7 +107,7 @@ def test_kill_refuses_an_unknown_signal(engine: Engine) -> None:
     container = engine.up()
     answer = engine.api("POST", f"/containers/{container}/kill", query={"signal": "SIGNOPE"})
     assert answer.status == 400
-    assert answer.message.lower() == "invalid signal: signope"
+    assert answer.message.lower().endswith("invalid signal: signope")
 
 
 def test_kill_needs_a_running_container(engine: Engine) -> None:

@@ -8,7 +8,7 @@ from naru.aio import in_thread
 from naru.api.version import MAXIMUM, ApiVersion
 from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
-from naru.engine.views import inspect_view
+from naru.engine.views import container_attributes, inspect_view
 from naru.errors import ConflictError
 from naru.runtime import processes
 
@@ -51,4 +51,5 @@ async def top_container(ctx: EngineContext, name: str, ps_args: str) -> dict[str
     if not container.is_running:
         raise ConflictError(f"Container {container.id} is not running")
     found = await processes.top(cgroup_path(ctx, container), ps_args or "-ef")
+    ctx.events.publish("container", "top", container.id, container_attributes(container))
     return {"Titles": found["Titles"], "Processes": found["Processes"]}

@@ -9,6 +9,7 @@ from naru.engine.containers.volume_mounts import remove_anonymous_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.engine.views import container_attributes
+from naru.errors import FaultError, NaruError
 from naru.faults import fault_point
 
 _AFTER_MARK = fault_point("engine.remove.after_mark")
@@ -21,11 +22,23 @@ async def remove_stopped(ctx: EngineContext, container: Container, *, volumes: b
     The intent is written first; an engine that is killed on the way finishes at its next start.
 
     Raises:
-        FaultError: something of its last run cannot be given back; the intent stands.
+        FaultError: something cannot be removed. The container is dead then: it can be removed,
+            by another try or an engine's next start, and nothing else.
     """
     container.state.status = "removing"
     container.state.removes_volumes = volumes
     ctx.registry.save_state(container)
+    try:
+        await _remove(ctx, container, volumes=volumes)
+    except (NaruError, OSError) as error:
+        reason = error.message if isinstance(error, NaruError) else str(error)
+        container.state.status = "dead"
+        container.state.error = reason
+        ctx.registry.save_state(container)
+        raise FaultError(f'cannot remove container "/{container.name}": {reason}') from error
+
+
+async def _remove(ctx: EngineContext, container: Container, *, volumes: bool) -> None:
     _AFTER_MARK()
     for stream in ctx.attachments.take(container.id):
         await stream.close()

@@ -20,7 +20,8 @@ from naru.errors import (
 )
 from naru.runtime.oci_runtime import signal_number
 
-_KILL_PATIENCE = 10.0
+_KILL_PATIENCE = 12.0
+_ALIVE = ("running", "paused", "restarting")
 
 
 def parse_signal(text: str) -> int:
@@ -30,6 +31,8 @@ def parse_signal(text: str) -> int:
         InvalidInputError: there is no such signal.
     """
     number = signal_number(text)
+    if not number and text.isdigit() and int(text):
+        raise InvalidInputError(f"the linux daemon does not support signal {text}")
     if not number:
         raise InvalidInputError(f"Invalid signal: {text}")
     return number
@@ -49,7 +52,7 @@ async def stop_container(
     """
     container = ctx.registry.find(name)
     number = parse_signal(signal or container.config.stop_signal or "SIGTERM")
-    if container.state.status not in ("running", "paused", "restarting"):
+    if container.state.status not in _ALIVE:
         raise NotModifiedError(f"Container {container.id} is already stopped")
     await _end(ctx, container, number, _grace(ctx, container, timeout))
     ctx.events.publish("container", "stop", container.id, container_attributes(container))
@@ -78,7 +81,13 @@ async def _end(ctx: EngineContext, container: Container, number: int, grace: flo
         async with ctx.locks.hold(container.id):
             if container.is_running:
                 await _signal(ctx, container, signals.SIGKILL)
-        await stopped
+        await _killed(stopped)
+
+
+async def _killed(ended: asyncio.Future[int]) -> None:
+    """Wait for the end of a process that was sent SIGKILL; one in the kernel's hands may stay."""
+    if not await _within(ended, _KILL_PATIENCE):
+        raise FaultError("tried to kill container, but did not receive an exit event")
 
 
 async def _within(future: asyncio.Future[int], seconds: float | None) -> bool:
@@ -125,21 +134,31 @@ async def kill_container(
         ConflictError: it does not run.
         InvalidInputError: no such signal.
     """
-    container = ctx.registry.find(name)
+    try:
+        await _kill(ctx, name, signal, by_user=by_user)
+    except NaruError as error:
+        error.message = f"cannot kill container: {name}: {error.message}"
+        raise
+
+
+async def _kill(ctx: EngineContext, name: str, signal: str, *, by_user: bool) -> None:
     number = parse_signal(signal or "SIGKILL")
+    container = ctx.registry.find(name)
     stop_signal = parse_signal(container.config.stop_signal or "SIGTERM")
     ended = ctx.waiters.exit(container.id)
     async with ctx.locks.hold(container.id):
+        if container.state.status == "restarting":
+            # There is no process to tell: as in Docker any signal ends the waiting.
+            _cancel_restart(ctx, container)
+            return
         if not container.is_running:
-            raise ConflictError(
-                f"Cannot kill container: {name}: Container {container.id} is not running"
-            )
+            raise ConflictError(f"container {container.id} is not running")
         if by_user and number in (signals.SIGKILL, stop_signal):
             container.state.stopped_by_user = True
             ctx.registry.save_state(container)
         await _signal(ctx, container, number)
     if number == signals.SIGKILL:
-        await _within(ended, _KILL_PATIENCE)
+        await _killed(ended)
 
 
 async def restart_container(
@@ -155,7 +174,9 @@ async def restart_container(
     number = parse_signal(signal or container.config.stop_signal or "SIGTERM")
     container.keep_after_exit = True
     try:
-        await _end(ctx, container, number, _grace(ctx, container, timeout))
+        if container.state.status in _ALIVE:
+            await _end(ctx, container, number, _grace(ctx, container, timeout))
+            ctx.events.publish("container", "stop", container.id, container_attributes(container))
         async with ctx.locks.hold(container.id):
             if not container.is_running:
                 await launch(ctx, container, restart_count=0)
