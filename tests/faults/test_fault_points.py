@@ -23,6 +23,7 @@ from harness.leaks import Footprint
 from harness.narud import EngineUnderTest
 from harness.registry import serving
 from harness.requirements import requires
+from harness.subordinates import subordinate_account
 from harness.waiting import eventually
 from naru import faults
 
@@ -152,11 +153,23 @@ def registry() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def remap() -> Iterator[str]:
+    """Give the setting that makes an engine run containers in user namespaces."""
+    with subordinate_account() as setting:
+        yield setting
+
+
+def _flags(point: str, remap: str) -> list[str]:
+    """Return what an engine must be told to come by a point."""
+    return [f"--userns-remap={remap}"] if "user_namespaces" in point else []
+
+
 @pytest.mark.parametrize("point", _points())
 def test_a_kill_at_any_point_is_survived(
-    point: str, make_engine: Callable[..., EngineUnderTest], registry: str
+    point: str, make_engine: Callable[..., EngineUnderTest], registry: str, remap: str
 ) -> None:
-    engine = make_engine()
+    engine = make_engine(*_flags(point, remap))
     before = engine.footprint()
     engine.terminate()
     armed = {"NARU_FAULT": f"{point}=kill"}
@@ -179,9 +192,9 @@ def test_a_kill_at_any_point_is_survived(
 
 @pytest.mark.parametrize("point", _points())
 def test_a_failure_at_any_point_is_cleaned_up(
-    point: str, make_engine: Callable[..., EngineUnderTest], registry: str
+    point: str, make_engine: Callable[..., EngineUnderTest], registry: str, remap: str
 ) -> None:
-    engine = make_engine()
+    engine = make_engine(*_flags(point, remap))
     before = engine.footprint()
     engine.terminate()
     engine.spawn(env={"NARU_FAULT": f"{point}=raise"})

@@ -155,7 +155,7 @@ def _data_files(root: Path) -> Iterator[str]:
 
 
 def _exec_files(root: Path) -> Iterator[str]:
-    for name in ("c", "x", "exits", "netns"):
+    for name in ("c", "x", "exits", "netns", "userns"):
         yield from (f"run/{name}/{entry}" for entry in _names(root / name))
     for runtime in _names(root / "runtime"):
         yield from (

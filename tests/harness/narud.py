@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness import leaks
+from harness import leaks, subordinates
 from harness.engine import Engine
 from harness.subnets import Subnet, bridge_name
 from harness.waiting import eventually
@@ -27,6 +27,8 @@ class EngineUnderTest(Engine):
     def __init__(self, *flags: str, env: Mapping[str, str] | None = None) -> None:
         # Short, because sockets live below it and their paths end at 107 bytes.
         self.root = Path(tempfile.mkdtemp(prefix="nt-", dir="/tmp"))
+        # Who is mapped to nobody in particular must get through, as in /var/lib and /run.
+        self.root.chmod(0o711)
         super().__init__(str(self.root / "s.sock"))
         self.data_root = self.root / "data"
         self.exec_root = self.root / "run"
@@ -102,6 +104,12 @@ class EngineUnderTest(Engine):
         assert self.is_alive, f"the engine ended at once\n{self.log_tail()}"
 
     @property
+    def content_root(self) -> Path:
+        """Return where the engine keeps its data: below its data root if it maps ids."""
+        is_mapped = any(flag.startswith("--userns-remap") for flag in self.flags)
+        return self.data_root / subordinates.FOLDER if is_mapped else self.data_root
+
+    @property
     def is_alive(self) -> bool:
         """Say whether the process is there."""
         return self.process is not None and self.process.poll() is None
@@ -151,7 +159,7 @@ class EngineUnderTest(Engine):
     def footprint(self) -> leaks.Footprint:
         """Return everything that this engine has on the machine now."""
         return leaks.footprint(
-            data_root=self.data_root,
+            data_root=self.content_root,
             exec_root=self.exec_root,
             bridge=self.bridge,
             table=self.table,

@@ -121,5 +121,12 @@ SETTINGS = (
         "Publish ports by processes; the kernel does it here, so this must stay off",
         "userland-proxy",
     ),
+    Setting(
+        "userns-remap",
+        "text",
+        "",
+        "Run containers in user namespaces: default, or USER[:GROUP] with subordinate ids",
+        "userns-remap",
+    ),
     Setting("validate", "bool", False, "Check the configuration and exit"),
 )

@@ -57,6 +57,7 @@ class DaemonConfig:
     tlskey: str
     tlsverify: bool
     userland_proxy: bool
+    userns_remap: str
     validate: bool
     # Whether --tls or --tlsverify stands anywhere: plain TCP must be asked for by name.
     tls_was_named: bool

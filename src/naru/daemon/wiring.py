@@ -10,6 +10,7 @@ from pathlib import Path
 
 from naru.aio import KeyedLock, TaskSet
 from naru.clock import Clock, SystemClock
+from naru.daemon.remapping import remapped
 from naru.daemon.settings import DaemonConfig
 from naru.db.containers import ContainerRows
 from naru.db.database import Database
@@ -50,7 +51,9 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
     Raises:
         NotSupportedError: this machine lacks something that no container can do without.
         CorruptDataError: the state database is none.
+        InvalidInputError, FaultError: containers cannot be given the ids that they are to have.
     """
+    config, id_maps = remapped(config)
     clock: Clock = SystemClock()
     data_root, exec_root = Path(config.data_root), Path(config.exec_root)
     for folder in (data_root / "containers", exec_root):
@@ -66,7 +69,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         facts = replace(facts, init_path=config.init_path)
     snapshots, driver = _snapshotter(config, data_root, database, say)
     return EngineContext(
-        config=_engine_config(config, default_runtime, driver),
+        config=replace(_engine_config(config, default_runtime, driver), id_maps=id_maps),
         clock=clock,
         facts=facts,
         tasks=tasks,

@@ -24,6 +24,7 @@ from naru.runtime.exits import ExitWatcher
 from naru.runtime.log_keeping import LogKeeper
 from naru.runtime.oci_runtime import OciRuntime
 from naru.specgen.facts import HostFacts
+from naru.specgen.id_maps import IdMaps
 from naru.volumes.volumes import Volumes
 
 
@@ -54,6 +55,8 @@ class EngineConfig:
     insecure_registries: tuple[str, ...] = ()
     registry_mirrors: tuple[str, ...] = ()
     stop_timeout: int = 10
+    # Who containers' users are on the host; None where they are the host's own.
+    id_maps: IdMaps | None = None
 
     def container_dir(self, container_id: str) -> Path:
         """Return the folder with a container's own files: hosts, resolv.conf, log."""

@@ -10,6 +10,7 @@ from typing import Any
 from naru.aio import in_thread, uncancelled
 from naru.api.exec import ExecConfig
 from naru.engine.attachments import STDERR, STDOUT, AttachStreams
+from naru.engine.containers.user_namespace import id_maps
 from naru.engine.context import EngineContext
 from naru.engine.detach_keys import DEFAULT_KEYS, parse_keys
 from naru.engine.exec_sessions import ExecSession
@@ -187,6 +188,7 @@ async def _run(
 ) -> exec_process.ExecStarted:
     bundle = bundles.existing(ctx.config.exec_root, container.id)
     process = await in_thread(_process, ctx, bundle, session.config)
+    user, maps = process["user"], id_maps(ctx, container.host_config)
     return await exec_process.start(
         ctx.runtimes[container.host_config.runtime],
         bundle,
@@ -200,6 +202,7 @@ async def _run(
             exit_dir=ctx.config.exec_root / "exits",
             console_size=console_size or session.config.console_pair(),
             ends_with_engine=session.is_probe,
+            host_user=maps.on_host(user["uid"], user["gid"]) if maps else None,
         ),
     )
 

@@ -24,6 +24,7 @@ from naru.engine.model import Container, ContainerState, Status
 from naru.engine.restart import restarts_with_engine
 from naru.errors import NaruError
 from naru.runtime import bundle as bundles
+from naru.runtime import user_namespaces
 from naru.runtime.exits import UNKNOWN_EXIT_CODE, ContainerExit
 
 _log = logging.getLogger(__name__)
@@ -143,6 +144,8 @@ def _sweep(ctx: EngineContext) -> None:
     known = {container.id for container in ctx.registry}
     folders = ctx.config.data_root / "containers"
     orphans = set(bundles.walk(ctx.config.exec_root))
+    for container_id in set(user_namespaces.walk(ctx.config.exec_root)) - known:
+        user_namespaces.remove(ctx.config.exec_root, container_id)
     orphans |= {entry.name for entry in folders.iterdir()} if folders.exists() else set()
     snapshots = ctx.images.snapshots.walk()
     orphans |= {owner_of(info.key) for info in snapshots if info.kind != "committed"}

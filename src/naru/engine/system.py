@@ -203,6 +203,8 @@ def _security_options(ctx: EngineContext) -> list[str]:
     options = []
     if ctx.facts.seccomp:
         options.append("name=seccomp,profile=builtin")
+    if ctx.config.id_maps is not None:
+        options.append("name=userns")
     if ctx.facts.cgroup_version == 2:
         options.append("name=cgroupns")
     return options

@@ -126,18 +126,34 @@ def detached(mounts: Sequence[Mount]) -> Iterator[int]:
     """
 
     def work() -> int:
-        _unshare(_CLONE_NEWNS)
-        # Nothing done here may travel back to where the namespace was copied from, and what is
-        # unmounted there must not be kept alive here.
-        _raw_mount("", "/", "", MS_REC | MS_SLAVE, "")
         mount_all(mounts, _HIDDEN_PLACE)
         return os.open(_HIDDEN_PLACE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    descriptor = _in_own_thread(work)
+    descriptor = in_private_namespace(work)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def in_private_namespace(work: Callable[[], T]) -> T:
+    """Return what `work` returns, run by a thread in a mount namespace of its own.
+
+    The thread has its own working directory and ends with the namespace: what `work` mounts is
+    seen by nobody, and lives only as long as a descriptor of it.
+
+    Raises:
+        FaultError: the kernel refused.
+    """
+
+    def alone() -> T:
+        _unshare(_CLONE_NEWNS | _CLONE_FS)
+        # Nothing done here may travel back to where the namespace was copied from, and what is
+        # unmounted there must not be kept alive here.
+        _raw_mount("", "/", "", MS_REC | MS_SLAVE, "")
+        return work()
+
+    return _in_own_thread(alone)
 
 
 def _mount_one(mount: Mount, place: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from naru.errors import FaultError
+from naru.linux import user_namespaces
 
 T = TypeVar("T")
 
@@ -29,10 +30,11 @@ _OWN_NETNS = b"/proc/thread-self/ns/net"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def create_netns(path: Path, inside: Callable[[], T]) -> T:
+def create_netns(path: Path, inside: Callable[[], T], owner: Path | None = None) -> T:
     """Make a network namespace named `path` and return what `inside` returns, run within it.
 
-    Atomic: when `inside` or the kernel fails, nothing is left. `inside` runs in a thread of its
+    It belongs to the user namespace `owner`, or to our own: root of that one may do there what
+    root does to a network. Atomic: when `inside` or the kernel fails, nothing is left. `inside` runs in a thread of its
     own; sockets that it opens stay in the new namespace wherever they are used later.
 
     Raises:
@@ -40,7 +42,11 @@ def create_netns(path: Path, inside: Callable[[], T]) -> T:
     """
 
     def work() -> T:
-        _call(_libc.unshare(_CLONE_NEWNET), f"make network namespace {path}")
+        if owner is None:
+            _call(_libc.unshare(_CLONE_NEWNET), f"make network namespace {path}")
+        else:
+            with user_namespaces.netns_owned_by(owner) as made:
+                _enter(made)
         result = inside()
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
@@ -65,18 +71,22 @@ def in_netns(path: Path, inside: Callable[[], T]) -> T:
     """
 
     def work() -> T:
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise FaultError(f"enter network namespace {path}: {error.strerror}") from error
-        try:
-            entered = _libc.setns(descriptor, _CLONE_NEWNET)
-            _call(entered, f"enter network namespace {path}")
-        finally:
-            os.close(descriptor)
+        _enter(path)
         return inside()
 
     return _in_thread(work)
+
+
+def _enter(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise FaultError(f"enter network namespace {path}: {error.strerror}") from error
+    try:
+        entered = _libc.setns(descriptor, _CLONE_NEWNET)
+        _call(entered, f"enter network namespace {path}")
+    finally:
+        os.close(descriptor)
 
 
 def delete_netns(path: Path) -> None:

@@ -30,13 +30,19 @@ def new_sandbox(path: Path) -> Iterator[OpenSandbox]:
     Raises:
         FaultError: the kernel refused, or the name is in use.
     """
-    kernel = create_netns(path, _prepare_inside)
+    kernel = create_netns(path, _prepare_inside, _owner(path))
     with kernel:
         netns_fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             yield OpenSandbox(kernel, netns_fd)
         finally:
             os.close(netns_fd)
+
+
+def _owner(path: Path) -> Path | None:
+    """Return the user namespace of the sandbox's container, made before it, if it has one."""
+    owner = path.parent.parent / "userns" / path.name
+    return owner if owner.exists() else None
 
 
 def _prepare_inside() -> RouteSocket:

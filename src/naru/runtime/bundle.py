@@ -20,9 +20,11 @@ import msgspec
 
 from naru.errors import NotFoundError
 from naru.faults import fault_point
-from naru.linux import mount, process, safe_path, seccomp
+from naru.linux import mapped_mounts, mount, process, safe_path, seccomp
 from naru.linux.fs import remove_tree, write_atomic
 from naru.linux.mount import Mount
+from naru.runtime.user_namespaces import owner_of
+from naru.specgen.id_maps import IdMaps
 
 _AFTER_DIRECTORY = fault_point("runtime.bundle.after_directory")
 _AFTER_MOUNT = fault_point("runtime.bundle.after_mount")
@@ -174,11 +176,14 @@ def walk(exec_root: Path) -> list[str]:
         return []
 
 
-def create(exec_root: Path, container_id: str, mounts: Sequence[Mount]) -> Bundle:
+def create(
+    exec_root: Path, container_id: str, mounts: Sequence[Mount], maps: IdMaps | None = None
+) -> Bundle:
     """Make the directory and mount the root filesystem in it.
 
-    Idempotent: what an earlier life left behind is taken away first. If a mount fails nothing
-    stays. The caller removes the bundle in the end.
+    With `maps` it belongs to the container's user namespace, which must be there. Idempotent:
+    what an earlier life left behind is taken away first. If a mount fails nothing stays. The
+    caller removes the bundle in the end.
 
     Raises:
         FaultError: the kernel refused a mount.
@@ -186,11 +191,16 @@ def create(exec_root: Path, container_id: str, mounts: Sequence[Mount]) -> Bundl
     bundle = existing(exec_root, container_id)
     remove(exec_root, container_id)
     bundle.rootfs.mkdir(parents=True)
-    bundle.path.chmod(0o700)
+    # A runtime comes here as the container's root, which may be nobody to the host.
+    bundle.path.chmod(0o711 if maps else 0o700)
     _AFTER_DIRECTORY()
     mounted = False
     try:
-        mount.mount_all(mounts, bundle.rootfs)
+        if maps:
+            owner = owner_of(exec_root, container_id, maps)
+            mapped_mounts.mount_all(mounts, bundle.rootfs, owner)
+        else:
+            mount.mount_all(mounts, bundle.rootfs)
         mounted = True
     finally:
         if not mounted:
@@ -199,7 +209,7 @@ def create(exec_root: Path, container_id: str, mounts: Sequence[Mount]) -> Bundl
     return bundle
 
 
-def mount_shm(bundle: Bundle, size: int) -> Path:
+def mount_shm(bundle: Bundle, size: int, maps: IdMaps | None = None) -> Path:
     """Mount shared memory of `size` bytes beside the root, for several containers to use.
 
     It goes away with the bundle.
@@ -209,7 +219,8 @@ def mount_shm(bundle: Bundle, size: int) -> Path:
     """
     bundle.shm.mkdir()
     flags = mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
-    mount.mount_all([Mount("tmpfs", "shm", "", flags, f"mode=1777,size={size}")], bundle.shm)
+    ids = f",uid={maps.root_uid},gid={maps.root_gid}" if maps else ""
+    mount.mount_all([Mount("tmpfs", "shm", "", flags, f"mode=1777,size={size}{ids}")], bundle.shm)
     return bundle.shm
 
 

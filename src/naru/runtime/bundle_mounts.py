@@ -13,25 +13,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from naru.errors import InvalidInputError
-from naru.linux import mount, mount_tree, safe_path
+from naru.linux import mapped_mounts, mount, mount_tree, safe_path
 from naru.linux.mount import Mount
 from naru.runtime.bundle import Bundle
+from naru.runtime.user_namespaces import owner_of
+from naru.specgen.id_maps import IdMaps
 
 
-def bind_inside(bundle: Bundle, number: int, root: Path, subpath: str = "") -> Path:
+def bind_inside(
+    bundle: Bundle, number: int, root: Path, subpath: str = "", maps: IdMaps | None = None
+) -> Path:
     """Mount what is at `subpath` below `root` in the bundle, and return where.
 
-    Links are followed as if `root` were the whole world, and what is mounted there is what was
+    With `maps` the files belong to the container's user namespace. Links are followed as if `root` were the whole world, and what is mounted there is what was
     found, whoever changes the way to it later.
 
     Raises:
         InvalidInputError: there is nothing, in Docker's words.
         FaultError: the kernel refused.
     """
-    return _bind(bundle, number, root, subpath, shown=str(root / subpath))
+    return _bind(bundle, number, root, subpath, maps, shown=str(root / subpath))
 
 
-def _bind(bundle: Bundle, number: int, root: Path, subpath: str, *, shown: str) -> Path:
+def _bind(
+    bundle: Bundle, number: int, root: Path, subpath: str, maps: IdMaps | None, *, shown: str
+) -> Path:
     try:
         descriptor = safe_path.open_beneath(root, subpath, os.O_PATH)
     except OSError as error:
@@ -40,14 +46,24 @@ def _bind(bundle: Bundle, number: int, root: Path, subpath: str, *, shown: str) 
     try:
         is_directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)
         target = _place(bundle, str(number), is_directory=is_directory)
-        with mount_tree.copied(descriptor, recursive=True) as copy:
+        with mount_tree.copied(descriptor, recursive=maps is None) as copy:
+            if maps:
+                owner = owner_of(bundle.exec_root, bundle.path.name, maps)
+                with mapped_mounts.open_namespace(owner.namespace) as namespace:
+                    mount_tree.map_ids(copy, namespace)
             mount_tree.put(copy, target)
     finally:
         os.close(descriptor)
     return target
 
 
-def mount_view(bundle: Bundle, number: int, mounts: Sequence[Mount], subpath: str = "") -> Path:
+def mount_view(
+    bundle: Bundle,
+    number: int,
+    mounts: Sequence[Mount],
+    subpath: str = "",
+    maps: IdMaps | None = None,
+) -> Path:
     """Mount a snapshot, or what is at `subpath` in it, in the bundle, and return where.
 
     Raises:
@@ -55,10 +71,14 @@ def mount_view(bundle: Bundle, number: int, mounts: Sequence[Mount], subpath: st
         FaultError: the kernel refused.
     """
     view = _place(bundle, f"{number}-view", is_directory=True)
-    mount.mount_all(mounts, view)
+    if maps:
+        owner = owner_of(bundle.exec_root, bundle.path.name, maps)
+        mapped_mounts.mount_all(mounts, view, owner)
+    else:
+        mount.mount_all(mounts, view)
     if not subpath:
         return view
-    return _bind(bundle, number, view, subpath, shown=f"{subpath} of the image")
+    return _bind(bundle, number, view, subpath, None, shown=f"{subpath} of the image")
 
 
 def _place(bundle: Bundle, name: str, *, is_directory: bool) -> Path:

@@ -7,9 +7,11 @@ with containers, neither the process nor its exit code needs the engine to live 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,8 @@ class ExecOptions:
     console_size: tuple[int, int] | None = None
     exit_dir: Path | None = None
     ends_with_engine: bool = False
+    # Who the process is on the host, where that is another than it says.
+    host_user: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ async def start(
     _AFTER_SPEC()
     started = None
     try:
-        started = await _start(runtime, bundle, monitored, exec_id, options)
+        uid = process["user"]["uid"]
+        started = await _start(runtime, bundle, monitored, exec_id, options, uid)
     finally:
         if started is None:
             remove_tree(exec_dir)
@@ -135,15 +140,20 @@ async def _start(
     monitored: Monitored,
     exec_id: str,
     options: ExecOptions,
+    uid: int,
 ) -> ExecStarted:
     container_id = bundle.path.name
     argv = [
         *conmon.monitor_argv(runtime, monitored, container_id, exec_id, terminal=options.terminal),
         *("-e", "--exec-process-spec", str(monitored.path / "process.json"), "-l", "none"),
     ]
-    if options.open_stdin and not options.terminal:
+    # Runtimes give the streams to the user, and crun so gives away /dev/null of the host: who is
+    # not root gets a pipe that ends at once.
+    is_given_away = uid != 0 and options.host_user is None and not options.terminal
+    empty_stdin = is_given_away and not options.open_stdin
+    if empty_stdin or (options.open_stdin and not options.terminal):
         argv.append("-i")
-    if not options.attach:
+    if not (options.attach or options.host_user or empty_stdin):
         with conmon.monitor(argv, monitored) as started:
             _AFTER_SPAWN()
             return await _answered(started, monitored, None)
@@ -157,14 +167,27 @@ async def _start(
             write_all(start_writer, b"\n")
             connection = await _attached(started, monitored)
             try:
+                if empty_stdin:
+                    await connection.close_stdin()
+                if options.host_user is not None:
+                    await in_thread(_give_pipes, started.child.pid, options.host_user)
                 write_all(start_writer, b"\n")
-                return await _answered(started, monitored, connection)
+                answered = await _answered(started, monitored, connection)
             finally:
-                if not started.kept:
+                if not started.kept or not options.attach:
                     connection.close()
+            return answered if options.attach else replace(answered, connection=None)
     finally:
         os.close(start_reader)
         os.close(start_writer)
+
+
+def _give_pipes(conmon_pid: int, host_user: tuple[int, int]) -> None:
+    """Let the process open its own streams by name: inside its user namespace nobody could."""
+    for entry in os.scandir(f"/proc/{conmon_pid}/fd"):
+        with contextlib.suppress(OSError):
+            if stat.S_ISFIFO(os.stat(entry.path).st_mode):
+                os.chown(entry.path, *host_user)
 
 
 async def _attached(started: conmon.StartedMonitor, monitored: Monitored) -> AttachConnection:

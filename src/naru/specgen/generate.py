@@ -18,6 +18,7 @@ from naru.errors import InvalidInputError
 from naru.oci.runtime_spec import SPEC_VERSION, Json
 from naru.specgen.devices import devices
 from naru.specgen.facts import HostFacts
+from naru.specgen.id_maps import IdMaps, spec_mappings
 from naru.specgen.mounts import MountPoint, container_mounts, rootfs_propagation
 from naru.specgen.namespaces import namespaces, sysctls
 from naru.specgen.process import container_process, wants_init
@@ -32,7 +33,7 @@ class SpecRequest:
 
     `config` holds the image's defaults already; `passwd` and `group` are the texts of the
     container's own files; `netns_path` None means the host's network. The namespace paths and
-    `shm_path` are those of a container that is joined. The last three are the engine's defaults.
+    `shm_path` are those of a container that is joined; `user_namespace` has the `id_maps`. The last three are the engine's defaults.
     """
 
     container_id: str
@@ -49,6 +50,8 @@ class SpecRequest:
     pid_namespace: Path | None = None
     ipc_namespace: Path | None = None
     shm_path: Path | None = None
+    id_maps: IdMaps | None = None
+    user_namespace: Path | None = None
     ulimits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     no_new_privileges: bool = False
     seccomp_profile: str = ""
@@ -85,6 +88,7 @@ def generate(request: SpecRequest, facts: HostFacts) -> Json:
             writable_cgroups=parse_security_options(
                 host_config.security_opt or ()
             ).writable_cgroups,
+            is_mapped=request.id_maps is not None,
         ),
         "linux": _linux(request, facts, process["capabilities"]["bounding"]),
     }
@@ -116,11 +120,15 @@ def _linux(request: SpecRequest, facts: HostFacts, capabilities: list[str]) -> J
             netns_path=request.netns_path,
             pid_namespace=request.pid_namespace,
             ipc_namespace=request.ipc_namespace,
+            user_namespace=request.user_namespace,
         ),
         "resources": {"devices": rules, **resources(host_config, facts)},
-        "sysctl": sysctls(config, host_config, request.netns_path),
+        "sysctl": sysctls(config, host_config, request.netns_path, request.id_maps),
         **hidden_paths(host_config),
     }
+    if request.id_maps:
+        linux["uidMappings"] = spec_mappings(request.id_maps.uids)
+        linux["gidMappings"] = spec_mappings(request.id_maps.gids)
     if nodes:
         linux["devices"] = nodes
     if propagation := rootfs_propagation(request.mounts):

@@ -65,10 +65,12 @@ def container_mounts(
     shm_path: Path | None = None,
     init_path: str = "",
     writable_cgroups: bool = False,
+    is_mapped: bool = False,
 ) -> list[Json]:
     """Return all mounts in the order in which they are made: outer ones before inner ones.
 
-    What the user mounts takes the place of what would be there by default.
+    What the user mounts takes the place of what would be there by default. `is_mapped` says that
+    the container has a user namespace.
 
     Raises:
         InvalidInputError: a destination or an option makes no sense.
@@ -78,6 +80,8 @@ def container_mounts(
         mount
         for mount in _default_mounts(host_config, shm_path, writable_cgroups=writable_cgroups)
         if not _is_replaced(mount["destination"], asked)
+        # Message queues of the host are not the container's root's to mount.
+        and not (is_mapped and host_config.ipc_mode == "host" and mount["type"] == "mqueue")
     ]
     others = [_from_point(point) for point in asked.values()]
     others += [

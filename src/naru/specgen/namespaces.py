@@ -10,6 +10,7 @@ from naru.api.container_config import ContainerConfig
 from naru.api.host_config import HostConfig
 from naru.errors import InvalidInputError
 from naru.oci.runtime_spec import Json
+from naru.specgen.id_maps import IdMaps
 
 _IPC_SYSCTLS: Final = frozenset(
     f"kernel.{name}"
@@ -18,6 +19,8 @@ _IPC_SYSCTLS: Final = frozenset(
 _EVERY_PORT: Final = "net.ipv4.ip_unprivileged_port_start"
 _EVERY_PING: Final = "net.ipv4.ping_group_range"
 
+_LAST_GID: Final = 2_147_483_647
+
 
 def namespaces(
     host_config: HostConfig,
@@ -25,11 +28,12 @@ def namespaces(
     netns_path: Path | None,
     pid_namespace: Path | None,
     ipc_namespace: Path | None,
+    user_namespace: Path | None = None,
 ) -> list[Json]:
     """Return the spec's list; a kind that is missing from it is the host's.
 
-    `netns_path` is the container's network namespace, None the host's; the other paths are those
-    of a container that this one joins.
+    `netns_path` is the container's network namespace, None the host's, and `user_namespace` the
+    one that it belongs to; the other paths are those of a container that this one joins.
     """
     found: list[Json] = [{"type": "mount"}]
     if netns_path is not None:
@@ -42,6 +46,8 @@ def namespaces(
         found.append(_namespace("ipc", ipc_namespace))
     if host_config.cgroupns_mode == "private":
         found.append({"type": "cgroup"})
+    if user_namespace is not None:
+        found.append({"type": "user", "path": str(user_namespace)})
     return found
 
 
@@ -50,7 +56,10 @@ def _namespace(kind: str, path: Path | None) -> Json:
 
 
 def sysctls(
-    config: ContainerConfig, host_config: HostConfig, netns_path: Path | None
+    config: ContainerConfig,
+    host_config: HostConfig,
+    netns_path: Path | None,
+    id_maps: IdMaps | None = None,
 ) -> dict[str, str]:
     """Return the kernel settings of a container: the user's, and what Docker sets by itself.
 
@@ -62,7 +71,7 @@ def sysctls(
     if netns_path is not None and not host_config.network_mode.startswith("container:"):
         # Capabilities would be asked for what cannot hurt anybody in a namespace of its own.
         asked.setdefault(_EVERY_PORT, "0")
-        asked.setdefault(_EVERY_PING, "0 2147483647")
+        asked.setdefault(_EVERY_PING, f"0 {id_maps.last_gid if id_maps else _LAST_GID}")
     if config.domainname and host_config.uts_mode != "host":
         asked.setdefault("kernel.domainname", config.domainname)
     return asked

@@ -12,6 +12,7 @@ from naru.engine.containers.files import delete_files
 from naru.engine.containers.image_mounts import provide_views
 from naru.engine.containers.merge import merge_config
 from naru.engine.containers.mount_requests import wanted_mounts
+from naru.engine.containers.user_namespace import check_user_namespace
 from naru.engine.containers.volume_mounts import (
     copy_up_volumes,
     inherited_mounts,
@@ -125,6 +126,7 @@ def _check_against_host(
 ) -> list[str]:
     """Refuse what this host or this engine cannot do, and return the warnings."""
     warnings = validate_host_config(host_config, ctx.facts)
+    check_user_namespace(ctx, host_config)
     _pin_joined_container(ctx, host_config)
     log_policy(host_config.log_config.type, host_config.log_config.config or {})
     check_on_host(host_config.log_config.type)

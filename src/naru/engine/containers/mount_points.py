@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 
 from naru.engine.containers.mount_requests import READ_ONLY_ALL, READ_ONLY_TOP
+from naru.engine.containers.user_namespace import id_maps
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, MountRecord
 from naru.errors import InvalidInputError
 from naru.runtime import bundle_mounts, mountpoints
 from naru.runtime.bundle import Bundle
+from naru.specgen.id_maps import IdMaps
 from naru.specgen.mounts import MountPoint
 
 # mount_setattr(2) came with it.
@@ -25,23 +27,26 @@ def mount_points(
         InvalidInputError: a source is not there, or cannot be mounted as asked.
         FaultError: the kernel refused.
     """
+    maps = id_maps(ctx, container.host_config)
     return tuple(
-        _mount_point(ctx, bundle, number, mount)
+        _mount_point(ctx, bundle, number, mount, maps)
         for number, mount in enumerate(container.record.mounts)
     )
 
 
-def _mount_point(ctx: EngineContext, bundle: Bundle, number: int, mount: MountRecord) -> MountPoint:
+def _mount_point(
+    ctx: EngineContext, bundle: Bundle, number: int, mount: MountRecord, maps: IdMaps | None
+) -> MountPoint:
     source, options = mount.source, tuple[str, ...]()
     match mount.type:
         case "volume":
-            source = str(ctx.volumes.path(mount.name))
-            if mount.subpath:
-                root = ctx.volumes.path(mount.name)
-                source = str(bundle_mounts.bind_inside(bundle, number, root, mount.subpath))
+            root = ctx.volumes.path(mount.name)
+            if mount.subpath or maps:
+                root = bundle_mounts.bind_inside(bundle, number, root, mount.subpath, maps)
+            source = str(root)
         case "image":
             view = ctx.images.snapshots.mounts(mount.source)
-            source = str(bundle_mounts.mount_view(bundle, number, view, mount.subpath))
+            source = str(bundle_mounts.mount_view(bundle, number, view, mount.subpath, maps))
         case "bind":
             if not ("required" in mount.options or os.path.lexists(source)):
                 # Docker makes the missing source of a -v, as a folder.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from naru.engine.containers.mount_points import mount_points
+from naru.engine.containers.user_namespace import id_maps
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.errors import ConflictError, InvalidInputError
 from naru.network import etc_files
 from naru.network.model import Sandbox
 from naru.runtime import bundle as bundles
+from naru.runtime import user_namespaces
 from naru.runtime.bundle import Bundle
 from naru.specgen.generate import SpecRequest
 
@@ -38,6 +41,8 @@ def spec_request(
         ConflictError: it does not run.
         InvalidInputError: it does not share.
     """
+    maps = id_maps(ctx, container.host_config)
+    exec_root = ctx.config.exec_root
     return SpecRequest(
         container_id=container.id,
         config=container.config,
@@ -52,6 +57,8 @@ def spec_request(
         pid_namespace=_shared_namespace(ctx, container.host_config.pid_mode, "pid"),
         ipc_namespace=_shared_namespace(ctx, container.host_config.ipc_mode, "ipc"),
         shm_path=_shared_memory(ctx, container, bundle),
+        id_maps=maps,
+        user_namespace=user_namespaces.path_of(exec_root, container.id) if maps else None,
         cgroups_path=cgroup_path(ctx, container),
         ulimits=ctx.config.ulimits,
         no_new_privileges=ctx.config.no_new_privileges,
@@ -82,7 +89,8 @@ def _shared_memory(ctx: EngineContext, container: Container, bundle: Bundle) -> 
     """
     mode = container.host_config.ipc_mode
     if mode == "shareable":
-        return bundles.mount_shm(bundle, container.host_config.shm_size)
+        maps = id_maps(ctx, container.host_config)
+        return bundles.mount_shm(bundle, container.host_config.shm_size, maps)
     kind, _, name = mode.partition(":")
     if kind != "container":
         return None
@@ -107,15 +115,21 @@ def write_etc_files(
         owner = ctx.registry.find(container.joined_container())
     folder = ctx.config.container_dir(owner.id)
     if owner is container:
-        _write(folder / "hostname", etc_files.hostname_text(container.config.hostname))
-        _write(folder / "hosts", _hosts(ctx, container, sandbox))
-        _write(folder / "resolv.conf", _resolv_conf(ctx, container))
+        maps = id_maps(ctx, container.host_config)
+        owner_ids = (maps.root_uid, maps.root_gid) if maps else (0, 0)
+        for name, text in (
+            ("hostname", etc_files.hostname_text(container.config.hostname)),
+            ("hosts", _hosts(ctx, container, sandbox)),
+            ("resolv.conf", _resolv_conf(ctx, container)),
+        ):
+            _write(folder / name, text, owner_ids)
     return {f"/etc/{name}": folder / name for name in ("hosts", "hostname", "resolv.conf")}
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, owner: tuple[int, int]) -> None:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o644)
+    os.chown(path, *owner)
 
 
 def _hosts(ctx: EngineContext, container: Container, sandbox: Sandbox | None) -> str:

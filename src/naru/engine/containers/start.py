@@ -16,6 +16,7 @@ from naru.engine.container_log import keep_log
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.spec_request import spec_request, write_etc_files
 from naru.engine.containers.tidying import release_resources, tidy
+from naru.engine.containers.user_namespace import id_maps, provide_user_namespace
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import at_start, check_of
 from naru.engine.model import Container, ContainerState
@@ -103,6 +104,8 @@ class _Started:
 async def _bring_up(
     ctx: EngineContext, container: Container, streams: list[AttachStreams]
 ) -> _Started:
+    if ctx.config.id_maps is not None:
+        await in_thread(provide_user_namespace, ctx, container)
     network, root = await asyncio.gather(
         _join_network(ctx, container),
         in_thread(_mount_root, ctx, container),
@@ -134,7 +137,8 @@ async def connect(bundle: Bundle, *, guards_stdin: bool) -> AttachConnection:
 
 def _mount_root(ctx: EngineContext, container: Container) -> Bundle:
     mounts = ctx.images.snapshots.mounts(container.id)
-    return bundles.create(ctx.config.exec_root, container.id, mounts)
+    maps = id_maps(ctx, container.host_config)
+    return bundles.create(ctx.config.exec_root, container.id, mounts, maps)
 
 
 async def _join_network(

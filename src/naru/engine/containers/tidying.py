@@ -16,6 +16,7 @@ from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.errors import FaultError, NaruError
 from naru.runtime import bundle as bundles
+from naru.runtime import user_namespaces
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ async def release_resources(ctx: EngineContext, container: Container) -> None:
     await _attempt(container, runtime.delete(container.id, force=True))
     await _attempt(container, in_thread(ctx.networks.release, container.id))
     await _attempt(container, in_thread(bundles.remove, exec_root, container.id))
+    if ctx.config.id_maps is not None:
+        await _attempt(container, in_thread(user_namespaces.remove, exec_root, container.id))
     if any(mount.type == "volume" for mount in container.record.mounts):
         await _attempt(container, in_thread(unmount_idle_volumes, ctx, container))
     ctx.exits.forget(container.id)

@@ -1,0 +1,234 @@
+"""`--userns-remap`: root of a container is nobody on the host, and notices little of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import leaks, narud
+from harness.engine import BUSYBOX, Engine
+from harness.narud import EngineUnderTest
+from harness.requirements import requires
+from harness.subordinates import FOLDER, GID, UID, subordinate_account
+
+pytestmark = [requires("root"), pytest.mark.naru_only]
+
+
+@pytest.fixture(scope="module")
+def setting() -> Iterator[str]:
+    """Give what `--userns-remap` is set to."""
+    with subordinate_account() as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def shared_remapped(setting: str) -> Iterator[EngineUnderTest]:
+    """Give the engine that these tests share."""
+    if os.environ.get("NARU_TEST_SOCKET"):
+        pytest.skip("needs an engine of its own")
+    engine = narud.started([f"--userns-remap={setting}"])
+    yield engine
+    engine.destroy()
+
+
+@pytest.fixture
+def remapped(shared_remapped: EngineUnderTest) -> Iterator[EngineUnderTest]:
+    """Give an engine whose containers run in user namespaces; nothing of them stays."""
+    before = shared_remapped.footprint()
+    yield shared_remapped
+    shared_remapped.remove_all()
+    leaks.assert_nothing_left(before, shared_remapped.footprint)
+
+
+def _exec(engine: Engine, container: str, script: str, **config: object) -> tuple[int, str]:
+    words = {"AttachStdout": True, "AttachStderr": True, "Cmd": ["sh", "-c", script], **config}
+    made = engine.api("POST", f"/containers/{container}/exec", words).ok(201).json()["Id"]
+    body = engine.api("POST", f"/exec/{made}/start", {"Tty": True}).ok(200).body
+    return engine.api("GET", f"/exec/{made}/json").json()["ExitCode"], body.decode(errors="replace")
+
+
+def test_root_is_nobody_on_the_host(remapped: EngineUnderTest) -> None:
+    container = remapped.up("sleep", "1000")
+    pid = remapped.state(container)["Pid"]
+    status = Path(f"/proc/{pid}/status").read_text()
+    assert f"Uid:\t{UID}\t{UID}" in status
+    assert f"Gid:\t{GID}\t{GID}" in status
+    done = remapped.sh("id -u; cat /proc/self/uid_map; ls -ldn /bin /etc/hosts | cut -c1-40")
+    assert done.out.split()[:4] == ["0", "0", str(UID), "65536"]
+    info = remapped.api("GET", "/info").json()
+    assert "name=userns" in info["SecurityOptions"]
+    assert info["DockerRootDir"] == str(remapped.data_root / FOLDER)
+    assert (remapped.data_root / FOLDER).stat().st_mode & 0o077 == 0
+
+
+def test_files_of_images_belong_to_root_inside_and_on_disk(remapped: EngineUnderTest) -> None:
+    script = (
+        "stat -c %u:%g /bin /bin/sh; touch /new; chown 33:44 /new; rm /bin/vi; rm -r /usr;"
+        " mkdir /usr; ls /usr; stat -c %u:%g /new"
+    )
+    done = remapped.sh(script)
+    assert done.err == ""
+    assert done.out == "0:0\n0:0\n33:44\n"
+    [new] = (remapped.content_root / "snapshots").glob("*/fs/new")
+    # As any other layer: what becomes of the container does not know that it was mapped.
+    assert (new.stat().st_uid, new.stat().st_gid) == (33, 44)
+    # It starts again on what it left.
+    remapped.start(done.id)
+    remapped.wait(done.id)
+    assert remapped.logs(done.id)["stdout"].decode().endswith("0:0\n0:0\n33:44\n")
+
+
+def test_streams_devices_and_etc_files_can_be_used(remapped: EngineUnderTest) -> None:
+    script = (
+        "echo out > /dev/stdout; echo err > /dev/stderr; echo > /dev/null; head -c1 /dev/zero |"
+        " wc -c; touch /dev/shm/x /tmp/y; echo '1.2.3.4 x' >> /etc/hosts; tail -n1 /etc/hosts;"
+        " sysctl -n net.ipv4.ping_group_range"
+    )
+    done = remapped.sh(script)
+    assert done.err == "err\n"
+    assert done.out.split() == ["out", "1", "1.2.3.4", "x", "0", "65535"]
+    assert remapped.run("sh", "-c", "tty; echo > /dev/tty", Tty=True).out == "/dev/pts/0\r\n\r\n"
+
+
+@pytest.mark.parametrize("user", ["", "1234"])
+def test_exec_runs_inside_too(remapped: EngineUnderTest, user: str) -> None:
+    container = remapped.up("sleep", "1000")
+    script = "id -u; echo out > /dev/stdout; cat; echo $((1+1))"
+    code, out = _exec(remapped, container, script, User=user)
+    assert (code, [word for word in out.split() if word.isalnum()]) == (
+        0,
+        [user or "0", "out", "2"],
+    )
+    code, out = _exec(remapped, container, "true", User="70000")
+    assert code == 126
+    assert "does not exist in the container's user namespace" in out
+
+
+def test_the_network_is_roots_own(remapped: EngineUnderTest) -> None:
+    host = {"CapAdd": ["NET_ADMIN"]}
+    done = remapped.sh("ip link set eth0 mtu 1400 && cat /sys/class/net/eth0/mtu", host=host)
+    assert done.out == "1400\n"
+    gateway = "ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'"
+    done = remapped.sh(f"ping -c1 -w5 $({gateway}) >&2; nc -l -p 80 & sleep 0; netstat -lnt")
+    assert ":::80" in done.out or "0.0.0.0:80" in done.out
+    assert "1 packets received" in done.err
+
+
+def test_volumes_are_written_by_root_and_binds_are_the_hosts(
+    remapped: EngineUnderTest, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs").write_text("x")
+    tmp_path.chmod(0o755)
+    binds = {"Binds": ["naru-test-mapped:/v", f"{tmp_path}:/b"]}
+    done = remapped.sh("touch /v/x; stat -c %u /v/x /b/theirs; touch /b/y", host=binds)
+    assert done.out == "0\n65534\n"
+    assert "Permission denied" in done.err
+    # The same volume in the host's own namespace: root's, not a stranger's.
+    unmapped = {"Binds": ["naru-test-mapped:/v"], "UsernsMode": "host"}
+    assert remapped.sh("stat -c %u /v/x; touch /v/y", host=unmapped).out == "0\n"
+    assert remapped.sh("stat -c %u /v/y; echo > /v/y", host=binds).out == "0\n"
+    remapped.remove_all()
+    remapped.api("DELETE", "/volumes/naru-test-mapped").ok(204)
+
+
+def test_images_and_parts_of_volumes_are_mapped(remapped: EngineUnderTest) -> None:
+    mounts = [
+        {"Type": "image", "Source": BUSYBOX, "Target": "/i"},
+        {
+            "Type": "volume",
+            "Source": "naru-test-part",
+            "Target": "/v",
+            "VolumeOptions": {"Subpath": "sub"},
+        },
+    ]
+    remapped.sh("mkdir /v/sub", host={"Binds": ["naru-test-part:/v"]})
+    body = {
+        "Image": BUSYBOX,
+        "Cmd": ["sh", "-c", "stat -c %u /i/bin/sh /v; touch /v/x"],
+        "HostConfig": {"Mounts": mounts},
+    }
+    made = remapped.api("POST", "/containers/create", body, version="1.48").ok(201).json()["Id"]
+    remapped.start(made)
+    assert remapped.wait(made) == 0
+    assert remapped.logs(made)["stdout"] == b"0\n0\n"
+    remapped.remove(made)
+    remapped.remove_all()
+    remapped.api("DELETE", "/volumes/naru-test-part").ok(204)
+
+
+def test_a_container_can_stay_in_the_hosts_namespace(remapped: EngineUnderTest) -> None:
+    for host in ({"UsernsMode": "host"}, {"UsernsMode": "host", "Privileged": True}):
+        done = remapped.sh("cat /proc/self/uid_map; stat -c %u /bin", host=host)
+        assert done.out.split() == ["0", "0", "4294967295", "0"]
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        (
+            {"Privileged": True},
+            "privileged mode is incompatible with user namespaces.  You must run the container",
+        ),
+        (
+            {"NetworkMode": "host"},
+            "cannot share the host's network namespace when user namespaces are enabled",
+        ),
+        (
+            {"PidMode": "host"},
+            "cannot share the host PID namespace when user namespaces are enabled",
+        ),
+    ],
+)
+def test_what_only_the_hosts_root_may_is_refused(
+    remapped: EngineUnderTest, host: dict[str, object], words: str
+) -> None:
+    answer = remapped.api("POST", "/containers/create", {"Image": BUSYBOX, "HostConfig": host})
+    assert answer.status == 400
+    assert answer.message.startswith(words)
+
+
+def test_who_shares_namespaces_shares_the_user_namespace(remapped: EngineUnderTest) -> None:
+    donor = remapped.up("sleep", "1000", host={"IpcMode": "shareable"})
+    namespace = os.readlink(f"/proc/{remapped.state(donor)['Pid']}/ns/user")
+    modes = {f"{what}Mode": f"container:{donor}" for what in ("Network", "Pid", "Ipc")}
+    done = remapped.sh("readlink /proc/self/ns/user; touch /dev/shm/x; ping -c1 127.1", host=modes)
+    assert (done.code, done.out.splitlines()[0]) == (0, namespace)
+    alone = remapped.sh("readlink /proc/self/ns/user")
+    assert alone.out.strip() != namespace
+    container = remapped.create("true", host={**modes, "UsernsMode": "host"})
+    answer = remapped.api("POST", f"/containers/{container}/start")
+    assert answer.status == 409
+    assert "runs in another user namespace" in answer.message
+
+
+def test_no_way_leads_out_of_the_namespace(remapped: EngineUnderTest) -> None:
+    script = (
+        "mknod /d b 254 0; chown 70000 /tmp; cat /proc/sys/kernel/cad_pid > /proc/sys/kernel/cad_pid;"
+        " mount -t tmpfs x /mnt; chroot / mount -o remount,rw /sys; echo 1 > /proc/sysrq-trigger"
+    )
+    done = remapped.sh(script)
+    assert len(done.err.splitlines()) == 6, done.err
+
+
+def test_they_survive_their_engine(remapped: EngineUnderTest) -> None:
+    container = remapped.up("sh", "-c", "touch /kept; sleep 1000")
+    remapped.restart(how="kill9")
+    assert remapped.state(container)["Status"] == "running"
+    assert _exec(remapped, container, "ls /kept; id -u")[1].split() == ["/kept", "0"]
+    remapped.api("POST", f"/containers/{container}/restart", query={"t": 0}).ok(204)
+    assert _exec(remapped, container, "stat -c %u /kept")[1].split() == ["0"]
+
+
+def test_a_mapping_that_cannot_be_is_refused_at_the_start(
+    make_engine: Callable[..., EngineUnderTest],
+) -> None:
+    engine = narud.EngineUnderTest("--userns-remap=no-such-account")
+    try:
+        engine.spawn()
+        assert engine.await_death() == 1
+        assert 'Error during uid lookup for "no-such-account"' in engine.log_tail()
+    finally:
+        engine.destroy()

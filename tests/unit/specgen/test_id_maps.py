@@ -1,0 +1,83 @@
+"""Whose ids a container's users are."""
+
+from __future__ import annotations
+
+import pytest
+
+from naru.errors import InvalidInputError
+from naru.specgen.id_maps import (
+    IdMaps,
+    IdRange,
+    has_ranges,
+    map_text,
+    maps_of,
+    next_free_id,
+    resolve_accounts,
+    spec_mappings,
+)
+
+_PASSWD = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\ndockremap:x:99:99:::\n"
+_GROUP = "root:x:0:\nann:x:1000:\nstaff:x:50:ann\ndockremap:x:99:\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "accounts"),
+    [
+        ("ann", ("ann", "ann")),
+        ("ann:staff", ("ann", "staff")),
+        ("1000", ("ann", "ann")),
+        ("1000:50", ("ann", "staff")),
+        ("ann:50", ("ann", "staff")),
+        ("default", ("dockremap", "dockremap")),
+    ],
+)
+def test_accounts_are_named_or_numbered(setting: str, accounts: tuple[str, str]) -> None:
+    assert resolve_accounts(setting, _PASSWD, _GROUP) == accounts
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("a:b:c", 'Invalid user/group specification in --userns-remap: "a:b:c"'),
+        (":staff", "Invalid user/group specification"),
+        ("ann:", "Invalid user/group specification"),
+        ("bob", 'Error during uid lookup for "bob"'),
+        ("ann:crew", 'Error during gid lookup for "crew"'),
+        ("1001", "Uid 1001 has no entry in /etc/passwd"),
+        ("ann:7", "Gid 7 has no entry in /etc/group"),
+    ],
+)
+def test_who_is_not_there_is_named(setting: str, words: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        resolve_accounts(setting, _PASSWD, _GROUP)
+    assert words in caught.value.message
+
+
+def test_ranges_follow_each_other_inside() -> None:
+    subuid = "# people\nann:100000:10\nbob:5:5\nbroken\n1000:300000:20\n"
+    maps = maps_of("ann", "staff", uid="1000", subuid=subuid, subgid="staff:700000:65536\n")
+    assert maps.uids == (IdRange(0, 100000, 10), IdRange(10, 300000, 20))
+    assert (maps.root_uid, maps.root_gid, maps.last_gid) == (100000, 700000, 65535)
+    assert map_text(maps.uids) == "0 100000 10\n10 300000 20\n"
+    assert spec_mappings(maps.gids) == [{"containerID": 0, "hostID": 700000, "size": 65536}]
+    assert maps.on_host(12, 5) == (300002, 700005)
+    with pytest.raises(InvalidInputError, match="uid 30 does not exist"):
+        maps.on_host(30, 5)
+
+
+def test_an_account_without_ids_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match='no subuid ranges found for user "ann"'):
+        maps_of("ann", "ann", subuid="bob:1:1\n", subgid="ann:1:1\n")
+    with pytest.raises(InvalidInputError, match="the range 4294967295:2 of ann is none"):
+        maps_of("ann", "ann", subuid="ann:4294967295:2\n", subgid="")
+
+
+def test_new_ranges_touch_nobodys() -> None:
+    assert next_free_id("", "") == 100_000
+    assert next_free_id("a:100000:65536\n", "b:500000:1\n") == 500_001
+    assert has_ranges("a", "a:1:2\n")
+    assert not has_ranges("a", "ab:1:2\n")
+
+
+def test_one_range_is_enough() -> None:
+    assert IdMaps((IdRange(0, 5, 1),), (IdRange(0, 6, 1),)).on_host(0, 0) == (5, 6)
