@@ -81,6 +81,14 @@ stats --no-stream --format 'table {{.Name}}\\t{{.PIDs}}' equality-2
 stats --no-stream --format '{{.Nope}}' equality-2
 rm equality-2
 rm -f nosuch
+save nosuch
+save nosuch:1
+save busybox X
+save -o /nonexistent/x busybox
+save -o / busybox
+save -o /dev/null busybox
+save --platform linux/s390x busybox
+save --platform a/b/c/d busybox
 rmi nosuch
 rmi -f nosuch
 tag nosuch x

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterable
 from fnmatch import fnmatchcase
 
-from naru.aio import in_thread
+from naru.aio import in_thread, pieces_of_thread
 from naru.api.filters import Filters
 from naru.api.version import ApiVersion
 from naru.distribution.auth import RegistryAuth
@@ -19,8 +20,9 @@ from naru.images.history import history
 from naru.images.load import load
 from naru.images.pull import pull
 from naru.images.removal import ImageUser
+from naru.images.save import choose_images, save
 from naru.images.tarball_import import import_image, url_chunks
-from naru.oci.platform import parse_platform
+from naru.oci.platform import Platform, parse_platform
 from naru.oci.reference import Reference
 from naru.units import parse_time
 
@@ -185,6 +187,24 @@ def load_images(
             publish_image_event(ctx, "load", image.id, name)
 
     return records_of(ctx.tasks, work, name="load")
+
+
+async def save_images(
+    ctx: EngineContext, names: list[str], *, platform: Platform | None
+) -> AsyncIterator[bytes]:
+    """Yield the archive of images, piece by piece.
+
+    Raises, before the first piece:
+        InvalidInputError: a name can name nothing.
+        NotFoundError: no such image.
+    """
+    chosen = await in_thread(choose_images, ctx.images.catalog, names, platform)
+    pieces = pieces_of_thread(lambda write: save(ctx.images, chosen, write))
+    async with contextlib.aclosing(pieces):
+        async for piece in pieces:
+            yield piece
+    for each in chosen:
+        publish_image_event(ctx, "save", each.image.id, each.image.id)
 
 
 def import_tarball(

@@ -106,6 +106,11 @@ class Catalog:
         row = self._rows.get(image_id)
         return self._image(row, self._rows.names(image_id)) if row else None
 
+    def in_repository(self, repository: Reference) -> list[Reference]:
+        """Return all names of images in a repository, sorted, tags before digests."""
+        names = (row.reference for row in self._rows.names())
+        return [reference for reference in names if reference.name == repository.name]
+
     def images(self) -> list[Image]:
         """Return all images, youngest first, as `docker images` lists them."""
         names: dict[str, list[NameRow]] = {}

@@ -6,6 +6,7 @@ import contextlib
 import re
 from typing import TypeVar
 
+import msgspec
 from aiohttp import web
 
 from naru.api.filters import Filters, parse_filters
@@ -14,6 +15,7 @@ from naru.api.version import MAXIMUM, ApiVersion, parse_version
 from naru.distribution.auth import RegistryAuth, decode_auth
 from naru.engine.context import EngineContext
 from naru.errors import InvalidInputError
+from naru.oci.platform import Platform
 from naru.server.keys import CONTEXT
 
 T = TypeVar("T")
@@ -87,6 +89,32 @@ def _size(request: web.Request, key: str, what: str) -> int:
 def text(request: web.Request, key: str, default: str = "") -> str:
     """Return a parameter as it is."""
     return request.query.get(key, default)
+
+
+def platform(request: web.Request, key: str, *, since: ApiVersion) -> Platform | None:
+    """Return the platform that a client names in JSON; None before the API version `since`.
+
+    Raises:
+        InvalidInputError: it is no platform, or there are several.
+
+    Spec: moby, httputils.DecodePlatform.
+    """
+    words = [word for word in request.query.getall(key, []) if word]
+    if not words or api_version(request) < since:
+        return None
+    if len(words) > 1:
+        raise InvalidInputError(f"multiple {key} parameters not supported")
+    try:
+        found = msgspec.json.decode(words[0], type=Platform)
+    except msgspec.MsgspecError as error:
+        raise InvalidInputError(f"failed to parse platform: {error}") from error
+    if not (found.os and found.architecture):
+        if found.os_version or found.os_features or found.variant:
+            raise InvalidInputError(
+                "optional platform components provided, but OS and Architecture are missing"
+            )
+        raise InvalidInputError("both OS and Architecture must be provided")
+    return found.normalised()
 
 
 def filters(request: web.Request) -> Filters:

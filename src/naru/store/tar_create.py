@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 from naru.errors import FaultError
@@ -21,12 +21,9 @@ from naru.linux import mount, safe_path, xattr
 from naru.linux.mount import Mount
 from naru.store import tar_read, whiteout
 from naru.store.changes import Change, ChangeKind
-from naru.store.tar_header import END, entry_blocks, padding
 from naru.store.tar_read import Entry
+from naru.store.tar_write import TarWriter, Write
 
-Write = Callable[[bytes], object]
-
-_PIECE = 1 << 20
 _PLAIN = safe_path.RESOLVE_NO_SYMLINKS | safe_path.RESOLVE_BENEATH
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
 _KINDS = {
@@ -82,8 +79,7 @@ class TreeWriter:
 
     def __init__(self, root: int, write: Write) -> None:
         self._root = root
-        self._write = write
-        self._buffer = bytearray()
+        self._archive = TarWriter(write)
         # The directory that entries come from, and the name under which a file is in already.
         self._parent = b""
         self._directory = -1
@@ -95,8 +91,7 @@ class TreeWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._close_directory()
         if kind is None:
-            self._put(END)
-            self._flush()
+            self._archive.end()
 
     def add_path(self, path: bytes, name: bytes = b"") -> bool:
         """Add one file or directory, not what is in it; say whether it was there.
@@ -121,7 +116,7 @@ class TreeWriter:
     def add_whiteout(self, path: bytes) -> None:
         """Add the marker that deletes `path` from what is below."""
         parent, slash, name = path.rpartition(b"/")
-        self.add_entry(
+        self._archive.add(
             Entry(
                 kind=tar_read.REGULAR,
                 name=parent + slash + whiteout.PREFIX + name,
@@ -133,10 +128,6 @@ class TreeWriter:
                 mtime_ns=0,
             )
         )
-
-    def add_entry(self, entry: Entry) -> None:
-        """Add an entry without data."""
-        self._put(entry_blocks(entry))
 
     def _add(self, directory: int, last: bytes, name: bytes) -> bool:
         status = os.stat(last, dir_fd=directory, follow_symlinks=False)
@@ -159,7 +150,7 @@ class TreeWriter:
         has_names = kind != tar_read.DIRECTORY and status.st_nlink > 1
         if has_names and identity in self._names:
             entry.kind, entry.link = tar_read.HARD_LINK, self._names[identity]
-            self.add_entry(entry)
+            self._archive.add(entry)
             return True
         entry.xattrs = {
             os.fsencode(key): value
@@ -173,7 +164,7 @@ class TreeWriter:
         else:
             if kind == tar_read.SYMLINK:
                 entry.link = os.readlink(last, dir_fd=directory)
-            self.add_entry(entry)
+            self._archive.add(entry)
         if has_names:
             self._names[identity] = name
         return True
@@ -185,26 +176,11 @@ class TreeWriter:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return False
-            entry.size = left = status.st_size
-            self._put(entry_blocks(entry))
-            while left:
-                piece = os.read(descriptor, min(left, _PIECE)) or bytes(min(left, _PIECE))
-                left -= len(piece)
-                self._put(piece)
-            self._put(padding(entry.size))
+            entry.size = status.st_size
+            self._archive.add(entry, _FileContent(descriptor))
         finally:
             os.close(descriptor)
         return True
-
-    def _put(self, data: bytes) -> None:
-        self._buffer += data
-        if len(self._buffer) >= _PIECE:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._buffer:
-            self._write(bytes(self._buffer))
-            self._buffer.clear()
 
     def _open_directory(self, path: bytes) -> int | None:
         if self._directory < 0 or path != self._parent:
@@ -219,6 +195,16 @@ class TreeWriter:
         if self._directory >= 0:
             os.close(self._directory)
             self._directory = -1
+
+
+class _FileContent:
+    """A file that somebody may be cutting off: what is missing reads as zeros."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, count: int, /) -> bytes:
+        return os.read(self._descriptor, count) or bytes(count)
 
 
 def _walk(root: int) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""`load` and `import`: images from files."""
+"""`save`, `load` and `import`: images to files and from files."""
 
 from __future__ import annotations
 
@@ -15,6 +15,32 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 18
 _TAR = {"Content-Type": "application/x-tar"}
+
+
+def save(invocation: Invocation) -> int:
+    """Write images to an archive."""
+    from naru.cli.output_file import refuse_output, write_output
+
+    options = invocation.options
+    query: dict[str, object] = {"names": invocation.args}
+    if options["platform"]:
+        from naru.cli.batch import require_api
+        from naru.cli.commands.images import platform_json
+
+        require_api(invocation, "platform", "1.48")
+        query["platform"] = [platform_json(options["platform"])]
+    path = options["output"]
+    try:
+        refuse_output(invocation, path)
+    except CommandFailedError as error:
+        prefix = "failed to save image: " if path else ""
+        raise CommandFailedError(f"{prefix}{error}") from error
+    response = invocation.client.raw("GET", "/images/get", query)
+    try:
+        write_output(invocation, path, response)
+    finally:
+        invocation.client.release(response)
+    return 0
 
 
 def load(invocation: Invocation) -> int:

@@ -135,6 +135,26 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ),
         ),
     },
+    "save": {
+        "usage": "[OPTIONS] IMAGE [IMAGE...]",
+        "about": "Save one or more images to a tar archive (streamed to STDOUT by default)",
+        "aliases": ("image save", "save"),
+        "arity": (1, None),
+        "handler": "naru.cli.commands.image_transfer:save",
+        "options": (
+            ("output", "o", "string", "", "Write to a file, instead of STDOUT"),
+            (
+                "platform",
+                "",
+                "string",
+                "",
+                (
+                    'Save only the given platform variant. Formatted as "os[/arch[/variant]]" '
+                    '(e.g., "linux/amd64")'
+                ),
+            ),
+        ),
+    },
     "tag": {
         "usage": "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
         "about": "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",

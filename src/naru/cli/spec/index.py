@@ -84,6 +84,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "image pull": ("image", "pull", "Download an image from a registry"),
     "image remove": ("image", "rm", "Remove one or more images"),
     "image rm": ("image", "rm", "Remove one or more images"),
+    "image save": (
+        "image",
+        "save",
+        "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    ),
     "image tag": ("image", "tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
     "images": ("image", "ls", "List images"),
     "import": (
@@ -111,6 +116,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "rm": ("container", "rm", "Remove one or more containers"),
     "rmi": ("image", "rm", "Remove one or more images"),
     "run": ("container_run", "run", "Create and run a new container from an image"),
+    "save": (
+        "image",
+        "save",
+        "Save one or more images to a tar archive (streamed to STDOUT by default)",
+    ),
     "start": ("container", "start", "Start one or more stopped containers"),
     "stats": (
         "container",
@@ -183,6 +193,7 @@ ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "restart",
             "rm",
             "rmi",
+            "save",
             "start",
             "stats",
             "stop",

@@ -1,4 +1,4 @@
-"""/images: list, inspect, pull, load, import, tag, remove."""
+"""/images: list, inspect, pull, save, load, import, tag, remove."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from naru.engine import images
 from naru.server import params
-from naru.server.answers import json_answer, json_stream, stops_with_client
+from naru.server.answers import json_answer, json_stream, stops_with_client, whole_stream
 
 
 async def list_all(request: web.Request) -> web.Response:
@@ -65,6 +65,24 @@ async def _body_chunks(request: web.Request) -> AsyncIterator[bytes]:
 
 
 @stops_with_client
+async def save_one(request: web.Request) -> web.StreamResponse:
+    """Send the archive of the image that the path names."""
+    return await _save(request, [params.name(request)])
+
+
+@stops_with_client
+async def save_many(request: web.Request) -> web.StreamResponse:
+    """Send one archive of several images."""
+    return await _save(request, request.query.getall("names", []))
+
+
+async def _save(request: web.Request, names: list[str]) -> web.StreamResponse:
+    platform = params.platform(request, "platform", since=(1, 48))
+    pieces = images.save_images(params.context(request), names, platform=platform)
+    return await whole_stream(request, pieces, "application/x-tar")
+
+
+@stops_with_client
 async def load(request: web.Request) -> web.StreamResponse:
     """Load images from an archive.
 
@@ -106,10 +124,12 @@ async def create(request: web.Request) -> web.StreamResponse:
 
 ROUTES = (
     ("GET", "/images/json", list_all),
+    ("GET", "/images/get", save_many),
     ("POST", "/images/load", load),
     ("POST", "/images/create", create),
     ("GET", "/images/{name:.+}/json", inspect),
     ("GET", "/images/{name:.+}/history", history),
+    ("GET", "/images/{name:.+}/get", save_one),
     ("POST", "/images/{name:.+}/tag", tag),
     ("DELETE", "/images/{name:.+}", remove),
 )
