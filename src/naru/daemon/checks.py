@@ -13,6 +13,7 @@ from ipaddress import IPv4Interface, IPv4Network, ip_address
 from naru.daemon.settings import DaemonConfig
 from naru.distribution.hosts import HostsConfig
 from naru.errors import InvalidInputError, NotSupportedError
+from naru.runtime.log_driver import log_policy
 
 _LEVELS = ("debug", "info", "warn", "error", "fatal")
 _STORAGE_DRIVERS = ("", "overlay2", "overlay", "vfs", "native")
@@ -34,6 +35,7 @@ def check(config: DaemonConfig) -> None:
         raise InvalidInputError(message)
     for entry in config.default_address_pool:
         _check_pool(entry)
+    _check_logging(config)
     HostsConfig(insecure_registries=config.insecure_registry, mirrors=config.registry_mirror)
     if not config.live_restore:
         raise NotSupportedError(
@@ -50,6 +52,14 @@ def check(config: DaemonConfig) -> None:
         )
     if config.bridge == "none":
         raise NotSupportedError("bridge=none is not supported: containers need a default network")
+
+
+def _check_logging(config: DaemonConfig) -> None:
+    options = dict(entry.split("=", 1) for entry in config.log_opt)
+    try:
+        log_policy(config.log_driver, options)
+    except (InvalidInputError, NotSupportedError) as error:
+        raise type(error)(f"failed to set log opts: {error.message}", hint=error.hint) from error
 
 
 def _bad_numbers(config: DaemonConfig) -> Iterator[str]:

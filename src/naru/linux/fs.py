@@ -6,6 +6,7 @@ Walks by directory descriptors: no step follows a symbolic link or enters anothe
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
@@ -19,6 +20,9 @@ from naru.linux import safe_path
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
 _TOP_DIRECTORY = 0x20000
+_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
+_PAGE_BYTES = 4096
+_libc = ctypes.CDLL(None, use_errno=True)
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 # Deeper than any path that could have been made through the API, shallower than Python's stack.
 _MAX_OPEN_DEPTH = 256
@@ -50,6 +54,39 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, *, fsync: boo
         raise
     if fsync:
         fsync_dir(path.parent)
+
+
+def free_start(path: Path, size: int) -> None:
+    """Give back the disk space of the first `size` bytes that `path` still has, in whole blocks.
+
+    The file keeps its length; what was there reads as zeros, and `data_start` finds its end.
+    Nothing happens on file systems that know no holes.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        end = (data_start(descriptor) + size) // _PAGE_BYTES * _PAGE_BYTES
+        mode = _PUNCH_HOLE | _KEEP_SIZE
+        if end and _libc.fallocate(descriptor, mode, ctypes.c_long(0), ctypes.c_long(end)):
+            number = ctypes.get_errno()
+            if number not in (errno.EOPNOTSUPP, errno.ENOSYS):
+                raise OSError(number, os.strerror(number), str(path))
+    finally:
+        os.close(descriptor)
+
+
+def data_start(descriptor: int) -> int:
+    """Return where the first byte of a file is that takes space on the disk; its end if none.
+
+    The descriptor's own position moves there.
+    """
+    try:
+        return os.lseek(descriptor, 0, os.SEEK_DATA)
+    except OSError as error:
+        # ENXIO: nothing but a hole, or nothing at all.
+        return os.fstat(descriptor).st_size if error.errno == errno.ENXIO else 0
 
 
 def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:

@@ -19,6 +19,7 @@ from typing import Final, Self
 
 from naru.aio import in_thread, uncancelled
 from naru.clock import Clock, SystemClock
+from naru.linux.fs import data_start
 from naru.linux.inotify import Event, Inotify, Mask
 from naru.runtime.log_lines import BOTH, Framing, LogFilter, LogLines, Record
 
@@ -243,7 +244,8 @@ class LogFiles:
         """Go on from a place, if its file is still there; else stay at the start. Blocking."""
         for index, file in enumerate(self._files):
             head = os.pread(file.descriptor, len(position.head) // 2, 0)
-            if file.inode == position.inode and head.hex() == position.head:
+            is_same = head.hex() == position.head or not any(head)
+            if file.inode == position.inode and is_same:
                 for older in self._files[:index]:
                     older.close()
                 del self._files[:index]
@@ -281,11 +283,12 @@ class LogFiles:
         their first pieces may be far before the last one.
         """
         ends = [os.fstat(file.descriptor).st_size for file in self._files]
+        total = sum(ends) - sum(file.offset for file in self._files)
         span = _TAIL_BYTES
         while True:
             contents = self._read_end(ends, span)
             found, is_sure = lines.last(contents, count)
-            is_whole = sum(map(len, contents)) == sum(ends)
+            is_whole = sum(map(len, contents)) >= total
             if is_whole or is_sure or (len(found) >= count and span >= _LOOK_BACK_BYTES):
                 break
             span *= 4
@@ -300,10 +303,12 @@ class LogFiles:
         """Return the last `span` bytes of the log, per file, starting at a line."""
         contents: list[bytes] = []
         for file, end in zip(reversed(self._files), reversed(ends), strict=True):
-            start = max(0, end - span)
+            start = max(file.offset, end - span)
             content = _read(file.descriptor, start, end)
             span -= end - start
-            contents.insert(0, content if start == 0 else content[content.find(b"\n") + 1 :])
+            contents.insert(
+                0, content if start == file.offset else content[content.find(b"\n") + 1 :]
+            )
             if span <= 0:
                 break
         return contents
@@ -350,4 +355,5 @@ def _open(path: Path) -> _OpenFile | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
-    return _OpenFile(descriptor, os.fstat(descriptor).st_ino)
+    # Where a log outgrew its bound there is a hole, which may be much larger than the log.
+    return _OpenFile(descriptor, os.fstat(descriptor).st_ino, data_start(descriptor))

@@ -23,7 +23,7 @@ from naru.aio import TaskSet, in_thread
 from naru.errors import ConflictError, NaruError
 from naru.linux.inotify import Event, Inotify, Mask
 from naru.runtime.bundle import Monitored
-from naru.runtime.log_rotation import bound_ended, rotate
+from naru.runtime.log_rotation import bound_ended, rotate, trim
 from naru.runtime.log_shipment import FileShipment, Progress, RemoteShipment, Shipment
 
 _log = logging.getLogger(__name__)
@@ -168,6 +168,7 @@ class LogKeeper:
                 await self._ship(kept)
                 if log.max_bytes and _look(log.spool)[1] >= log.max_bytes:
                     await rotate(log.monitored, log.spool, log.max_files)
+                    await in_thread(trim, log.spool, log.max_bytes, log.max_files)
                     seen = (0, 0)
             except ConflictError:
                 # Its conmon has ended; the exit tells the engine, which will say so.
@@ -189,7 +190,7 @@ class LogKeeper:
             kept.fresh.set()
 
     async def _deliver(self, kept: _Kept, shipment: RemoteShipment) -> None:
-        """Feed a service for ever, whenever there is something fresh."""
+        """Feed a service whenever there is something fresh, until it has all of an ended log."""
         retry = _SHORTEST_RETRY_S
         while True:
             await kept.fresh.wait()
@@ -207,6 +208,8 @@ class LogKeeper:
                     retry = _SHORTEST_RETRY_S
             if kept.has_ended:
                 kept.delivered.set()
+                await in_thread(shipment.close)
+                return
 
     def _watch(self, container_id: str, kept: _Kept) -> bool:
         if self._inotify is None:
@@ -265,3 +268,4 @@ def _finish(log: KeptLog) -> None:
             shipment.close()
     else:
         bound_ended(log.spool, log.max_bytes, log.max_files)
+    trim(log.spool, log.max_bytes, log.max_files)

@@ -17,12 +17,15 @@ from typing import Final
 from naru.aio import in_thread
 from naru.errors import FaultError
 from naru.faults import fault_point
+from naru.linux.fs import free_start
 from naru.runtime.attach import has_unread, send_line
 from naru.runtime.bundle import Monitored
 
 _AFTER_RENAME = fault_point("runtime.log_rotation.after_rename")
 
 _COPY_BYTES: Final = 1 << 20
+# What `st_blocks` counts, whatever the file system.
+_BLOCK_BYTES: Final = 512
 # conmon's request to open the log anew; the two numbers mean nothing.
 _REOPEN: Final = "2 0 0\n"
 # A client that does not read can keep conmon busy for long.
@@ -81,6 +84,28 @@ async def _reopen(monitored: Monitored, path: Path) -> None:
     raise FaultError(f"conmon did not open a new log at {path}")
 
 
+def trim(path: Path, max_bytes: int, max_files: int) -> None:
+    """Free the oldest part of a log that takes more than its bound on the disk. Blocking.
+
+    For what is written faster than anybody looks. Files stay the same for those who have them
+    open, and as long; where their beginning was is a hole, which readers skip. On file systems
+    without holes the oldest files go as a whole. `max_bytes` 0 means no bound.
+    """
+    if not max_bytes:
+        return
+    files = [_rotated(path, number) for number in range(max_files, 0, -1)]
+    taken = {file: _allocated(file) for file in (*files, path)}
+    excess = sum(taken.values()) - max_bytes * max_files
+    for file in (*files, path):
+        if excess <= 0:
+            return
+        if file != path and taken[file] <= excess:
+            file.unlink(missing_ok=True)
+        else:
+            free_start(file, excess)
+        excess -= taken[file]
+
+
 def bound_ended(path: Path, max_bytes: int, max_files: int) -> bool:
     """Cut the log of a container that has ended down to its bound: the newest lines stay.
 
@@ -101,6 +126,13 @@ def bound_ended(path: Path, max_bytes: int, max_files: int) -> bool:
     for number in range(1, max_files + 1):
         _rotated(path, number).unlink(missing_ok=True)
     return True
+
+
+def _allocated(path: Path) -> int:
+    try:
+        return path.stat().st_blocks * _BLOCK_BYTES
+    except FileNotFoundError:
+        return 0
 
 
 def _size(path: Path) -> int:

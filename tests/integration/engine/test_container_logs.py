@@ -111,8 +111,7 @@ def test_logs_are_bounded_by_default(engine: Engine) -> None:
     lines = done.out.splitlines()
     assert lines[-1] == "last"
     assert set(lines[:-1]) == {line}
-    # A file may grow past its bound by a burst, which comes before somebody looks.
-    assert 5 << 20 <= len(done.out) <= 60 << 20
+    assert 5 << 20 <= len(done.out) <= 30_000_000
 
 
 def test_the_driver_none_keeps_nothing(engine: Engine) -> None:

@@ -166,6 +166,14 @@ def test_values_of_the_wrong_kind_are_refused(file: Path, key: str, value: objec
         ("--max-download-attempts=0", "invalid max download attempts: 0"),
         ("--host=/run/x.sock", "unable to parse host '/run/x.sock': expected PROTOCOL://ADDRESS"),
         ("--default-shm-size=lots", "invalid size: 'lots'"),
+        (
+            "--log-opt=max-width=3",
+            "failed to set log opts: unknown log opt 'max-width' for json-file log driver",
+        ),
+        (
+            "--log-driver=papyrus",
+            "failed to set log opts: logger: no log driver named 'papyrus' is registered",
+        ),
     ],
 )
 def test_values_that_cannot_be_are_refused(file: Path, flag: str, message: str) -> None:

@@ -76,3 +76,26 @@ def test_spreading_is_set_where_it_can_be_and_harmless_elsewhere(tmp_path: Path)
     fs.spread_subdirectories(tmp_path)
     fs.spread_subdirectories(Path(f"/proc/{os.getpid()}"))
     (tmp_path / "d").mkdir()
+
+
+def test_a_files_start_is_given_back_and_the_rest_stays(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"a" * 50_000 + b"b" * 50_000)
+    fs.free_start(path, 40_000)
+    fs.free_start(path, 10_000)
+    fs.free_start(tmp_path / "absent", 1)
+    with path.open("rb") as file:
+        assert fs.data_start(file.fileno()) == 45_056
+        file.seek(0)
+        content = file.read()
+    assert len(content) == 100_000
+    assert content[45_056:] == b"a" * 4_944 + b"b" * 50_000
+    assert path.stat().st_blocks * 512 < 60_000
+
+
+def test_data_starts_at_the_end_of_an_empty_file(tmp_path: Path) -> None:
+    with (tmp_path / "f").open("w+b") as file:
+        assert fs.data_start(file.fileno()) == 0
+        file.write(b"x")
+        file.flush()
+        assert fs.data_start(file.fileno()) == 0
