@@ -21,6 +21,9 @@ from naru.units import parse_bytes
 
 _TRUE = frozenset({"1", "t", "true"})
 _FALSE = frozenset({"0", "f", "false"})
+_ARGUMENTS = "runtimeArgs"
+# Stands between the words of a runtime's command line.
+NO_WORD = "\0"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -187,10 +190,14 @@ def _address_pool(entry: Any) -> str:
 
 def _runtime(name: str, entry: Any) -> str:
     match entry:
-        case {"path": str(path), **rest} if not any(rest.values()):
-            return f"{name}={path}"
+        case {"path": str(path), **rest} if not any(rest[key] for key in set(rest) - {_ARGUMENTS}):
+            options = rest.get(_ARGUMENTS) or []
+            if isinstance(options, list) and all(isinstance(word, str) for word in options):
+                # No program and no option has a zero byte in it.
+                return f"{name}={NO_WORD.join([path, *options])}"
     raise InvalidInputError(
-        f"runtime {name}: only path is supported, got {msgspec.json.encode(entry).decode()}"
+        f"runtime {name}: only path and {_ARGUMENTS} are supported, "
+        f"got {msgspec.json.encode(entry).decode()}"
     )
 
 

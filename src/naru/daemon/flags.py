@@ -38,6 +38,13 @@ SETTINGS = (
     ),
     Setting("bip", "text", "", "Address of the bridge, with prefix length", "bip"),
     Setting("bridge", "text", "naru0", "Bridge of the default network", "bridge", "b"),
+    Setting(
+        "cdi-spec-dir",
+        "list",
+        ("/etc/cdi", "/var/run/cdi"),
+        "Directories with CDI specifications of devices",
+        "cdi-spec-dirs",
+    ),
     Setting("cgroup-parent", "text", "/naru", "Parent cgroup of all containers", "cgroup-parent"),
     Setting("config-file", "text", "/etc/naru/daemon.json", "Configuration file"),
     Setting("data-root", "text", "/var/lib/naru", "Where everything lasting is kept", "data-root"),

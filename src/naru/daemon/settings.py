@@ -14,6 +14,7 @@ class DaemonConfig:
     add_runtime: tuple[str, ...]
     bip: str
     bridge: str
+    cdi_spec_dir: tuple[str, ...]
     cgroup_parent: str
     config_file: str
     data_root: str

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from naru.aio import KeyedLock, TaskSet
 from naru.clock import Clock, SystemClock
+from naru.daemon.config import NO_WORD
 from naru.daemon.remapping import remapped
 from naru.daemon.settings import DaemonConfig
 from naru.db.containers import ContainerRows
@@ -113,6 +114,7 @@ def _engine_config(config: DaemonConfig, default_runtime: str, driver: str) -> E
         seccomp_profile=config.seccomp_profile,
         host_gateway_ip=config.host_gateway_ip,
         debug=config.debug,
+        cdi_spec_dirs=config.cdi_spec_dir,
         insecure_registries=config.insecure_registry,
         registry_mirrors=config.registry_mirror,
     )
@@ -144,10 +146,12 @@ def _ulimit(entry: str) -> tuple[str, tuple[int, int]]:
 
 def _runtimes(config: DaemonConfig, exec_root: Path) -> dict[str, OciRuntime]:
     programs = {**probe.installed_runtimes(), **_pairs(config.add_runtime)}
-    return {
-        name: OciRuntime(name, program, exec_root / "runtime" / name)
-        for name, program in programs.items()
-    }
+    found = {}
+    for name, words in programs.items():
+        program, *options = words.split(NO_WORD)
+        root = exec_root / "runtime" / name
+        found[name] = OciRuntime(name, program, root, tuple(options))
+    return found
 
 
 def _default_runtime(

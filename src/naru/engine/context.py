@@ -55,6 +55,7 @@ class EngineConfig:
     insecure_registries: tuple[str, ...] = ()
     registry_mirrors: tuple[str, ...] = ()
     stop_timeout: int = 10
+    cdi_spec_dirs: tuple[str, ...] = ()
     # Who containers' users are on the host; None where they are the host's own.
     id_maps: IdMaps | None = None
 

@@ -9,10 +9,12 @@ import os
 import platform
 from importlib.metadata import version as package_version
 
+from naru.aio import in_thread
 from naru.api.version import MAXIMUM, MINIMUM, ApiVersion, dotted
 from naru.engine.context import EngineContext
 from naru.engine.model import Json
 from naru.oci.platform import host_platform
+from naru.runtime.cdi_files import read_registry
 from naru.runtime.log_driver import available_drivers
 from naru.specgen.facts import HostFacts
 from naru.units import print_rfc3339
@@ -88,7 +90,9 @@ async def info(ctx: EngineContext, api_version: ApiVersion) -> Json:
     if api_version >= (1, 49):
         view["FirewallBackend"] = {"Driver": "nftables"}
     if api_version >= (1, 44):
-        view["CDISpecDirs"] = []
+        view["CDISpecDirs"] = list(ctx.config.cdi_spec_dirs)
+    if api_version >= (1, 50):
+        view["DiscoveredDevices"] = await in_thread(_discovered_devices, ctx)
     return view
 
 
@@ -148,7 +152,11 @@ def _configured(ctx: EngineContext) -> Json:
         "Labels": list(config.labels),
         "ServerVersion": ENGINE_VERSION,
         "Runtimes": {
-            name: {"path": str(runtime.program)} for name, runtime in ctx.runtimes.items()
+            name: {
+                "path": str(runtime.program),
+                **({"runtimeArgs": list(runtime.options)} if runtime.options else {}),
+            }
+            for name, runtime in ctx.runtimes.items()
         },
         "DefaultRuntime": config.default_runtime,
         # Containers always outlive the engine here.
@@ -197,6 +205,11 @@ def _registries(ctx: EngineContext) -> Json:
         },
         "Mirrors": mirrors,
     }
+
+
+def _discovered_devices(ctx: EngineContext) -> list[Json]:
+    registry, _ = read_registry(ctx.config.cdi_spec_dirs)
+    return [{"Source": "cdi", "ID": name} for name in registry.names()]
 
 
 def _security_options(ctx: EngineContext) -> list[str]:

@@ -43,10 +43,11 @@ class OciRuntime:
     name: str
     program: str
     root: Path
+    options: tuple[str, ...] = ()
 
     def arguments(self) -> list[str]:
         """Return the options that come before the runtime's verb."""
-        return ["--root", str(self.root)]
+        return [*self.options, "--root", str(self.root)]
 
     async def start(self, container_id: str) -> None:
         """Let a created container run.

@@ -16,6 +16,7 @@ from naru.api.container_config import ContainerConfig
 from naru.api.host_config import HostConfig
 from naru.errors import InvalidInputError
 from naru.oci.runtime_spec import SPEC_VERSION, Json
+from naru.specgen.cdi import Edits, apply_edits
 from naru.specgen.devices import devices
 from naru.specgen.facts import HostFacts
 from naru.specgen.id_maps import IdMaps, spec_mappings
@@ -33,7 +34,7 @@ class SpecRequest:
 
     `config` holds the image's defaults already; `passwd` and `group` are the texts of the
     container's own files; `netns_path` None means the host's network. The namespace paths and
-    `shm_path` are those of a container that is joined; `user_namespace` has the `id_maps`. The last three are the engine's defaults.
+    `shm_path` are those of a container that is joined; `user_namespace` has the `id_maps`. `device_edits` are what devices need that were asked for by name. The last three are the engine's defaults.
     """
 
     container_id: str
@@ -52,6 +53,7 @@ class SpecRequest:
     shm_path: Path | None = None
     id_maps: IdMaps | None = None
     user_namespace: Path | None = None
+    device_edits: tuple[Edits, ...] = ()
     ulimits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     no_new_privileges: bool = False
     seccomp_profile: str = ""
@@ -96,6 +98,7 @@ def generate(request: SpecRequest, facts: HostFacts) -> Json:
         spec["hostname"] = request.hostname
     if host_config.annotations:
         spec["annotations"] = dict(host_config.annotations)
+    apply_edits(spec, request.device_edits, facts)
     return spec
 
 

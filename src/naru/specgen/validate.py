@@ -61,12 +61,6 @@ def refuse_unsupported(host_config: HostConfig) -> None:
         raise NotSupportedError(
             "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
         )
-    if host_config.device_requests:
-        request = host_config.device_requests[0]
-        wanted = " ".join(f"[{' '.join(group)}]" for group in request.capabilities or ())
-        raise InvalidInputError(
-            f"could not select device driver {_quoted(request.driver)} with capabilities: [{wanted}]"
-        )
     if host_config.cpu_realtime_period or host_config.cpu_realtime_runtime:
         raise NotSupportedError("real-time scheduling of containers is not supported")
     if host_config.userns_mode not in ("", "host"):

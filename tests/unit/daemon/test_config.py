@@ -106,6 +106,11 @@ def test_a_setting_stands_in_one_place(
     )
 
 
+def test_runtimes_have_options_of_their_own(file: Path) -> None:
+    config = load(file, runtimes={"a": {"path": "/a", "runtimeArgs": ["--debug", "-x y"]}})
+    assert config.add_runtime == ("a=/a\0--debug\0-x y",)
+
+
 def test_runtimes_of_both_places_are_taken(file: Path) -> None:
     config = load(file, "--add-runtime=b=/b", runtimes={"a": {"path": "/a"}})
     assert config.add_runtime == ("a=/a", "b=/b")
@@ -139,7 +144,7 @@ def test_a_file_that_is_no_json_is_named(file: Path) -> None:
         ("default-address-pools", [{"base": "10.0.0.0/8"}]),
         ("default-address-pools", ["10.0.0.0/8"]),
         ("runtimes", {"x": {"runtimeType": "io.containerd.runc.v2"}}),
-        ("runtimes", {"x": {"path": "/x", "runtimeArgs": ["--debug"]}}),
+        ("runtimes", {"x": {"path": "/x", "runtimeArgs": "--debug"}}),
         ("default-ulimits", {"nofile": 5}),
         ("default-shm-size", [1]),
     ],

@@ -15,6 +15,8 @@ from naru.network.model import Sandbox
 from naru.runtime import bundle as bundles
 from naru.runtime import user_namespaces
 from naru.runtime.bundle import Bundle
+from naru.runtime.cdi_files import read_registry
+from naru.specgen.cdi import Edits, device_names
 from naru.specgen.generate import SpecRequest
 
 # Where systemd-resolved keeps the servers that stand behind its stub on loopback.
@@ -60,10 +62,24 @@ def spec_request(
         id_maps=maps,
         user_namespace=user_namespaces.path_of(exec_root, container.id) if maps else None,
         cgroups_path=cgroup_path(ctx, container),
+        device_edits=_device_edits(ctx, container),
         ulimits=ctx.config.ulimits,
         no_new_privileges=ctx.config.no_new_privileges,
         seccomp_profile=ctx.config.seccomp_profile,
     )
+
+
+def _device_edits(ctx: EngineContext, container: Container) -> tuple[Edits, ...]:
+    requests = container.host_config.device_requests
+    if not requests:
+        return ()
+    registry, complaints = read_registry(ctx.config.cdi_spec_dirs)
+    try:
+        return tuple(registry.resolve(device_names(requests, registry.names())))
+    except InvalidInputError as error:
+        if not complaints:
+            raise
+        raise InvalidInputError(f"{error.message} ({'; '.join(complaints)})") from error
 
 
 def _shared_process(ctx: EngineContext, mode: str, what: str) -> int:
