@@ -81,6 +81,13 @@ stats --no-stream --format 'table {{.Name}}\\t{{.PIDs}}' equality-2
 stats --no-stream --format '{{.Nope}}' equality-2
 rm equality-2
 rm -f nosuch
+image prune
+image prune -a
+image prune -f
+image prune -f --filter until=1h --filter label=x
+image prune -f --filter foo=bar
+image prune -f --filter dangling=true --filter dangling=false
+image prune x
 save nosuch
 save nosuch:1
 save busybox X

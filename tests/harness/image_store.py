@@ -15,6 +15,7 @@ from naru.images.load import load
 from naru.images.removal import ImageUser
 from naru.images.services import ImageServices
 from naru.linux import mount
+from naru.oci.platform import Platform
 from naru.store.content import ContentStore
 from naru.store.overlay import OverlaySnapshotter
 
@@ -35,12 +36,21 @@ class Store:
         )
         self.records: list[dict[str, Any]] = []
 
-    async def load(self, data: bytes, *, chunk: int = 65536, quiet: bool = True) -> list[str]:
+    async def load(
+        self,
+        data: bytes,
+        *,
+        chunk: int = 65536,
+        quiet: bool = True,
+        platform: Platform | None = None,
+    ) -> list[str]:
         async def chunks() -> AsyncIterator[bytes]:
             for start in range(0, len(data), chunk):
                 yield data[start : start + chunk]
 
-        return await load(self.services, chunks(), quiet=quiet, report=self.records.append)
+        return await load(
+            self.services, chunks(), quiet=quiet, platform=platform, report=self.records.append
+        )
 
     def remove(
         self, name: str, *, force: bool = False, users: Sequence[ImageUser] = ()

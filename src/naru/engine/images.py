@@ -19,7 +19,6 @@ from naru.images.catalog import Image
 from naru.images.history import history
 from naru.images.load import load
 from naru.images.pull import pull
-from naru.images.removal import ImageUser
 from naru.images.save import choose_images, save
 from naru.images.tarball_import import import_image, url_chunks
 from naru.oci.platform import Platform, parse_platform
@@ -105,24 +104,28 @@ def _matches(reference: Reference, pattern: str) -> bool:
     )
 
 
-async def inspect_image(ctx: EngineContext, name: str, api_version: ApiVersion) -> Json:
+async def inspect_image(
+    ctx: EngineContext, name: str, api_version: ApiVersion, *, platform: Platform | None = None
+) -> Json:
     """Return all that is known of an image.
 
     Raises:
-        NotFoundError: no such image.
+        NotFoundError: no such image, or it is for another `platform`.
     """
-    image = ctx.images.catalog.resolve(name)
+    image = ctx.images.catalog.resolve(name, platform)
     driver = {"Name": ctx.config.storage_driver, "Data": None}
     return views.inspect_answer(image, api_version=api_version, graph_driver=driver)
 
 
-async def history_image(ctx: EngineContext, name: str) -> list[Json]:
+async def history_image(
+    ctx: EngineContext, name: str, *, platform: Platform | None = None
+) -> list[Json]:
     """Return the steps that made an image, newest first.
 
     Raises:
-        NotFoundError: no such image.
+        NotFoundError: no such image, or it is for another `platform`.
     """
-    return history(ctx.images.catalog, ctx.images.catalog.resolve(name))
+    return history(ctx.images.catalog, ctx.images.catalog.resolve(name, platform))
 
 
 async def tag_image(ctx: EngineContext, name: str, repository: str, tag: str) -> None:
@@ -145,44 +148,25 @@ def publish_image_event(ctx: EngineContext, action: str, image_id: str, name: st
     ctx.events.publish("image", action, image_id, {**labels, "name": name})
 
 
-async def remove_image(ctx: EngineContext, name: str, *, force: bool, noprune: bool) -> list[Json]:
-    """Untag an image, and delete it with its last name.
-
-    Raises:
-        NotFoundError: no such image.
-        ConflictError: containers or other names need it.
-    """
-    image_id = ctx.images.catalog.resolve(name).id
-
-    def users(wanted: str) -> list[ImageUser]:
-        return [
-            ImageUser(container.id, container.is_running)
-            for container in ctx.registry
-            if container.record.image_id == wanted
-        ]
-
-    records = await in_thread(
-        ctx.images.catalog.remove, name, force=force, prune=not noprune, users=users
-    )
-    for record in records:
-        if "Untagged" in record:
-            publish_image_event(ctx, "untag", image_id, image_id)
-        elif record["Deleted"] == image_id:
-            publish_image_event(ctx, "delete", image_id, image_id)
-    return list(records)
-
-
 def load_images(
-    ctx: EngineContext, chunks: AsyncIterator[bytes], *, quiet: bool
+    ctx: EngineContext,
+    chunks: AsyncIterator[bytes],
+    *,
+    quiet: bool,
+    platform: Platform | None = None,
 ) -> AsyncIterator[Json]:
     """Load the images of an archive and yield progress, then a line for each.
 
+    Of an image for many platforms the one for `platform` is taken, by default this host's.
+
     Raises, while it is read:
         InvalidInputError, CorruptDataError: the archive is none, or not what it says.
+        NotFoundError: it has nothing for `platform`.
     """
 
     async def work(report: Report) -> None:
-        for name in await load(ctx.images, chunks, quiet=quiet, report=report):
+        names = await load(ctx.images, chunks, quiet=quiet, platform=platform, report=report)
+        for name in names:
             image = ctx.images.catalog.resolve(name)
             publish_image_event(ctx, "load", image.id, name)
 

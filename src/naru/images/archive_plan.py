@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from naru.errors import CorruptDataError, InvalidInputError, NotSupportedError
+from naru.errors import CorruptDataError, InvalidInputError, NotFoundError, NotSupportedError
 from naru.images.archive import Archive
 from naru.images.layer_intake import StoredLayer
 from naru.oci import mediatype
@@ -20,7 +20,7 @@ from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest, algorithm_of, digest_bytes, hex_of, parse_digest
 from naru.oci.image_config import ImageConfig, parse_image_config
 from naru.oci.manifest import Index, Manifest, build_manifest, parse_manifest
-from naru.oci.platform import Platform
+from naru.oci.platform import Platform, matches
 from naru.oci.reference import Reference
 
 _MANIFESTS, _INDEX = "manifest.json", "index.json"
@@ -38,25 +38,32 @@ class PlannedImage:
     manifest: Manifest
     layers: tuple[StoredLayer, ...]
     tags: tuple[Reference, ...]
+    parent_id: str = ""
 
 
 class _SavedImage(msgspec.Struct):
     config: str = msgspec.field(default="", name="Config")
     repo_tags: list[str] | None = msgspec.field(default=None, name="RepoTags")
     layers: list[str] | None = msgspec.field(default=None, name="Layers")
+    parent: str = msgspec.field(default="", name="Parent")
 
 
-def plan_images(archive: Archive, host: Platform) -> list[PlannedImage]:
-    """Return the images of an archive. `host` decides between platforms of one name.
+def plan_images(
+    archive: Archive, host: Platform, wanted: Platform | None = None
+) -> list[PlannedImage]:
+    """Return the images of an archive, or only those for the platform that is `wanted`.
+
+    Between platforms of one name that decides, and by default the `host`.
 
     Raises:
         InvalidInputError: no documents that tell of images, or names that are none.
+        NotFoundError: nothing is for the wanted platform.
         CorruptDataError: documents that contradict each other, or their digests.
     """
     if _MANIFESTS in archive.documents:
         images = _saved_images(archive)
     elif _INDEX in archive.documents:
-        images = _layout_images(archive, host)
+        images = _layout_images(archive, wanted or host)
     else:
         raise InvalidInputError(
             "invalid archive: does not contain a manifest.json",
@@ -66,7 +73,12 @@ def plan_images(archive: Archive, host: Platform) -> list[PlannedImage]:
         system = image.config.os or host.os
         if system.lower() != host.os:
             raise InvalidInputError(f"cannot load {system} image on {host.os}")
-    return images
+    if wanted is None:
+        return images
+    found = [image for image in images if matches(image.config.platform, wanted)]
+    if not found:
+        raise NotFoundError(f"requested platform ({wanted}) not found in the archive")
+    return found
 
 
 def _saved_images(archive: Archive) -> list[PlannedImage]:
@@ -74,7 +86,22 @@ def _saved_images(archive: Archive) -> list[PlannedImage]:
         saved = msgspec.json.decode(archive.document(_MANIFESTS), type=list[_SavedImage])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptDataError(f"{_MANIFESTS}: {error}") from error
-    return [_saved_image(archive, image) for image in saved]
+    images = [_saved_image(archive, image) for image in saved]
+    by_id: dict[str, PlannedImage] = {image.image_id: image for image in images}
+    return [
+        replace(image, parent_id=_parent_id(image, by_id.get(entry.parent)))
+        for image, entry in zip(images, saved, strict=True)
+    ]
+
+
+def _parent_id(image: PlannedImage, parent: PlannedImage | None) -> str:
+    """Return the parent that an archive names, if the image can have been made of it."""
+    if parent is None:
+        return ""
+    below, above = parent.config, image.config
+    is_one_step = above.history[:-1] == below.history
+    is_prefix = above.diff_ids[: len(below.diff_ids)] == below.diff_ids
+    return parent.image_id if is_one_step and is_prefix and parent is not image else ""
 
 
 def _saved_image(archive: Archive, saved: _SavedImage) -> PlannedImage:

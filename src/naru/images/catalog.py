@@ -7,16 +7,17 @@ made from any thread.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from naru.clock import Clock
 from naru.db.images import ImageRow, ImageRows, NameRow
-from naru.errors import CorruptDataError, InvalidInputError, NotFoundError
-from naru.images.removal import UsersOf, remove_rows
+from naru.errors import ConflictError, CorruptDataError, InvalidInputError, NotFoundError
+from naru.images.removal import Removed, UsersOf, remove_rows
 from naru.oci.digest import ChainId, DiffId, Digest, is_digest
 from naru.oci.image_config import MAX_CONFIG_SIZE, ImageConfig, parse_image_config
 from naru.oci.platform import Platform, matches
@@ -207,6 +208,29 @@ class Catalog:
             for chain_id in self._collect():
                 removed.deleted(chain_id)
         return removed.records
+
+    def remove_unused(self, image_ids: Iterable[str], *, users: UsersOf) -> list[dict[str, str]]:
+        """Remove images with all their names, as far as nothing needs them any more.
+
+        Returns what was done, as `remove`. Space is freed once, at the end.
+        """
+        records: list[dict[str, str]] = []
+        layers = Removed()
+        for image_id in image_ids:
+            row = self._rows.get(image_id)
+            names = [name.reference.canonical for name in self._rows.names(image_id)]
+            for name in names or [image_id]:
+                if row is None:
+                    continue
+                with contextlib.suppress(ConflictError):
+                    records += remove_rows(
+                        self._rows, row, name, force=False, prune=True, users=users
+                    ).records
+        self._changed()
+        if any("Deleted" in record for record in records):
+            for chain_id in self._collect():
+                layers.deleted(chain_id)
+        return records + layers.records
 
     def _find(self, text: str) -> ImageRow:
         """Return the row that `text` means."""

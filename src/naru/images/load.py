@@ -26,7 +26,7 @@ from naru.images.pipe import Pipe
 from naru.images.services import ImageServices
 from naru.images.unpack import LayerSource
 from naru.oci.digest import DiffId
-from naru.oci.platform import host_platform
+from naru.oci.platform import Platform, host_platform
 
 OWNER = "images.load"
 _BEFORE_UNPACK = fault_point("images.load.before_unpack")
@@ -37,9 +37,16 @@ Report = Callable[[dict[str, Any]], object]
 
 
 async def load(
-    services: ImageServices, chunks: AsyncIterator[bytes], *, quiet: bool, report: Report
+    services: ImageServices,
+    chunks: AsyncIterator[bytes],
+    *,
+    quiet: bool,
+    platform: Platform | None = None,
+    report: Report,
 ) -> list[str]:
     """Load every image of an archive; return their names, or the ids of those without.
+
+    With `platform` only images for that one are loaded.
 
     All or nothing: whatever is wrong with the archive, there are the same images as before, and
     nothing is left of it. `report` is called on the loop with Docker's progress records, unless
@@ -47,6 +54,7 @@ async def load(
 
     Raises:
         InvalidInputError: no archive of images, or one that contradicts itself.
+        NotFoundError: nothing is for the `platform`.
         CorruptDataError: cut off, or content that is not what its digest says.
         FaultError: the disk is full or fails.
     """
@@ -63,7 +71,7 @@ async def load(
 
     try:
         loaded = await read_in_thread(
-            chunks, lambda pipe: _load(services, pipe, stored=report_layer)
+            chunks, lambda pipe: _load(services, pipe, platform, stored=report_layer)
         )
     except Exception:
         await in_thread(services.garbage.collect)
@@ -80,14 +88,18 @@ async def load(
 
 
 def _load(
-    services: ImageServices, pipe: Pipe, *, stored: Callable[[StoredLayer], object]
+    services: ImageServices,
+    pipe: Pipe,
+    platform: Platform | None,
+    *,
+    stored: Callable[[StoredLayer], object],
 ) -> Sequence[PlannedImage]:
     with (
         services.lease(OWNER) as lease_id,
         ArchiveReader(services, lease_id) as reader,
     ):
         archive = reader.read(pipe, stored)
-        images = plan_images(archive, host_platform())
+        images = plan_images(archive, host_platform(), platform)
         _BEFORE_UNPACK()
         rows = [_stored_row(services, archive, image, lease_id) for image in images]
         _BEFORE_CATALOG()
@@ -120,6 +132,7 @@ def _stored_row(
         image_id=image.image_id,
         manifest_digest=image.manifest.digest,
         chain_id=image.config.chain_id,
+        parent_id=image.parent_id,
         layer_sizes=tuple(sizes),
     )
 

@@ -7,7 +7,16 @@ from aiohttp import web
 from naru.engine.context import EngineContext
 from naru.server.keys import CONTEXT
 from naru.server.middleware import add_headers, errors_as_answers
-from naru.server.routes import containers, events, images, networks, rootfs, system, volumes
+from naru.server.routes import (
+    containers,
+    distribution,
+    events,
+    images,
+    networks,
+    rootfs,
+    system,
+    volumes,
+)
 from naru.server.routes import exec as execs
 
 _ROUTES = (
@@ -17,6 +26,7 @@ _ROUTES = (
     *rootfs.ROUTES,
     *execs.ROUTES,
     *images.ROUTES,
+    *distribution.ROUTES,
     *networks.ROUTES,
     *volumes.ROUTES,
 )

@@ -17,9 +17,12 @@ from harness.archives import Tree, docker_archive, oci_archive
 from harness.image_store import Store
 from harness.requirements import requires
 from naru.errors import CorruptDataError, InvalidInputError, NaruError, NotFoundError
+from naru.images.commit import NewImage, commit_snapshot
 from naru.images.save import choose_images, save
 from naru.oci.digest import digest_bytes
+from naru.oci.image_config import RunDefaults
 from naru.oci.platform import Platform
+from naru.oci.reference import Reference
 
 pytestmark = requires("root")
 
@@ -188,6 +191,31 @@ async def test_an_image_may_be_removed_while_it_is_saved(store: Store, other: St
     store.services.garbage.collect()
     assert store.blobs() == set()
     assert await other.load(b"".join(pieces)) == ["x:1"]
+
+
+async def test_parents_are_parents_again(store: Store, other: Store) -> None:
+    await store.load(docker_archive(["base:1"], [BASE]))
+    base = store.services.catalog.resolve("base:1")
+    new = NewImage(base, RunDefaults(user="me"), names=[Reference.parse("top:1")])
+    top = commit_snapshot(store.services, None, new)
+    await other.load(saved(store, "top:1"))
+    assert other.services.catalog.resolve("top:1").parent_id == ""
+    other.remove("top:1")
+    await other.load(saved(store, "top:1", "base:1"))
+    assert other.services.catalog.resolve("top:1").parent_id == base.id
+    assert other.services.catalog.children(base.id) == [top]
+    forged = saved(store, "top:1", "base:1").replace(base.id.encode(), top.encode())
+    assert await other.load(forged)
+    assert other.services.catalog.resolve("base:1").parent_id == ""
+
+
+async def test_only_the_wanted_platform_is_loaded(store: Store, other: Store) -> None:
+    await store.load(docker_archive(["x:1"], LAYERS))
+    archive = saved(store, "x:1")
+    with pytest.raises(NotFoundError, match=r"requested platform \(linux/s390x\) not found"):
+        await other.load(archive, platform=Platform(os="linux", architecture="s390x"))
+    assert other.blobs() == set()
+    assert await other.load(archive, platform=Platform(os="linux", architecture="amd64"))
 
 
 @requires("skopeo")

@@ -101,6 +101,17 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("quiet", "q", "bool", "", "Only show image IDs"),
         ),
     },
+    "prune": {
+        "usage": "[OPTIONS]",
+        "about": "Remove unused images",
+        "arity": (0, 0),
+        "handler": "naru.cli.commands.image_prune:prune",
+        "options": (
+            ("all", "a", "bool", "", "Remove all unused images, not just dangling ones"),
+            ("filter", "", "filter", "", 'Provide filter values (e.g. "until=<timestamp>")'),
+            ("force", "f", "bool", "", "Do not prompt for confirmation"),
+        ),
+    },
     "pull": {
         "usage": "[OPTIONS] NAME[:TAG|@DIGEST]",
         "about": "Download an image from a registry",

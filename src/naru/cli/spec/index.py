@@ -81,6 +81,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "image list": ("image", "ls", "List images"),
     "image load": ("image", "load", "Load an image from a tar archive or STDIN"),
     "image ls": ("image", "ls", "List images"),
+    "image prune": ("image", "prune", "Remove unused images"),
     "image pull": ("image", "pull", "Download an image from a registry"),
     "image remove": ("image", "rm", "Remove one or more images"),
     "image rm": ("image", "rm", "Remove one or more images"),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from naru.engine import images
+from naru.engine import image_removal, images
 from naru.server import params
 from naru.server.answers import json_answer, json_stream, stops_with_client, whole_stream
 
@@ -27,14 +27,22 @@ async def inspect(request: web.Request) -> web.Response:
     """Inspect an image."""
     return json_answer(
         await images.inspect_image(
-            params.context(request), params.name(request), params.api_version(request)
+            params.context(request),
+            params.name(request),
+            params.api_version(request),
+            platform=params.platform(request, "platform", since=(1, 49)),
         )
     )
 
 
 async def history(request: web.Request) -> web.Response:
     """Say how an image came to be."""
-    return json_answer(await images.history_image(params.context(request), params.name(request)))
+    steps = await images.history_image(
+        params.context(request),
+        params.name(request),
+        platform=params.platform(request, "platform", since=(1, 48)),
+    )
+    return json_answer(steps)
 
 
 async def tag(request: web.Request) -> web.Response:
@@ -50,13 +58,20 @@ async def tag(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     """Untag or remove an image."""
-    records = await images.remove_image(
+    records = await image_removal.remove_image(
         params.context(request),
         params.name(request),
         force=params.flag(request, "force"),
         noprune=params.flag(request, "noprune"),
+        platform=params.platform(request, "platforms", since=(1, 50)),
     )
     return json_answer(records)
+
+
+async def prune(request: web.Request) -> web.Response:
+    """Remove images that nobody needs."""
+    filters = params.filters(request)
+    return json_answer(await image_removal.prune_images(params.context(request), filters))
 
 
 async def _body_chunks(request: web.Request) -> AsyncIterator[bytes]:
@@ -88,8 +103,12 @@ async def load(request: web.Request) -> web.StreamResponse:
 
     As in Docker the answer is always 200, and clients look for errors in the stream.
     """
-    quiet = params.flag(request, "quiet")
-    records = images.load_images(params.context(request), _body_chunks(request), quiet=quiet)
+    records = images.load_images(
+        params.context(request),
+        _body_chunks(request),
+        quiet=params.flag(request, "quiet"),
+        platform=params.platform(request, "platform", since=(1, 48)),
+    )
     return await json_stream(request, records, refuses=False)
 
 
@@ -127,6 +146,7 @@ ROUTES = (
     ("GET", "/images/get", save_many),
     ("POST", "/images/load", load),
     ("POST", "/images/create", create),
+    ("POST", "/images/prune", prune),
     ("GET", "/images/{name:.+}/json", inspect),
     ("GET", "/images/{name:.+}/history", history),
     ("GET", "/images/{name:.+}/get", save_one),
