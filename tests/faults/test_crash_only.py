@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,38 @@ def test_containers_run_on_and_their_log_has_no_gap(own_engine: EngineUnderTest,
     eventually(lambda: len(engine.logs(container)["stdout"].split()) > len(numbers) + 5, "goes on")
     numbers = engine.logs(container)["stdout"].split()
     assert numbers == [b"%d" % number for number in range(1, len(numbers) + 1)]
+
+
+def test_dockers_log_file_has_each_line_once_however_often_the_engine_is_killed(
+    own_engine: EngineUnderTest,
+) -> None:
+    engine = own_engine
+    script = "for i in $(seq 1 40); do seq ${i}0001 ${i}2000; sleep 0.1; done"
+    config = {"Type": "json-file", "Config": {"max-size": "2m", "max-file": "9"}}
+    container = engine.up("sh", "-c", script, host={"LogConfig": config})
+    path = Path(engine.api("GET", f"/containers/{container}/json").json()["LogPath"])
+    seen = 0
+    for _ in range(4):
+        eventually(partial(_outgrew, path, seen), "the file grows")
+        time.sleep(0.2)
+        engine.kill9()
+        seen = _size(path)
+        engine.start_engine()
+    assert engine.wait(container) == 0
+    files = sorted(path.parent.glob(f"{path.name}*"), key=lambda file: file.suffix, reverse=True)
+    files = [*(file for file in files if file != path), path]
+    lines = [line for file in files for line in file.read_bytes().splitlines()]
+    numbers = [int(json.loads(line)["log"]) for line in lines]
+    assert numbers == [i * 10000 + n for i in range(1, 41) for n in range(1, 2001)]
+    assert len(files) > 2
+
+
+def _outgrew(path: Path, size: int) -> bool:
+    return _size(path) > size
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
 
 
 def test_sigterm_ends_the_engine_well_and_removes_its_socket(own_engine: EngineUnderTest) -> None:

@@ -42,9 +42,7 @@ async def attach_container(
     keys = parse_keys(detach_keys or DEFAULT_KEYS)
     match container.state.status:
         case "paused":
-            raise ConflictError(
-                f"container {container.id} is paused, unpause the container before attach"
-            )
+            raise ConflictError(f"container {name} is paused, unpause the container before attach")
         case "restarting":
             raise ConflictError(
                 f"container {container.id} is restarting, wait until the container is running"
@@ -86,7 +84,7 @@ async def _replay(
 
 
 async def resize_container(ctx: EngineContext, name: str, rows: int, columns: int) -> None:
-    """Tell a container's terminal its size.
+    """Tell a container's terminal, if it has one, its size.
 
     Raises:
         NotFoundError: no such container.
@@ -95,8 +93,9 @@ async def resize_container(ctx: EngineContext, name: str, rows: int, columns: in
     container = ctx.registry.find(name)
     if not container.is_running:
         raise ConflictError(f"Container {container.id} is not running")
-    bundle = bundles.existing(ctx.config.exec_root, container.id)
-    await in_thread(resize, bundle.path, rows, columns)
+    if container.config.tty:
+        bundle = bundles.existing(ctx.config.exec_root, container.id)
+        await in_thread(resize, bundle.path, rows, columns)
     ctx.events.publish(
         "container",
         "resize",

@@ -83,6 +83,11 @@ class AttachStreams:
         elif source is not None:
             source.close()
 
+    @property
+    def is_mute(self) -> bool:
+        """Say whether neither input nor output was asked for."""
+        return not self.takes_stdin and not self._outputs
+
     async def read(self) -> tuple[int, bytes] | None:
         """Return the next piece of output, or None at the end."""
         if self._replay is not None:

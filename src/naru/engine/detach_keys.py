@@ -1,7 +1,7 @@
 r"""The key sequence that leaves a terminal without stopping the container. Pure.
 
-Spec: docker attach, `--detach-keys`: letters, or `ctrl-` with a letter or one of `@[\]^_`,
-separated by commas.
+Spec: docker attach, `--detach-keys`: single characters, `DEL`, or `ctrl-` with a letter or one
+of `@[\]^_`, separated by commas.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ DEFAULT_KEYS = "ctrl-p,ctrl-q"
 _CONTROL = {"@": 0, "[": 27, "\\": 28, "]": 29, "^": 30, "_": 31}
 
 
-def parse_keys(text: str) -> bytes:
-    """Return the bytes that the keys send.
+def parse_keys(text: str, what: str = "detach keys") -> bytes:
+    """Return the bytes that the keys send; `what` is how an error calls them.
 
     Raises:
         InvalidInputError: a key is neither one character nor `ctrl-` and a known one.
@@ -23,15 +23,18 @@ def parse_keys(text: str) -> bytes:
         if len(key) == 1 and key.isascii():
             sequence.append(ord(key))
             continue
+        if key == "DEL":
+            sequence.append(127)
+            continue
         symbol = key.removeprefix("ctrl-")
         if symbol == key or len(symbol) != 1:
-            raise InvalidInputError(f"Invalid detach keys ({text}) provided")
+            raise InvalidInputError(f"Invalid {what} ({text}) provided")
         if "a" <= symbol <= "z":
             sequence.append(ord(symbol) - ord("a") + 1)
         elif symbol in _CONTROL:
             sequence.append(_CONTROL[symbol])
         else:
-            raise InvalidInputError(f"Invalid detach keys ({text}) provided")
+            raise InvalidInputError(f"Invalid {what} ({text}) provided")
     return bytes(sequence)
 
 

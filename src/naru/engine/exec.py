@@ -34,10 +34,10 @@ async def create_exec(ctx: EngineContext, name: str, config: ExecConfig) -> str:
         InvalidInputError: no command, or detach keys that are none.
     """
     container = ctx.registry.find(name)
-    _check_running(container)
+    _check_running(container, name)
     if not config.cmd:
         raise InvalidInputError("No exec command specified")
-    parse_keys(config.detach_keys or DEFAULT_KEYS)
+    parse_keys(config.detach_keys or DEFAULT_KEYS, "escape keys")
     session = ExecSession(new_id(), container.id, config)
     ctx.execs.add(session)
     announce_exec(ctx, container, session)
@@ -55,14 +55,13 @@ def _words(session: ExecSession) -> str:
     return f"{program} {' '.join(arguments)}"
 
 
-def _check_running(container: Container) -> None:
+def _check_running(container: Container, shown: str) -> None:
+    """Refuse what does not run; `shown` is how the user called it."""
     match container.state.status:
         case "running":
             return
         case "paused":
-            raise ConflictError(
-                f"Container {container.id} is paused, unpause the container before exec"
-            )
+            raise ConflictError(f"Container {shown} is paused, unpause the container before exec")
         case "restarting":
             raise ConflictError(
                 f"Container {container.id} is restarting, wait until the container is running"
@@ -102,20 +101,10 @@ async def start_exec(
     if session.started:
         state = "is already running" if session.running else "has already run"
         raise ConflictError(f"Error: Exec command {exec_id} {state}")
-    _check_running(container)
+    _check_running(container, container.id)
     session.started = True
     session.running = True
-    config = session.config
-    streams = None
-    if not detach:
-        streams = AttachStreams(
-            tty=config.tty,
-            stdin=config.attach_stdin,
-            outputs=_outputs(config),
-            detach_keys=parse_keys(config.detach_keys or DEFAULT_KEYS),
-            ended=session.ended,
-            on_detach=partial(_publish, ctx, container, session, "exec_detach"),
-        )
+    streams = None if detach else _streams(ctx, container, session)
     try:
         if before_launch is not None:
             await before_launch()
@@ -128,12 +117,27 @@ async def start_exec(
         if streams is None:
             raise
         # The stream is promised already: Docker says it there, and in the exit code.
-        return AttachStreams.of_text(f"{error.message}\r\n", tty=config.tty)
+        return AttachStreams.of_text(f"{error.message}\r\n", tty=session.config.tty)
     except asyncio.CancelledError:
         if streams is not None:
             await streams.close()
         raise
+    if streams is not None and streams.is_mute:
+        # Nothing will ever come or go: Docker does not wait for the end of the process.
+        await streams.close()
     return streams
+
+
+def _streams(ctx: EngineContext, container: Container, session: ExecSession) -> AttachStreams:
+    config = session.config
+    return AttachStreams(
+        tty=config.tty,
+        stdin=config.attach_stdin,
+        outputs=_outputs(config),
+        detach_keys=parse_keys(config.detach_keys or DEFAULT_KEYS),
+        ended=session.ended,
+        on_detach=partial(_publish, ctx, container, session, "exec_detach"),
+    )
 
 
 def _never_ran(session: ExecSession, exit_code: int) -> None:
@@ -242,7 +246,7 @@ async def kill_exec(ctx: EngineContext, session: ExecSession) -> None:
 
 
 async def resize_exec(ctx: EngineContext, exec_id: str, rows: int, columns: int) -> None:
-    """Tell the terminal of a session its size.
+    """Tell the terminal of a session, if it has one, its size.
 
     Raises:
         NotFoundError: no such session.
@@ -254,7 +258,8 @@ async def resize_exec(ctx: EngineContext, exec_id: str, rows: int, columns: int)
         await session.launched.wait()
     if not session.running:
         raise ConflictError(f"exec {exec_id} is not running")
-    await in_thread(resize, ctx.config.exec_root / "x" / exec_id, rows, columns)
+    if session.config.tty:
+        await in_thread(resize, ctx.config.exec_root / "x" / exec_id, rows, columns)
 
 
 async def inspect_exec(ctx: EngineContext, exec_id: str) -> dict[str, Any]:
@@ -279,7 +284,8 @@ async def inspect_exec(ctx: EngineContext, exec_id: str) -> dict[str, Any]:
         "OpenStdin": config.attach_stdin,
         "OpenStderr": config.attach_stderr,
         "OpenStdout": config.attach_stdout,
-        "CanRemove": session.started and not session.running,
+        # Docker says so of what its collector is about to drop, minutes after the end.
+        "CanRemove": False,
         "ContainerID": session.container_id,
         "DetachKeys": config.detach_keys,
         "Pid": session.pid,

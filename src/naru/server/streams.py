@@ -11,6 +11,7 @@ from naru.aio import TaskSet
 from naru.api.stream import MULTIPLEXED_TYPE, RAW_TYPE, frame
 from naru.api.version import ApiVersion
 from naru.engine.attachments import AttachStreams
+from naru.errors import InvalidInputError
 from naru.server.connection import RawStream
 from naru.server.hijack import HijackedResponse, hijack
 
@@ -85,18 +86,31 @@ async def _carry_input(client: RawStream, streams: AttachStreams) -> None:
         await streams.close_stdin()
 
 
-async def serve_websocket(request: web.Request, streams: AttachStreams) -> web.StreamResponse:
+def check_websocket(request: web.Request) -> None:
+    """Refuse a request that cannot become a WebSocket.
+
+    Raises:
+        InvalidInputError: it does not ask for one.
+    """
+    if not web.WebSocketResponse().can_prepare(request).ok:
+        raise InvalidInputError("not websocket protocol")
+
+
+async def serve_websocket(
+    request: web.Request, streams: AttachStreams, api_version: ApiVersion
+) -> web.StreamResponse:
     """Carry a container's streams over a WebSocket.
 
     Output goes as binary messages without frames, as Docker sends it from API 1.28 on; before
     that as text.
     """
     socket = web.WebSocketResponse()
+    kind = WSMsgType.BINARY if api_version >= (1, 28) else WSMsgType.TEXT
     tasks = TaskSet("websocket")
     try:
         await socket.prepare(request)
         sending = tasks.start(
-            _carry_to_messages(socket, streams), name="output", reports_failure=False
+            _carry_to_messages(socket, streams, kind), name="output", reports_failure=False
         )
         receiving = tasks.start(
             _carry_messages(socket, streams), name="input", reports_failure=False
@@ -109,10 +123,12 @@ async def serve_websocket(request: web.Request, streams: AttachStreams) -> web.S
     return socket
 
 
-async def _carry_to_messages(socket: web.WebSocketResponse, streams: AttachStreams) -> None:
+async def _carry_to_messages(
+    socket: web.WebSocketResponse, streams: AttachStreams, kind: WSMsgType
+) -> None:
     with contextlib.suppress(OSError):
         while (piece := await streams.read()) is not None:
-            await socket.send_bytes(piece[1])
+            await socket.send_frame(piece[1], kind)
 
 
 async def _carry_messages(socket: web.WebSocketResponse, streams: AttachStreams) -> None:

@@ -31,7 +31,7 @@ from naru.server.answers import (
     no_content,
     stops_with_client,
 )
-from naru.server.streams import Carrier, serve_websocket, stream_type
+from naru.server.streams import Carrier, check_websocket, serve_websocket, stream_type
 
 
 async def list_all(request: web.Request) -> web.Response:
@@ -232,10 +232,11 @@ async def attach_to(request: web.Request) -> web.StreamResponse:
 @stops_with_client
 async def attach_websocket(request: web.Request) -> web.StreamResponse:
     """Attach to a container over a WebSocket."""
-    streams = await attach.attach_container(
-        params.context(request), params.name(request), **_attach_options(request)
-    )
-    return await serve_websocket(request, streams)
+    ctx, name = params.context(request), params.name(request)
+    ctx.registry.find(name)
+    check_websocket(request)
+    streams = await attach.attach_container(ctx, name, **_attach_options(request))
+    return await serve_websocket(request, streams, params.api_version(request))
 
 
 async def resize(request: web.Request) -> web.Response:
