@@ -79,6 +79,14 @@ stats --no-stream --no-trunc --format json equality-1
 stats --no-stream --format '{{.Container}} {{.Name}} {{.ID}} {{.PIDs}} {{.CPUPerc}}' equality-2
 stats --no-stream --format 'table {{.Name}}\\t{{.PIDs}}' equality-2
 stats --no-stream --format '{{.Nope}}' equality-2
+update
+update equality-1
+update -m 1 equality-1 nosuch
+update -m -5 equality-1
+update --restart bogus equality-1
+update --restart on-failure:x equality-1
+update --cpu-shares 512 equality-1 equality-2
+update --blkio-weight 300 equality-1 equality-2
 rm equality-2
 rm -f nosuch
 image prune

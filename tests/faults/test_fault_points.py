@@ -100,6 +100,7 @@ class _Tour:
         if waits_for_rotation:
             self._await_rotation()
         self.exec_something()
+        self.api("POST", "/containers/tour/update", {"CpuShares": 512, "PidsLimit": 1000})
         name, _, tag = _COMMITTED.rpartition(":")
         self.api("POST", "/commit", container="tour", repo=name, tag=tag)
         self.api("POST", "/containers/tour/restart", t=0)

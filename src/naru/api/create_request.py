@@ -58,6 +58,8 @@ def adapt(request: CreateRequest, version: ApiVersion) -> list[str]:
         host.ipc_mode = host.ipc_mode or "shareable"
     if version < (1, 42):
         host.console_size = None
+    else:
+        host.kernel_memory = host.kernel_memory_tcp = 0
     if version < (1, 43):
         host.annotations = None
     if version < (1, 44) and request.healthcheck is not None:

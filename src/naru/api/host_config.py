@@ -150,6 +150,9 @@ class Resources(Wire):
     devices: list[DeviceMapping] | None = None
     device_cgroup_rules: list[str] | None = None
     device_requests: list[DeviceRequest] | None = None
+    # Asked for by clients before API 1.42; never stored.
+    kernel_memory: int = 0
+    kernel_memory_tcp: int = field(default=0, name="KernelMemoryTCP")
     memory_reservation: int = 0
     memory_swap: int = 0
     memory_swappiness: int | None = None

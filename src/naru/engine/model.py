@@ -71,6 +71,8 @@ class ContainerState(msgspec.Struct, kw_only=True):
     restart_delay: float = 0
     # Paused by the engine itself, which lets it go on; its user's pause is another matter.
     is_frozen: bool = False
+    # The limits in force may be those before or after an update that was cut short.
+    limits_pending: bool = False
     # The network namespace that a container: mode joined at the last start.
     netns_path: str = ""
     # None where no check has ever run.

@@ -18,6 +18,7 @@ from naru.engine.containers.image_mounts import owner_of
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.start import launch, look_after
 from naru.engine.containers.tidying import release_resources
+from naru.engine.containers.update import finish_update
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import at_start, check_of
 from naru.engine.model import Container, ContainerState, Status
@@ -99,6 +100,7 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
         case Action.KEEP:
             await thaw(ctx, container)
             await look_after(ctx, container)
+            await finish_update(ctx, container)
         case Action.ADOPT:
             await _adopt(ctx, container)
         case Action.FINISH:

@@ -29,6 +29,7 @@ _OPTIONAL_CONFIG = (
     "Shell",
 )
 _OPTIONAL_HOST_CONFIG = ("Annotations", "Tmpfs", "StorageOpt", "Sysctls", "Mounts", "Init")
+_NEVER_STORED = ("KernelMemory", "KernelMemoryTCP")
 # And of these Docker's client library never leaves a null.
 _LISTS = ("Dns", "DnsOptions", "DnsSearch", "Devices", "BlkioWeightDevice")
 _MAPS = ("PortBindings",)
@@ -141,6 +142,8 @@ def host_config_view(container: Container) -> Json:
     """Return `HostConfig` of inspect."""
     view: Json = msgspec.to_builtins(container.host_config)
     _drop_empty(view, _OPTIONAL_HOST_CONFIG)
+    for name in _NEVER_STORED:
+        del view[name]
     for name in _LISTS:
         view[name] = view[name] or []
     for name in _MAPS:

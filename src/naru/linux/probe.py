@@ -74,9 +74,12 @@ def host_facts(data_root: Path) -> HostFacts:
         memory_limit="memory" in controllers,
         swap_limit=_has_swap_limit(version),
         cpu_limit="cpu" in controllers,
+        # Version 2 has no groups of real-time processes.
+        cpu_realtime=(cgroup.ROOT / "cpu" / "cpu.rt_runtime_us").exists(),
         cpuset="cpuset" in controllers,
         pids_limit="pids" in controllers,
         blkio_weight=_has_blkio_weight(version),
+        blkio_throttle=("blkio" if version == 1 else "io") in controllers,
         cpuset_cpus=_ranges(_read("/sys/devices/system/cpu/online")),
         cpuset_mems=_ranges(_read("/sys/devices/system/node/online")) or frozenset({0}),
         cpus=len(os.sched_getaffinity(0)),

@@ -1,12 +1,14 @@
-"""What a container's control group tells: memory that ran out, processes that are in it.
+"""A container's control group: memory that ran out, processes in it, limits beside the runtime's.
 
-The engine's door to `linux.cgroup`. Blocking, under a millisecond.
+The engine's door to `linux.cgroup` and `linux.cgroup_limits`. Blocking, under a millisecond.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from naru.errors import NaruError
-from naru.linux import cgroup
+from naru.linux import cgroup, cgroup_limits
 from naru.runtime.bundle import Bundle, read_spec
 
 
@@ -35,3 +37,21 @@ def cgroups_path(bundle: Bundle) -> str:
 def remove(path: str) -> bool:
     """Remove a group that the runtime left behind; False if processes are in it. Idempotent."""
     return cgroup.remove(path)
+
+
+def lift(path: str, limits: Container[str]) -> None:
+    """Take limits away that the runtime does not, named as `memory.limit`. Idempotent.
+
+    Raises:
+        FaultError: the kernel refused.
+    """
+    cgroup_limits.lift(path, limits)
+
+
+def provide_realtime(path: str, runtime_us: int, period_us: int) -> None:
+    """Set the group's part of the real-time scheduler, and see to it that there is enough.
+
+    Raises:
+        InvalidInputError: there is not.
+    """
+    cgroup_limits.provide_realtime(path, runtime_us, period_us)

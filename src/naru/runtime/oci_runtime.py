@@ -1,6 +1,6 @@
 """The OCI runtime, driven through its command line: crun, runc, or one that behaves alike.
 
-Owns start, state, kill, delete, pause and resume of containers; making one belongs to
+Owns start, state, kill, delete, pause, resume and update of containers; making one belongs to
 `conmon.create`, because conmon must be the parent. The engine never speaks to a container's
 process in another way. Async, a few milliseconds each.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -112,9 +112,28 @@ class OciRuntime:
         """Let frozen processes go on. Raises as `pause` does."""
         await self._change("resume", container_id)
 
-    async def _change(self, *words: str) -> None:
+    async def update(self, container_id: str, resources: dict[str, Any]) -> None:
+        """Set limits, as the runtime spec's `resources`; what is not named stays as it is.
+
+        Raises:
+            ConflictError: the container has ended.
+            NotFoundError: the runtime does not know it.
+            FaultError: the kernel refused, with the runtime's words; some may be set already.
+        """
         try:
-            await self._run(*words)
+            await self._change(
+                "update",
+                "--resources",
+                "/dev/stdin",
+                container_id,
+                stdin=msgspec.json.encode(resources),
+            )
+        except ToolFailedError as error:
+            raise FaultError(refusals.last_words(error.stderr)) from error
+
+    async def _change(self, *words: str, stdin: bytes = b"") -> None:
+        try:
+            await self._run(*words, stdin=stdin)
         except ToolFailedError as error:
             if refusals.is_unknown_container(error.stderr):
                 raise NotFoundError(refusals.last_words(error.stderr)) from error
@@ -122,9 +141,9 @@ class OciRuntime:
                 raise ConflictError(refusals.last_words(error.stderr)) from error
             raise
 
-    async def _run(self, verb: str, *words: str) -> process.Completed:
+    async def _run(self, verb: str, *words: str, stdin: bytes = b"") -> process.Completed:
         argv = [self.program, *self.arguments(), verb, *words]
-        return await process.run(argv, timeout=_TIMEOUT_S)
+        return await process.run(argv, stdin=stdin, timeout=_TIMEOUT_S)
 
 
 def signal_number(text: str) -> int:

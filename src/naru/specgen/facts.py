@@ -46,9 +46,11 @@ class HostFacts:
     memory_limit: bool = True
     swap_limit: bool = True
     cpu_limit: bool = True
+    cpu_realtime: bool = False
     cpuset: bool = True
     pids_limit: bool = True
     blkio_weight: bool = True
+    blkio_throttle: bool = True
     cpuset_cpus: frozenset[int] = frozenset()
     cpuset_mems: frozenset[int] = frozenset()
 

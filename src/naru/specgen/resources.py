@@ -69,8 +69,13 @@ def _cpu(asked: Resources) -> Json:
         cpu["quota"] = asked.nano_cpus * _CPU_PERIOD // _NANO
     if asked.cpu_period:
         cpu["period"] = asked.cpu_period
-    if asked.cpu_quota:
+    # Less than nothing is Docker's word for no limit; runtimes differ in what they make of it.
+    if asked.cpu_quota > 0:
         cpu["quota"] = asked.cpu_quota
+    if asked.cpu_realtime_period:
+        cpu["realtimePeriod"] = asked.cpu_realtime_period
+    if asked.cpu_realtime_runtime:
+        cpu["realtimeRuntime"] = asked.cpu_realtime_runtime
     if asked.cpuset_cpus:
         cpu["cpus"] = asked.cpuset_cpus
     if asked.cpuset_mems:

@@ -9,7 +9,7 @@ import pytest
 from naru.api.host_config import HostConfig, RestartPolicy
 from naru.errors import InvalidInputError, NaruError, NotSupportedError
 from naru.specgen.facts import HostFacts
-from naru.specgen.validate import parse_ranges, print_ranges, validate_host_config
+from naru.specgen.validate import validate_host_config
 
 _FACTS = HostFacts(cpus=2, cpuset_cpus=frozenset({0, 1}), cpuset_mems=frozenset({0}))
 _M = 1 << 20
@@ -78,7 +78,6 @@ def test_refusals_are_dockers(fields: dict[str, Any], words: str) -> None:
     "fields",
     [
         {"storage_opt": {"size": "1G"}},
-        {"cpu_realtime_runtime": 5},
         {"userns_mode": "keep-id"},
         {"cgroup": "container:x"},
         {"security_opt": ["label=user:x"]},
@@ -137,18 +136,3 @@ def test_version_2_has_no_oom_switch_and_no_swappiness() -> None:
         )
     ]
     assert host.oom_kill_disable is True
-
-
-@pytest.mark.parametrize(("asked", "stored"), [(-3, 2), (300_000, 262_144), (512, 512), (0, 0)])
-def test_cpu_shares_are_brought_into_range(asked: int, stored: int) -> None:
-    host = HostConfig(cpu_shares=asked)
-    validate_host_config(host, _FACTS)
-    assert host.cpu_shares == stored
-
-
-def test_ranges_come_back_as_they_went() -> None:
-    for text in ("", "0", "0-3", "0,2-4,7"):
-        assert print_ranges(parse_ranges(text)) == text
-    for text in ("a", "3-1", "1-", "-1", "1,,2", "1-99999999"):
-        with pytest.raises(ValueError, match="invalid format"):
-            parse_ranges(text)

@@ -56,6 +56,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "unpause",
         "Unpause all processes within one or more containers",
     ),
+    "container update": ("container", "update", "Update configuration of one or more containers"),
     "container wait": (
         "container",
         "wait",
@@ -134,6 +135,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tag": ("image", "tag", "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE"),
     "top": ("container", "top", "Display the running processes of a container"),
     "unpause": ("container", "unpause", "Unpause all processes within one or more containers"),
+    "update": ("container", "update", "Update configuration of one or more containers"),
     "version": ("system", "version", "Show the Docker version information"),
     "volume create": ("volume", "create", "Create a volume"),
     "volume inspect": ("volume", "inspect", "Display detailed information on one or more volumes"),
@@ -201,6 +203,7 @@ ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "tag",
             "top",
             "unpause",
+            "update",
             "wait",
         ),
     ),

@@ -27,7 +27,7 @@ from naru.faults import fault_point
 from naru.network.model import EndpointRequest, Sandbox
 from naru.network.port_requests import parse_port_requests
 from naru.runtime import bundle as bundles
-from naru.runtime import conmon
+from naru.runtime import conmon, container_cgroup
 from naru.runtime.attach import AttachConnection
 from naru.runtime.bundle import Bundle
 from naru.specgen.generate import generate
@@ -196,7 +196,12 @@ def _write_bundle(
 ) -> None:
     etc_files = write_etc_files(ctx, container, sandbox)
     request = spec_request(ctx, container, bundle, etc_files, netns_path)
+    host_config = container.host_config
     bundles.write_spec(bundle, generate(request, ctx.facts))
+    if host_config.cpu_realtime_runtime:
+        container_cgroup.provide_realtime(
+            request.cgroups_path, host_config.cpu_realtime_runtime, host_config.cpu_realtime_period
+        )
 
 
 def _monitor_options(ctx: EngineContext, container: Container) -> conmon.MonitorOptions:

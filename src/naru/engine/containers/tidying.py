@@ -11,12 +11,13 @@ from collections.abc import Awaitable
 
 from naru.aio import in_thread
 from naru.engine.container_log import end_log
+from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.containers.volume_mounts import unmount_idle_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.errors import FaultError, NaruError
 from naru.runtime import bundle as bundles
-from naru.runtime import user_namespaces
+from naru.runtime import container_cgroup, user_namespaces
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,10 @@ async def release_resources(ctx: EngineContext, container: Container) -> None:
     exec_root = ctx.config.exec_root
     # The runtime first: while its cgroup has processes, they hold the network and the mounts.
     await _attempt(container, runtime.delete(container.id, force=True))
+    if container.host_config.cpu_realtime_runtime:
+        # Made before the runtime knew of it.
+        group = cgroup_path(ctx, container)
+        await _attempt(container, in_thread(container_cgroup.remove, group))
     await _attempt(container, in_thread(ctx.networks.release, container.id))
     await _attempt(container, in_thread(bundles.remove, exec_root, container.id))
     if ctx.config.id_maps is not None:

@@ -9,6 +9,8 @@ from aiohttp import web
 
 from naru.api.create_request import CreateRequest, adapt
 from naru.api.stream import frame
+from naru.api.update_request import UpdateRequest
+from naru.api.update_request import adapt as adapt_update
 from naru.engine import attach, logs
 from naru.engine.containers import (
     create,
@@ -19,6 +21,7 @@ from naru.engine.containers import (
     start,
     stats,
     stop,
+    update,
     wait,
 )
 from naru.errors import InvalidInputError, NaruError
@@ -157,6 +160,14 @@ async def rename_one(request: web.Request) -> web.Response:
     return no_content()
 
 
+async def update_one(request: web.Request) -> web.Response:
+    """Change a container's limits and restart policy."""
+    body = await params.body(request, UpdateRequest)
+    adapt_update(body, params.api_version(request))
+    warnings = await update.update_container(params.context(request), params.name(request), body)
+    return json_answer({"Warnings": warnings or None})
+
+
 async def remove_one(request: web.Request) -> web.Response:
     """Remove a container."""
     await remove.remove_container(
@@ -260,6 +271,7 @@ ROUTES = (
     ("POST", "/containers/{name}/pause", pause_one),
     ("POST", "/containers/{name}/unpause", unpause_one),
     ("POST", "/containers/{name}/rename", rename_one),
+    ("POST", "/containers/{name}/update", update_one),
     ("POST", "/containers/{name}/wait", wait_for),
     ("POST", "/containers/{name}/attach", attach_to),
     ("GET", "/containers/{name}/attach/ws", attach_websocket),

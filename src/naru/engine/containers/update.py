@@ -1,0 +1,119 @@
+"""`update`: other limits and another restart policy, in the record and in the kernel."""
+
+from __future__ import annotations
+
+import contextlib
+
+import msgspec
+
+from naru.aio import in_thread, uncancelled
+from naru.api.host_config import HostConfig
+from naru.api.update_request import UpdateRequest
+from naru.engine.containers.spec_request import cgroup_path
+from naru.engine.context import EngineContext
+from naru.engine.model import Container
+from naru.engine.views import container_attributes
+from naru.errors import ConflictError, FaultError, NaruError, NotFoundError
+from naru.faults import fault_point
+from naru.runtime import container_cgroup
+from naru.specgen.resource_checks import validate_resources
+from naru.specgen.resources import resources
+from naru.specgen.update import lifted, updated
+from naru.specgen.validate import check_restart_policy
+
+_AFTER_INTENT = fault_point("engine.update.after_intent")
+_AFTER_KERNEL = fault_point("engine.update.after_kernel")
+_AFTER_RECORD = fault_point("engine.update.after_record")
+
+
+async def update_container(ctx: EngineContext, name: str, request: UpdateRequest) -> list[str]:
+    """Change a container's limits and restart policy, and return the warnings.
+
+    Atomic: where the kernel refuses, limits and record are as before. What runs has its new
+    limits at once, what does not at its next start. An engine killed in between makes kernel and
+    record agree at its next start.
+
+    Raises:
+        NotFoundError: no such container.
+        InvalidInputError: a limit that makes no sense, or that cannot change.
+        ConflictError: a limit that does not go with those in force; or it is being removed.
+        FaultError: the kernel refused.
+    """
+    warnings = validate_resources(request, ctx.facts, is_update=True)
+    check_restart_policy(request.restart_policy, auto_remove=False)
+    container = ctx.registry.find(name)
+    async with ctx.locks.hold(container.id):
+        if container.state.status in ("removing", "dead"):
+            raise ConflictError(
+                f"Cannot update container {container.id}: container is marked for removal and "
+                'cannot be "update"'
+            )
+        try:
+            wanted = updated(container.host_config, request, request.restart_policy)
+        except ConflictError as error:
+            raise ConflictError(f"Cannot update container {container.id}: {error}") from error
+        await uncancelled(_update(ctx, container, wanted))
+    ctx.events.publish("container", "update", container.id, container_attributes(container))
+    return warnings
+
+
+async def _update(ctx: EngineContext, container: Container, wanted: HostConfig) -> None:
+    record = msgspec.structs.replace(container.record, host_config=wanted)
+    is_live = container.is_running and (
+        resources(wanted, ctx.facts) != resources(container.host_config, ctx.facts)
+    )
+    if is_live:
+        _note_pending(ctx, container, is_pending=True)
+        _AFTER_INTENT()
+        try:
+            await _set_limits(ctx, container, container.host_config, wanted)
+        except NaruError as error:
+            with contextlib.suppress(NaruError):
+                await _set_limits(ctx, container, wanted, container.host_config)
+            _note_pending(ctx, container, is_pending=False)
+            raise FaultError(f"Cannot update container {container.id}: {error}") from error
+        _AFTER_KERNEL()
+    ctx.registry.save_record(container, record)
+    _AFTER_RECORD()
+    if is_live:
+        _note_pending(ctx, container, is_pending=False)
+
+
+async def finish_update(ctx: EngineContext, container: Container) -> None:
+    """Make the kernel agree with the record of a running container, after an update cut short.
+
+    Raises:
+        FaultError: the kernel refused.
+    """
+    if container.state.limits_pending:
+        await _set_limits(ctx, container, None, container.host_config)
+        _note_pending(ctx, container, is_pending=False)
+
+
+def _note_pending(ctx: EngineContext, container: Container, *, is_pending: bool) -> None:
+    container.state.limits_pending = is_pending
+    ctx.registry.save_state(container)
+
+
+async def _set_limits(
+    ctx: EngineContext, container: Container, before: HostConfig | None, wanted: HostConfig
+) -> None:
+    """Put the limits of `wanted` in force; those of `before` that it lacks are taken away.
+
+    Without `before` all limits are taken away that `wanted` lacks.
+    """
+    path = cgroup_path(ctx, container)
+    limits = resources(wanted, ctx.facts)
+    gone = lifted(resources(before, ctx.facts) if before else None, limits)
+    if wanted.cpu_realtime_runtime:
+        await in_thread(
+            container_cgroup.provide_realtime,
+            path,
+            wanted.cpu_realtime_runtime,
+            wanted.cpu_realtime_period,
+        )
+    try:
+        await ctx.runtimes[wanted.runtime].update(container.id, limits)
+        await in_thread(container_cgroup.lift, path, gone)
+    except (NotFoundError, ConflictError):
+        return  # It ended on its own; the next start has the new limits.
