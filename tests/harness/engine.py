@@ -6,6 +6,7 @@ behaviour are tested.
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from harness.waiting import eventually
 
 # Marks what tests made, so that cleaning up touches nothing else on a shared engine.
 LABEL = f"naru-test={os.getpid()}"
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -340,11 +342,27 @@ class Engine:
         answer = self.api("GET", "/containers/json", query=query).ok(200)
         return [str(item["Id"]) for item in answer.json()]
 
+    def network(self, name: str | None = None, **body: Any) -> str:
+        """Make a network and return its name; `body` is the API's own keys."""
+        label, value = LABEL.split("=")
+        name = name or f"nt-{os.getpid()}-{next(_numbers)}"
+        labels = {label: value, **body.pop("Labels", {})}
+        self.api("POST", "/networks/create", {"Name": name, "Labels": labels, **body}).ok(201)
+        return name
+
+    def networks(self) -> list[str]:
+        """Return the ids of all networks that tests of this process made."""
+        query = {"filters": {"label": [LABEL]}}
+        answer = self.api("GET", "/networks", query=query).ok(200)
+        return [str(item["Id"]) for item in answer.json()]
+
     def remove_all(self) -> None:
-        """Remove every container that tests of this process made."""
+        """Remove every container and network that tests of this process made."""
         for container in self.containers():
             query = {"force": True, "v": True}
             self.api("DELETE", f"/containers/{container}", query=query).ok(204, 404, 409)
+        for network in self.networks():
+            self.api("DELETE", f"/networks/{network}").ok(204, 404)
 
 
 def _labelled(args: Sequence[str]) -> list[str]:

@@ -47,7 +47,7 @@ def footprint(
         {
             "mount": Counter(mounts([data_root, exec_root])),
             "network namespace": Counter(_names(exec_root / "netns")),
-            "link": Counter(links(bridge)),
+            "link": Counter(links(bridge, table)),
             "nft": Counter(nft_items(table)),
             "cgroup": Counter(cgroups(cgroup_parent)),
             "file": Counter([*_data_files(data_root), *_exec_files(exec_root)]),
@@ -86,13 +86,18 @@ def mounts(roots: Sequence[Path]) -> list[str]:
     return found
 
 
-def links(bridge: str) -> list[str]:
-    """Return the bridge itself and the links that are plugged into it."""
+def links(bridge: str, table: str) -> list[str]:
+    """Return the bridges of an engine, and the links that are plugged into them.
+
+    Interfaces that an engine makes carry the name of its table in their alias.
+    """
     answer = subprocess.run(["ip", "-j", "link"], capture_output=True, check=True)
+    found = json.loads(answer.stdout)
+    own = {bridge} | {
+        link["ifname"] for link in found if link.get("ifalias", "").partition(" ")[0] == table
+    }
     return [
-        str(link["ifname"])
-        for link in json.loads(answer.stdout)
-        if link["ifname"] == bridge or link.get("master") == bridge
+        str(link["ifname"]) for link in found if link["ifname"] in own or link.get("master") in own
     ]
 
 

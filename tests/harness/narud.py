@@ -57,6 +57,7 @@ class EngineUnderTest(Engine):
             f"--pidfile={self.root / 'pid'}",
             f"--bridge={self.bridge}",
             f"--bip={self.subnet.bip}",
+            f"--default-address-pool={self.subnet.pool}",
             f"--nft-table={self.table}",
             f"--cgroup-parent={self.cgroup_parent}",
             *self.flags,
@@ -190,8 +191,9 @@ class EngineUnderTest(Engine):
                 _kill(pid)
         for target in reversed(leaks.mounts([self.root])):
             subprocess.run(["umount", "-l", target], check=False, capture_output=True)
+        links = leaks.links(self.bridge, self.table)
         for argv in (
-            ["ip", "link", "delete", self.bridge],
+            *(["ip", "link", "delete", link] for link in links),
             ["nft", "delete", "table", "inet", self.table],
         ):
             subprocess.run(argv, check=False, capture_output=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from naru.errors import ConflictError, FaultError
+from naru.errors import FaultError, ForbiddenError, NotFoundError
 from naru.network.ipam import Leases, choose_subnet, mac_for
 from naru.network.model import DEFAULT_ADDRESS_POOLS
 
@@ -45,7 +45,7 @@ class LeaseMachine(RuleBasedStateMachine):
             self.leases.take(host)
             self.held.add(host)
         else:
-            with pytest.raises(ConflictError):
+            with pytest.raises(ForbiddenError):
                 self.leases.take(host)
 
     @rule(host=st.sampled_from(list(SUBNET)))
@@ -79,7 +79,7 @@ TestLeases = LeaseMachine.TestCase
 def test_a_chosen_subnet_overlaps_nothing_in_use(used: list[IPv4Network]) -> None:
     try:
         chosen = choose_subnet(DEFAULT_ADDRESS_POOLS, used)
-    except FaultError:
+    except NotFoundError:
         bases = [
             subnet
             for pool in DEFAULT_ADDRESS_POOLS

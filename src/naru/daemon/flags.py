@@ -37,6 +37,7 @@ SETTINGS = (
         "add-runtime", "list", (), "Register an additional OCI runtime (NAME=PATH)", "runtimes"
     ),
     Setting("bip", "text", "", "Address of the bridge, with prefix length", "bip"),
+    Setting("bip6", "text", "", "IPv6 address of the bridge, with prefix length", "bip6"),
     Setting("bridge", "text", "naru0", "Bridge of the default network", "bridge", "b"),
     Setting(
         "cdi-spec-dir",
@@ -67,6 +68,8 @@ SETTINGS = (
     Setting(
         "exec-root", "text", "/run/naru", "Where state of running containers is kept", "exec-root"
     ),
+    Setting("fixed-cidr", "text", "", "Part of the bridge's subnet for containers", "fixed-cidr"),
+    Setting("fixed-cidr-v6", "text", "", "IPv6 subnet of the bridge's containers", "fixed-cidr-v6"),
     Setting("group", "text", "docker", "Group that may use the unix socket", "group", "G"),
     Setting(
         "host", "list", (), "Where to listen: unix://PATH, tcp://HOST:PORT or fd://", "hosts", "H"
@@ -81,6 +84,7 @@ SETTINGS = (
     Setting("ip", "text", "0.0.0.0", "Address that ports are published on", "ip"),
     Setting("ip-forward", "bool", True, "Switch on IP forwarding", "ip-forward"),
     Setting("ip-masq", "bool", True, "Masquerade what containers send out", "ip-masq"),
+    Setting("ipv6", "bool", False, "Give the default network IPv6", "ipv6"),
     Setting("label", "list", (), "Labels of the engine (KEY=VALUE)", "labels"),
     Setting(
         "live-restore", "bool", True, "Containers outlive the engine; always so", "live-restore"

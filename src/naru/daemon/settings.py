@@ -13,6 +13,7 @@ class DaemonConfig:
 
     add_runtime: tuple[str, ...]
     bip: str
+    bip6: str
     bridge: str
     cdi_spec_dir: tuple[str, ...]
     cgroup_parent: str
@@ -27,6 +28,8 @@ class DaemonConfig:
     dns_opt: tuple[str, ...]
     dns_search: tuple[str, ...]
     exec_root: str
+    fixed_cidr: str
+    fixed_cidr_v6: str
     group: str
     host: tuple[str, ...]
     host_gateway_ip: str
@@ -37,6 +40,7 @@ class DaemonConfig:
     ip: str
     ip_forward: bool
     ip_masq: bool
+    ipv6: bool
     label: tuple[str, ...]
     live_restore: bool
     log_driver: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 from pathlib import Path
 
 from naru.aio import KeyedLock, TaskSet
@@ -78,7 +78,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         events=EventBus(clock, EventJournal(data_root / "events")),
         registry=Registry(ContainerRows(database)),
         images=_images(config, data_root, snapshots, database, clock),
-        networks=Networks(_network_config(config), database, clock),
+        networks=Networks(_network_config(config, data_root), database, clock),
         volumes=Volumes(data_root / "volumes", database, clock),
         runtimes=runtimes,
         exits=ExitWatcher(exec_root, clock),
@@ -202,11 +202,15 @@ def _images(
     )
 
 
-def _network_config(config: DaemonConfig) -> NetworkConfig:
+def _network_config(config: DaemonConfig, data_root: Path) -> NetworkConfig:
     return NetworkConfig(
         exec_root=Path(config.exec_root),
         bridge=config.bridge,
         bip=config.bip or None,
+        bip6=config.bip6 or None,
+        fixed_cidr=config.fixed_cidr or None,
+        fixed_cidr_v6=config.fixed_cidr_v6 or None,
+        ipv6=config.ipv6,
         table=config.nft_table,
         mtu=config.mtu,
         address_pools=tuple(_address_pool(entry) for entry in config.default_address_pool),
@@ -214,13 +218,14 @@ def _network_config(config: DaemonConfig) -> NetworkConfig:
         ip_masq=config.ip_masq,
         ip_forward=config.ip_forward,
         default_host_ip=config.ip,
+        engine_id=_engine_id(data_root),
     )
 
 
 def _address_pool(entry: str) -> AddressPool:
     fields = _pairs(tuple(entry.split(",")))
     try:
-        return AddressPool(IPv4Network(fields["base"]), int(fields["size"]))
+        return AddressPool(ip_network(fields["base"]), int(fields["size"]))
     except (KeyError, ValueError) as error:
         raise InvalidInputError(
             f"invalid default address pool '{entry}': expected base=CIDR,size=BITS"

@@ -1,35 +1,82 @@
-"""Rows of networks, endpoints, published ports and the firewall table. Owner: `network`."""
+"""Rows of networks, subnets, endpoints, published ports and the firewall table. Owner: `network`."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 
 import msgspec
 
 from naru.db.database import Database
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettingsRow:
+    """What else is kept of a network, and never looked for by SQL."""
+
+    ipv4: bool = True
+    ipv6: bool = False
+    internal: bool = False
+    attachable: bool = False
+    ipam_driver: str = "default"
+    ipam_options: dict[str, str] | None = None
+    borrows_interface: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubnetRow:
+    """One subnet of a network."""
+
+    subnet: str
+    gateway: str = ""
+    ip_range: str = ""
+    auxiliary: dict[str, str] = field(default_factory=dict)
+    is_chosen: bool = False
+    shows_gateway: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworkRow:
-    """A network; `subnet` and `gateway` are empty where the driver has no addresses."""
+    """A network; without `subnets` where the driver has no addresses.
+
+    One that `is_leaving` is half made or half removed.
+    """
 
     id: str
     name: str
     driver: str
     created_ns: int
-    subnet: str
-    gateway: str
-    options: dict[str, str]
-    labels: dict[str, str]
+    options: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    settings: NetworkSettingsRow = NetworkSettingsRow()
+    subnets: tuple[SubnetRow, ...] = ()
+    is_leaving: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
+class EndpointDetailsRow:
+    """What else is kept of an endpoint, and never looked for by SQL."""
+
+    container_name: str = ""
+    hostname: str = ""
+    interface: str = "eth0"
+    ipv6_prefix_length: int = 0
+    ipv6_gateway: str = ""
+    link_local: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    driver_options: dict[str, str] = field(default_factory=dict)
+    gateway_priority: int = 0
+    routes_by_device: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class EndpointRow:
-    """A container's place in a network; `ipv4` is empty without an address.
+    """A container's place in a network; an address that it lacks is empty.
 
-    One that `is_leaving` belongs to no container any more, but its address is not free yet.
+    One that `is_leaving` belongs to no container any more, but its addresses are not free yet.
     """
 
     id: str
@@ -39,6 +86,8 @@ class EndpointRow:
     prefix_length: int
     gateway: str
     mac_address: str
+    ipv6: str = ""
+    details: EndpointDetailsRow = EndpointDetailsRow()
     is_leaving: bool = False
 
 
@@ -59,64 +108,107 @@ class NetworkRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make what the block writes one transaction."""
+        return self._database.write()
+
     def networks(self) -> list[NetworkRow]:
         """Return all networks, oldest first."""
+        subnets: dict[str, list[SubnetRow]] = {}
+        for row in self._database.rows("SELECT * FROM subnets ORDER BY network_id, position"):
+            subnets.setdefault(row["network_id"], []).append(_subnet(row))
         rows = self._database.rows("SELECT * FROM networks ORDER BY created_ns, name")
-        return [_network(row) for row in rows]
+        return [_network(row, subnets.get(row["id"], ())) for row in rows]
 
     def put_network(self, row: NetworkRow) -> None:
-        """Write a network, new or changed."""
-        self._database.execute(
-            "INSERT INTO networks VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-            " name = excluded.name, driver = excluded.driver, subnet = excluded.subnet,"
-            " gateway = excluded.gateway, options = excluded.options, labels = excluded.labels",
-            (
-                row.id,
-                row.name,
-                row.driver,
-                row.created_ns,
-                row.subnet,
-                row.gateway,
-                _text(row.options),
-                _text(row.labels),
-            ),
-        )
-
-    def delete_network(self, network_id: str) -> None:
-        """Forget a network that has no endpoints. Idempotent."""
-        self._database.execute("DELETE FROM networks WHERE id = ?", (network_id,))
-
-    def endpoints(self) -> list[EndpointRow]:
-        """Return all endpoints, those that are leaving too."""
-        return [_endpoint(row) for row in self._database.rows("SELECT * FROM endpoints")]
-
-    def add_endpoint(self, row: EndpointRow, ports: Iterable[PortRow]) -> None:
-        """Write an endpoint and its ports in one transaction."""
+        """Write a network, new or changed, with its subnets, in one transaction."""
         with self._database.write():
             self._database.execute(
-                "INSERT INTO endpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO networks (id, name, driver, created_ns, options, labels, settings,"
+                " is_leaving) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " name = excluded.name, driver = excluded.driver, options = excluded.options,"
+                " labels = excluded.labels, settings = excluded.settings,"
+                " is_leaving = excluded.is_leaving",
                 (
                     row.id,
-                    row.network_id,
-                    row.container_id,
-                    row.ipv4 or None,
-                    row.prefix_length,
-                    row.gateway,
-                    row.mac_address,
+                    row.name,
+                    row.driver,
+                    row.created_ns,
+                    _text(row.options),
+                    _text(row.labels),
+                    _text(row.settings),
                     int(row.is_leaving),
                 ),
             )
-            for port in ports:
+            self._database.execute("DELETE FROM subnets WHERE network_id = ?", (row.id,))
+            for position, subnet in enumerate(row.subnets):
                 self._database.execute(
-                    "INSERT INTO published_ports VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO subnets VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        port.endpoint_id,
-                        port.protocol,
-                        port.host_ip,
-                        port.host_port,
-                        port.container_port,
+                        row.id,
+                        position,
+                        subnet.subnet,
+                        subnet.gateway,
+                        subnet.ip_range,
+                        _text(subnet.auxiliary),
+                        int(subnet.is_chosen),
+                        int(subnet.shows_gateway),
                     ),
                 )
+
+    def mark_network(self, network_id: str, *, is_leaving: bool) -> None:
+        """Note that a network is on its way out, or that it is whole."""
+        self._database.execute(
+            "UPDATE networks SET is_leaving = ? WHERE id = ?", (int(is_leaving), network_id)
+        )
+
+    def delete_network(self, network_id: str) -> None:
+        """Forget a network and endpoints that were leaving it. Idempotent."""
+        with self._database.write():
+            self._database.execute(
+                "DELETE FROM endpoints WHERE network_id = ? AND is_leaving = 1", (network_id,)
+            )
+            self._database.execute("DELETE FROM networks WHERE id = ?", (network_id,))
+
+    def endpoints(self) -> list[EndpointRow]:
+        """Return all endpoints, those that are leaving too, in the order of their making."""
+        return [_endpoint(row) for row in self._database.rows("SELECT * FROM endpoints")]
+
+    def add_endpoints(self, rows: Iterable[EndpointRow], ports: Iterable[PortRow]) -> None:
+        """Write endpoints and ports in one transaction."""
+        with self._database.write():
+            for row in rows:
+                self._database.execute(
+                    "INSERT INTO endpoints (id, network_id, container_id, ipv4, prefix_length,"
+                    " gateway, mac_address, is_leaving, ipv6, details)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        row.id,
+                        row.network_id,
+                        row.container_id,
+                        row.ipv4 or None,
+                        row.prefix_length,
+                        row.gateway,
+                        row.mac_address,
+                        int(row.is_leaving),
+                        row.ipv6 or None,
+                        _text(row.details),
+                    ),
+                )
+            self._add_ports(ports)
+
+    def put_details(self, endpoint_id: str, details: EndpointDetailsRow) -> None:
+        """Write what else is kept of an endpoint."""
+        self._database.execute(
+            "UPDATE endpoints SET details = ? WHERE id = ?", (_text(details), endpoint_id)
+        )
+
+    def replace_ports(self, endpoint_ids: Iterable[str], ports: Iterable[PortRow]) -> None:
+        """Write which ports lead to these endpoints, in one transaction."""
+        with self._database.write():
+            for endpoint_id in endpoint_ids:
+                self._delete_ports(endpoint_id)
+            self._add_ports(ports)
 
     def mark_leaving(self, endpoint_ids: Iterable[str]) -> None:
         """Note that endpoints are going, and forget their ports, in one transaction."""
@@ -125,9 +217,7 @@ class NetworkRows:
                 self._database.execute(
                     "UPDATE endpoints SET is_leaving = 1 WHERE id = ?", (endpoint_id,)
                 )
-                self._database.execute(
-                    "DELETE FROM published_ports WHERE endpoint_id = ?", (endpoint_id,)
-                )
+                self._delete_ports(endpoint_id)
 
     def delete_endpoints(self, endpoint_ids: Iterable[str]) -> None:
         """Forget endpoints. Idempotent."""
@@ -148,6 +238,22 @@ class NetworkRows:
             for row in self._database.rows("SELECT * FROM published_ports")
         ]
 
+    def _add_ports(self, ports: Iterable[PortRow]) -> None:
+        for port in ports:
+            self._database.execute(
+                "INSERT INTO published_ports VALUES (?, ?, ?, ?, ?)",
+                (
+                    port.endpoint_id,
+                    port.protocol,
+                    port.host_ip,
+                    port.host_port,
+                    port.container_port,
+                ),
+            )
+
+    def _delete_ports(self, endpoint_id: str) -> None:
+        self._database.execute("DELETE FROM published_ports WHERE endpoint_id = ?", (endpoint_id,))
+
     def firewall(self, table: str) -> tuple[str, str] | None:
         """Return the structure last asked for and how the kernel listed it then, or None."""
         row = self._database.row("SELECT * FROM firewall WHERE table_name = ?", (table,))
@@ -160,16 +266,28 @@ class NetworkRows:
         )
 
 
-def _network(row: sqlite3.Row) -> NetworkRow:
+def _network(row: sqlite3.Row, subnets: Iterable[SubnetRow]) -> NetworkRow:
     return NetworkRow(
         id=row["id"],
         name=row["name"],
         driver=row["driver"],
         created_ns=row["created_ns"],
+        options=_map(row["options"]),
+        labels=_map(row["labels"]),
+        settings=msgspec.json.decode(row["settings"], type=NetworkSettingsRow),
+        subnets=tuple(subnets),
+        is_leaving=bool(row["is_leaving"]),
+    )
+
+
+def _subnet(row: sqlite3.Row) -> SubnetRow:
+    return SubnetRow(
         subnet=row["subnet"],
         gateway=row["gateway"],
-        options=msgspec.json.decode(row["options"], type=dict[str, str]),
-        labels=msgspec.json.decode(row["labels"], type=dict[str, str]),
+        ip_range=row["ip_range"],
+        auxiliary=_map(row["auxiliary"]),
+        is_chosen=bool(row["is_chosen"]),
+        shows_gateway=bool(row["shows_gateway"]),
     )
 
 
@@ -182,9 +300,15 @@ def _endpoint(row: sqlite3.Row) -> EndpointRow:
         prefix_length=row["prefix_length"],
         gateway=row["gateway"],
         mac_address=row["mac_address"],
+        ipv6=row["ipv6"] or "",
+        details=msgspec.json.decode(row["details"], type=EndpointDetailsRow),
         is_leaving=bool(row["is_leaving"]),
     )
 
 
-def _text(value: dict[str, str]) -> str:
+def _map(text: str) -> dict[str, str]:
+    return msgspec.json.decode(text, type=dict[str, str])
+
+
+def _text(value: Mapping[str, str] | NetworkSettingsRow | EndpointDetailsRow) -> str:
     return msgspec.json.encode(value).decode()

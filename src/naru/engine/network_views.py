@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
+from naru.api.container_config import EndpointSettings
 from naru.api.version import MAXIMUM, ApiVersion
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, Json
-from naru.network.model import Endpoint, PublishedPort, Sandbox
+from naru.network.model import BUILTIN_NETWORKS, Endpoint, PublishedPort, Sandbox
 
 # The addresses of the default bridge stand at the top level too, until API 1.52.
 _DEFAULT_NETWORK = "bridge"
@@ -103,7 +104,10 @@ def endpoint_view(
             "MacAddress": asked.mac_address,
             "DriverOpts": asked.driver_opts,
             "GwPriority": asked.gw_priority,
+            "NetworkID": asked.network_id,
         }
+        if name not in BUILTIN_NETWORKS:
+            view |= _names(container, asked, api)
     if endpoint is not None:
         view |= {
             "MacAddress": endpoint.mac_address,
@@ -112,11 +116,27 @@ def endpoint_view(
             "Gateway": endpoint.gateway,
             "IPAddress": endpoint.ipv4,
             "IPPrefixLen": endpoint.prefix_length,
+            "IPv6Gateway": endpoint.ipv6_gateway,
+            "GlobalIPv6Address": endpoint.ipv6,
+            "GlobalIPv6PrefixLen": endpoint.ipv6_prefix_length,
         }
     for name_of_field, since in _FIELDS_SINCE.items():
         if api < since:
             del view[name_of_field]
     return view
+
+
+def _names(container: Container, asked: EndpointSettings, api: ApiVersion) -> Json:
+    """Return what a container is called on a user-defined network."""
+    implied = (container.short_id, container.config.hostname)
+    aliases = asked.aliases
+    if api < (1, 45):
+        # What is implied was told among the aliases, before it had a field of its own.
+        aliases = list(dict.fromkeys([*(aliases or ()), *filter(None, implied)]))
+    # Nobody resolves them before the container has been on the network.
+    names = [container.name, *(asked.aliases or ()), *implied]
+    told = list(dict.fromkeys(filter(None, names))) if asked.network_id else None
+    return {"Aliases": aliases, "DNSNames": told}
 
 
 def exposed_ports(container: Container) -> list[tuple[int, str]]:
@@ -133,7 +153,7 @@ def ports_view(ctx: EngineContext, container: Container) -> Json:
     ports: Json = {f"{number}/{protocol}": None for number, protocol in exposed_ports(container)}
     for published in sandbox.published:
         key = f"{published.container_port}/{published.protocol}"
-        binding = {"HostIp": published.host_ip, "HostPort": str(published.host_port)}
+        binding = {"HostIp": published.host_ip, "HostPort": str(published.host_port or "")}
         ports[key] = [*(ports.get(key) or ()), binding]
     return dict(sorted(ports.items()))
 
@@ -157,6 +177,6 @@ def _published_entry(port: PublishedPort) -> Json:
     return {
         "IP": port.host_ip,
         "PrivatePort": port.container_port,
-        "PublicPort": port.host_port,
+        **({"PublicPort": port.host_port} if port.host_port else {}),
         "Type": port.protocol,
     }

@@ -1,94 +1,144 @@
-"""The networks that there are, as the API says them."""
+"""Networks as the API says them: list, inspect, create, remove, prune."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
+from naru.aio import in_thread
 from naru.api.filters import Filters
+from naru.api.networks import IPAM, NetworkCreateRequest
+from naru.api.version import MAXIMUM, ApiVersion
 from naru.engine.context import EngineContext
-from naru.engine.model import Container
-from naru.network.model import Network
-from naru.units import print_rfc3339
+from naru.engine.model import Container, Json
+from naru.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NaruError,
+    NotFoundError,
+    NotSupportedError,
+)
+from naru.network.ipam_requests import checked_pools
+from naru.network.model import BUILTIN_NETWORKS, Network, NetworkRequest, Pool
+from naru.network.options import enabled_versions
+from naru.units import parse_time, print_rfc3339
 
 _FILTERS = frozenset("dangling driver id label name scope type".split())
+_PRUNE_FILTERS = frozenset("label label! until".split())
+_TYPES = frozenset({"builtin", "custom"})
+_SCOPES = frozenset({"local", "swarm", "global"})
+_NO_SWARM = (
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect '
+    "this node to swarm and try again."
+)
 
 
-async def list_networks(ctx: EngineContext, filters: Filters) -> list[dict[str, Any]]:
+async def list_networks(
+    ctx: EngineContext, filters: Filters, api_version: ApiVersion = MAXIMUM
+) -> list[Json]:
     """Return the networks that fit, in the order of their names.
 
     Raises:
-        InvalidInputError: a filter is unknown.
+        InvalidInputError: a filter is unknown, or has a value that it cannot have.
     """
     filters.refuse_unknown(_FILTERS)
+    for name, known in (("type", _TYPES), ("scope", _SCOPES)):
+        for value in filters.get(name):
+            if value not in known:
+                raise InvalidInputError(f"invalid filter '{name}={value}'")
+    busy = {e.network_id for sandbox in ctx.networks.sandboxes() for e in sandbox.endpoints}
     found = sorted(ctx.networks.networks(), key=lambda network: network.name)
-    return [_view(network, {}) for network in found if _fits(network, filters)]
+    # Before 1.28 a list told the containers, too.
+    return [
+        _view(network, _members(ctx, network) if api_version < (1, 28) else {})
+        for network in found
+        if _fits(network, filters, is_busy=network.id in busy)
+    ]
 
 
-def _fits(network: Network, filters: Filters) -> bool:
+def _fits(network: Network, filters: Filters, *, is_busy: bool) -> bool:
     kind = "builtin" if network.is_builtin else "custom"
+    # Docker never counts its own networks as dangling.
+    is_dangling = not (network.is_builtin or is_busy)
     return (
         filters.matches_fuzzily("name", network.name)
         and filters.matches_prefix("id", network.id)
         and filters.matches("driver", network.driver)
-        and filters.matches("scope", "local")
+        and filters.matches("scope", network.scope)
         and filters.matches("type", kind)
         and filters.matches_labels("label", network.labels)
-        # Docker never counts its own networks as dangling.
-        and ("dangling" not in filters or not filters.is_true("dangling"))
+        and ("dangling" not in filters or filters.is_true("dangling") == is_dangling)
     )
 
 
-async def inspect_network(ctx: EngineContext, name: str) -> dict[str, Any]:
-    """Return one network with the containers on it.
+async def inspect_network(
+    ctx: EngineContext, name: str, *, scope: str = "", verbose: bool = False
+) -> Json:
+    """Return one network with the containers on it; `verbose` adds services: there are none.
 
     Raises:
-        NotFoundError: no such network.
+        NotFoundError: no such network in this scope.
     """
     network = ctx.networks.resolve(name)
-    members = {
-        container.id: view
-        for container in ctx.registry
-        if container.is_running and (view := _member(ctx, network, container)) is not None
-    }
-    return _view(network, members)
+    if scope and scope != network.scope:
+        raise NotFoundError(f"network {name} not found")
+    view = _view(network, _members(ctx, network))
+    return view | ({"Services": {}} if verbose else {})
 
 
-def _member(ctx: EngineContext, network: Network, container: Container) -> dict[str, Any] | None:
+def _members(ctx: EngineContext, network: Network) -> dict[str, Json]:
+    found = {}
+    for container in ctx.registry:
+        if container.is_running and (view := _member(ctx, network, container)) is not None:
+            found[container.id] = view
+    return found
+
+
+def _member(ctx: EngineContext, network: Network, container: Container) -> Json | None:
     if network.driver == "host" and container.network_mode == "host":
-        return _endpoint(container, "", "", "")
+        return _endpoint(container, "", "", "", "")
     sandbox = ctx.networks.sandbox(container.id)
-    for endpoint in sandbox.endpoints if sandbox else ():
-        if endpoint.network_id == network.id:
-            address = f"{endpoint.ipv4}/{endpoint.prefix_length}" if endpoint.ipv4 else ""
-            return _endpoint(container, endpoint.endpoint_id, endpoint.mac_address, address)
-    return None
+    endpoint = sandbox.endpoint_on(network.id) if sandbox else None
+    if endpoint is None:
+        return None
+    return _endpoint(
+        container,
+        endpoint.endpoint_id,
+        endpoint.mac_address,
+        f"{endpoint.ipv4}/{endpoint.prefix_length}" if endpoint.ipv4 else "",
+        f"{endpoint.ipv6}/{endpoint.ipv6_prefix_length}" if endpoint.ipv6 else "",
+    )
 
 
 def _endpoint(
-    container: Container, endpoint_id: str, mac_address: str, address: str
-) -> dict[str, Any]:
+    container: Container, endpoint_id: str, mac_address: str, ipv4: str, ipv6: str
+) -> Json:
     return {
         "Name": container.name,
         "EndpointID": endpoint_id,
         "MacAddress": mac_address,
-        "IPv4Address": address,
-        "IPv6Address": "",
+        "IPv4Address": ipv4,
+        "IPv6Address": ipv6,
     }
 
 
-def _view(network: Network, members: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    pools = [{"Subnet": network.subnet, "Gateway": network.gateway}] if network.subnet else None
+def _view(network: Network, members: dict[str, Json]) -> Json:
+    pools = [_pool_view(pool) for pool in network.pools]
+    options = network.ipam_options
     return {
         "Name": network.name,
         "Id": network.id,
         "Created": print_rfc3339(network.created_ns),
-        "Scope": "local",
+        "Scope": network.scope,
         "Driver": network.driver,
-        "EnableIPv4": True,
-        "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Options": None, "Config": pools},
-        "Internal": False,
-        "Attachable": False,
+        "EnableIPv4": network.ipv4,
+        "EnableIPv6": network.ipv6,
+        "IPAM": {
+            "Driver": network.ipam_driver,
+            "Options": None if options is None else dict(options),
+            "Config": pools or None,
+        },
+        "Internal": network.internal,
+        "Attachable": network.attachable,
         "Ingress": False,
         "ConfigFrom": {"Network": ""},
         "ConfigOnly": False,
@@ -96,3 +146,150 @@ def _view(network: Network, members: dict[str, dict[str, Any]]) -> dict[str, Any
         "Options": dict(network.options),
         "Labels": dict(network.labels),
     }
+
+
+def _pool_view(pool: Pool) -> Json:
+    view: Json = {
+        "Subnet": pool.subnet,
+        "IPRange": pool.ip_range,
+        "Gateway": pool.gateway if pool.shows_gateway else "",
+        "AuxiliaryAddresses": dict(pool.auxiliary),
+    }
+    return {key: value for key, value in view.items() if value}
+
+
+async def create_network(
+    ctx: EngineContext, body: NetworkCreateRequest, api_version: ApiVersion = MAXIMUM
+) -> Json:
+    """Make a network.
+
+    Raises:
+        InvalidInputError, ForbiddenError, ConflictError, NotFoundError: in Docker's words.
+        NotSupportedError: it asks for what only a swarm has.
+    """
+    request = _network_request(body, api_version)
+    network = await in_thread(ctx.networks.create, request)
+    tell_network(ctx, network, "create")
+    return {"Id": network.id, "Warning": ""}
+
+
+def _network_request(body: NetworkCreateRequest, api_version: ApiVersion) -> NetworkRequest:
+    """Return what a create request means. Pure."""
+    if body.name in BUILTIN_NETWORKS or body.name == "default":
+        raise ForbiddenError(f"operation is not permitted on predefined {body.name} network ")
+    if not body.name.strip():
+        raise InvalidInputError("invalid name: name is empty")
+    driver = body.driver or "bridge"
+    _refuse_swarm(body, driver)
+    options = dict(body.options or {})
+    by_option = enabled_versions(options)
+    ipam = body.ipam or IPAM()
+    if ipam.driver not in ("", "default"):
+        raise NotFoundError(f'plugin "{ipam.driver}" not found')
+    ipv4 = body.enable_ipv4 if api_version >= (1, 48) else None
+    return NetworkRequest(
+        name=body.name,
+        driver=driver,
+        pools=checked_pools(_pools(ipam)),
+        ipv4=_first_said(ipv4, by_option[0], default=True),
+        ipv6=_first_said(body.enable_ipv6, by_option[1], default=False),
+        internal=body.internal,
+        attachable=body.attachable,
+        options=options,
+        labels=body.labels or {},
+        ipam_options=ipam.options,
+    )
+
+
+def _first_said(*said: bool | None, default: bool) -> bool:
+    return next((value for value in said if value is not None), default)
+
+
+def _pools(ipam: IPAM) -> Iterable[Pool]:
+    for config in ipam.config or ():
+        yield Pool(
+            subnet=config.subnet,
+            gateway=config.gateway,
+            ip_range=config.ip_range,
+            auxiliary=config.auxiliary_addresses or {},
+        )
+
+
+def _refuse_swarm(body: NetworkCreateRequest, driver: str) -> None:
+    if driver == "overlay":
+        raise ForbiddenError(_NO_SWARM)
+    if body.ingress:
+        raise ForbiddenError("Ingress network can only be global scope network")
+    if body.scope == "swarm":
+        raise ForbiddenError("cannot create a swarm scoped network when swarm is not active")
+    if body.scope not in ("", "local"):
+        raise InvalidInputError(f"invalid scope {body.scope}: expected local")
+    if body.config_only or (body.config_from is not None and body.config_from.network):
+        raise NotSupportedError(
+            "networks that only hold a configuration are of use to a swarm, which there is not"
+        )
+
+
+async def remove_network(ctx: EngineContext, name: str) -> None:
+    """Remove a network that no running container is on.
+
+    Raises:
+        NotFoundError: no such network.
+        ForbiddenError: it is the engine's own, or containers are on it.
+    """
+    network = ctx.networks.resolve(name)
+    if network.is_builtin:
+        raise ForbiddenError(f"{network.name} is a pre-defined network and cannot be removed")
+    await _remove(ctx, network)
+
+
+async def _remove(ctx: EngineContext, network: Network) -> None:
+    for sandbox in ctx.networks.sandboxes():
+        container = ctx.registry.get(sandbox.container_id)
+        if sandbox.endpoint_on(network.id) and not (container and container.is_running):
+            # It has ended, and whoever stopped it knows; its network is being given back.
+            async with ctx.locks.hold(sandbox.container_id):
+                continue
+    await in_thread(ctx.networks.remove, network)
+    tell_network(ctx, network, "destroy")
+
+
+async def prune_networks(ctx: EngineContext, filters: Filters) -> Json:
+    """Remove all networks that no running container is on.
+
+    Raises:
+        InvalidInputError: a filter is unknown, or has a value that it cannot have.
+    """
+    filters.refuse_unknown(_PRUNE_FILTERS)
+    until = _until(ctx, filters)
+    deleted = []
+    for network in ctx.networks.networks():
+        if network.is_builtin or (until is not None and network.created_ns > until):
+            continue
+        if not filters.matches_labels("label", network.labels):
+            continue
+        if "label!" in filters and filters.matches_labels("label!", network.labels):
+            continue
+        try:
+            await _remove(ctx, network)
+        except NaruError:
+            # Somebody uses it, or has just removed it.
+            continue
+        deleted.append(network.name)
+    ctx.events.publish("network", "prune", "", {"reclaimed": "0"})
+    return {"NetworksDeleted": deleted or None}
+
+
+def _until(ctx: EngineContext, filters: Filters) -> int | None:
+    given = filters.get("until")
+    if not given:
+        return None
+    if len(given) > 1:
+        raise InvalidInputError("more than one until filter specified")
+    return parse_time(given[0], now_ns=ctx.clock.now_ns())
+
+
+def tell_network(ctx: EngineContext, network: Network, action: str, **more: str) -> None:
+    """Publish that something happened to a network."""
+    attributes = {"name": network.name, "type": network.driver, **more}
+    ctx.events.publish("network", action, network.id, attributes)

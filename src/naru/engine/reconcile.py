@@ -22,6 +22,7 @@ from naru.engine.containers.update import finish_update
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import at_start, check_of
 from naru.engine.model import Container, ContainerState, Status
+from naru.engine.network_membership import agree_with_record
 from naru.engine.restart import restarts_with_engine
 from naru.errors import NaruError
 from naru.runtime import bundle as bundles
@@ -99,9 +100,11 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
     match action:
         case Action.KEEP:
             await thaw(ctx, container)
+            await agree_with_record(ctx, container)
             await look_after(ctx, container)
             await finish_update(ctx, container)
         case Action.ADOPT:
+            await agree_with_record(ctx, container)
             await _adopt(ctx, container)
         case Action.FINISH:
             await container_exited(ctx, container, seen.end or _lost(ctx, container))

@@ -11,7 +11,17 @@ from __future__ import annotations
 import errno
 import struct
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_interface,
+    ip_network,
+)
+from typing import Literal
 
 from naru.linux.netlink_socket import (
     NLM_F_CREATE,
@@ -27,20 +37,28 @@ from naru.linux.netlink_socket import (
 )
 
 MAX_NAME_LENGTH = 15
+Version = Literal[4, 6]
+Address = IPv4Address | IPv6Address
+Interface = IPv4Interface | IPv6Interface
+Subnet = IPv4Network | IPv6Network
 
 _NETLINK_ROUTE = 0
-_AF_UNSPEC, _AF_INET, _AF_BRIDGE = 0, 2, 7
+_AF_UNSPEC, _AF_INET, _AF_BRIDGE, _AF_INET6 = 0, 2, 7, 10
+_FAMILIES: dict[int, int] = {4: _AF_INET, 6: _AF_INET6}
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_SETLINK = 16, 17, 18, 19
 _RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR = 20, 21, 22
-_RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
+_RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_PROTINFO = 1, 3, 4, 10, 12
-_IFLA_LINKINFO, _IFLA_NET_NS_FD = 18, 28
+_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD = 18, 20, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _IFLA_BRPORT_MODE, _IFLA_BRPORT_ISOLATED = 4, 33
 _VETH_INFO_PEER = 1
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS = 1, 2, 4, 8
+# An address of ours is nobody else's: without the check for duplicates it works at once.
+_IFA_F_NODAD = 0x02
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
 _RT_TABLE_MAIN, _RTPROT_BOOT, _RTN_UNICAST = 254, 3, 1
+_RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
 _IFF_UP = 0x1
 
 _LINK = struct.Struct("=BxHiII")
@@ -50,7 +68,10 @@ _ROUTE = struct.Struct("=BBBBBBBBI")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A network interface. `master` is the index of its bridge, or 0; `kind` may be empty."""
+    """A network interface. `master` is the index of its bridge, or 0; `kind` may be empty.
+
+    `alias` is a text that whoever made it may have left on it.
+    """
 
     index: int
     name: str
@@ -59,6 +80,7 @@ class Link:
     mtu: int
     master: int
     is_up: bool
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +99,9 @@ class VethPair:
 class Route:
     """A unicast route of the main table; `link` is the index of its interface, or 0."""
 
-    destination: IPv4Network
+    destination: Subnet
     link: int
+    gateway: Address | None = None
 
 
 class RouteSocket(NetlinkSocket):
@@ -101,30 +124,42 @@ class RouteSocket(NetlinkSocket):
                 return None
             raise
 
-    def addresses(self) -> list[tuple[int, IPv4Interface]]:
-        """Return all IPv4 addresses, each with the index of its interface."""
+    def addresses(self, version: Version = 4) -> list[tuple[int, Interface]]:
+        """Return all addresses of a version, each with the index of its interface."""
         found = []
-        body = _ADDRESS.pack(_AF_INET, 0, 0, 0, 0)
+        body = _ADDRESS.pack(_FAMILIES[version], 0, 0, 0, 0)
         for answer in self.dump("list addresses", _RTM_GETADDR, body):
             _, prefix_length, _, _, index = _ADDRESS.unpack_from(answer)
             values = attributes(answer[_ADDRESS.size :])
             raw = values.get(_IFA_LOCAL) or values.get(_IFA_ADDRESS)
             if raw:
-                found.append((index, IPv4Interface((raw, prefix_length))))
+                found.append((index, ip_interface((raw, prefix_length))))
         return found
 
-    def routes(self) -> list[Route]:
-        """Return the IPv4 routes of the main table."""
+    def routes(self, version: Version = 4) -> list[Route]:
+        """Return the routes of the main table of a version."""
         found = []
-        body = _ROUTE.pack(_AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+        size = 4 if version == 4 else 16
+        body = _ROUTE.pack(_FAMILIES[version], 0, 0, 0, 0, 0, 0, 0, 0)
         for answer in self.dump("list routes", _RTM_GETROUTE, body):
             _, prefix_length, _, _, table, _, _, kind, _ = _ROUTE.unpack_from(answer)
             values = attributes(answer[_ROUTE.size :])
             table = _number(values.get(_RTA_TABLE)) or table
             if table == _RT_TABLE_MAIN and kind == _RTN_UNICAST:
-                destination = IPv4Network((values.get(_RTA_DST, bytes(4)), prefix_length))
-                found.append(Route(destination, _number(values.get(_RTA_OIF))))
+                destination = ip_network((values.get(_RTA_DST, bytes(size)), prefix_length))
+                gateway = values.get(_RTA_GATEWAY)
+                found.append(
+                    Route(
+                        destination,
+                        _number(values.get(_RTA_OIF)),
+                        ip_interface(gateway).ip if gateway else None,
+                    )
+                )
         return found
+
+    def default_routes(self, version: Version) -> list[Route]:
+        """Return the routes that take what no other does."""
+        return [route for route in self.routes(version) if route.destination.prefixlen == 0]
 
     def add_bridge(self, name: str, mac_address: str, mtu: int) -> None:
         """Make a bridge whose hardware address stays the same whatever joins it.
@@ -208,7 +243,12 @@ class RouteSocket(NetlinkSocket):
             if error.errno != errno.ENODEV:
                 raise
 
-    def add_address(self, index: int, address: IPv4Interface) -> None:
+    def set_alias(self, index: int, alias: str) -> None:
+        """Leave a text on an interface, by which its maker is known again."""
+        body = _LINK.pack(_AF_UNSPEC, 0, index, 0, 0) + attribute(_IFLA_IFALIAS, alias.encode())
+        self.change(f"set alias of link {index}", _RTM_NEWLINK, body)
+
+    def add_address(self, index: int, address: Interface) -> None:
         """Give an interface an address and, with it, the route to its subnet. Idempotent."""
         self.change(
             f"add address {address}",
@@ -217,7 +257,7 @@ class RouteSocket(NetlinkSocket):
             NLM_F_CREATE | NLM_F_REPLACE,
         )
 
-    def remove_address(self, index: int, address: IPv4Interface) -> None:
+    def remove_address(self, index: int, address: Interface) -> None:
         """Take an address from an interface. Idempotent."""
         try:
             body = _address_body(index, address)
@@ -226,27 +266,49 @@ class RouteSocket(NetlinkSocket):
             if error.errno != errno.EADDRNOTAVAIL:
                 raise
 
-    def add_default_route(self, gateway: IPv4Address) -> None:
-        """Send what no other route takes to `gateway`.
+    def set_default_route(self, version: Version, link: int, gateway: Address | None) -> None:
+        """Send what no other route takes through an interface, to `gateway` or to everybody there.
+
+        Takes the place of a default route that is there already.
 
         Raises:
-            NetlinkError: `ENETUNREACH` when no interface reaches the gateway.
+            NetlinkError: `ENETUNREACH` when the interface does not reach the gateway.
         """
-        body = _ROUTE.pack(_AF_INET, 0, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, 0, _RTN_UNICAST, 0)
-        body += attribute(_RTA_GATEWAY, gateway.packed)
         self.change(
-            f"add default route via {gateway}", _RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_EXCL
+            f"set default route via {gateway or link}",
+            _RTM_NEWROUTE,
+            _default_route_body(version, link, gateway),
+            NLM_F_CREATE | NLM_F_REPLACE,
         )
+
+    def remove_default_route(self, version: Version, route: Route) -> None:
+        """Remove a default route. Idempotent."""
+        try:
+            body = _default_route_body(version, route.link, route.gateway)
+            self.change("remove default route", _RTM_DELROUTE, body)
+        except NetlinkError as error:
+            if error.errno != errno.ESRCH:
+                raise
 
 
 _LINK_ANY = _LINK.pack(_AF_UNSPEC, 0, 0, 0, 0)
 
 
-def _address_body(index: int, address: IPv4Interface) -> bytes:
+def _default_route_body(version: Version, link: int, gateway: Address | None) -> bytes:
+    scope = _RT_SCOPE_UNIVERSE if gateway or version == 6 else _RT_SCOPE_LINK
+    family = _FAMILIES[version]
+    body = _ROUTE.pack(family, 0, 0, 0, _RT_TABLE_MAIN, _RTPROT_BOOT, scope, _RTN_UNICAST, 0)
+    body += number_attribute(_RTA_OIF, link)
+    return body + (attribute(_RTA_GATEWAY, gateway.packed) if gateway else b"")
+
+
+def _address_body(index: int, address: Interface) -> bytes:
     network = address.network
-    body = _ADDRESS.pack(_AF_INET, network.prefixlen, 0, 0, index)
+    body = _ADDRESS.pack(_FAMILIES[address.version], network.prefixlen, 0, 0, index)
     body += attribute(_IFA_LOCAL, address.packed) + attribute(_IFA_ADDRESS, address.packed)
-    if network.prefixlen < 31:
+    if address.version == 6:
+        body += number_attribute(_IFA_FLAGS, _IFA_F_NODAD)
+    elif network.prefixlen < 31:
         body += attribute(_IFA_BROADCAST, network.broadcast_address.packed)
     return body
 
@@ -263,6 +325,7 @@ def _link(body: bytes) -> Link:
         mtu=_number(values.get(_IFLA_MTU)),
         master=_number(values.get(_IFLA_MASTER)),
         is_up=bool(flags & _IFF_UP),
+        alias=_text(values.get(_IFLA_IFALIAS, b"")),
     )
 
 

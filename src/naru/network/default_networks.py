@@ -1,18 +1,27 @@
-"""The networks that every engine has, and the address of the default bridge."""
+"""The networks that every engine has, and the addresses of the default bridge."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import ip_interface, ip_network
 
 from naru.clock import Clock
-from naru.db.networks import NetworkRow, NetworkRows
+from naru.db.networks import NetworkRow, NetworkRows, NetworkSettingsRow, SubnetRow
+from naru.errors import InvalidInputError
 from naru.ids import new_id
 from naru.linux.netlink import RouteSocket
-from naru.network.ipam import choose_subnet, parse_bip
-from naru.network.model import DEFAULT_ADDRESS_POOLS, DEFAULT_NETWORK, NetworkConfig
-from naru.network.plan import (
+from naru.network.ipam import choose_subnet, parse_bip, parse_bip6, ula_pool
+from naru.network.model import (
+    DEFAULT_ADDRESS_POOLS,
+    DEFAULT_NETWORK,
+    Interface,
+    IpNetwork,
+    NetworkConfig,
+    Version,
+)
+from naru.network.options import (
+    DEFAULT_MTU,
     OPTION_BRIDGE,
     OPTION_DEFAULT,
     OPTION_HOST_IP,
@@ -31,33 +40,69 @@ def write_default_networks(
 ) -> None:
     """Write the rows of bridge, host and none as the configuration wants them. Idempotent.
 
-    With `keep_addresses` containers use the default bridge right now, so its subnet stays.
+    With `keep_addresses` containers use the default bridge right now, so its subnets stay.
 
     Raises:
-        InvalidInputError: `bip` is no address for a bridge.
-        FaultError: all address pools overlap something.
+        InvalidInputError: an address of the bridge is none.
+        NotFoundError: all address pools overlap something.
     """
     known = {row.name: row for row in rows.networks()}
     for name, driver in _WITHOUT_ADDRESSES:
         if name not in known:
-            rows.put_network(NetworkRow(new_id(), name, driver, clock.now_ns(), "", "", {}, {}))
+            rows.put_network(
+                NetworkRow(id=new_id(), name=name, driver=driver, created_ns=clock.now_ns())
+            )
     before = known.get(DEFAULT_NETWORK)
     if config.bridge == NO_BRIDGE:
         if before is not None and not keep_addresses:
             rows.delete_network(before.id)
         return
-    address = _bridge_address(config, before, keep_addresses=keep_addresses)
-    row = before or NetworkRow(new_id(), DEFAULT_NETWORK, "bridge", clock.now_ns(), "", "", {}, {})
-    wanted = replace(
-        row,
-        subnet=str(address.network),
-        gateway=str(address.ip),
-        options=_bridge_options(config),
-    )
-    if before is not None and wanted.gateway != before.gateway:
-        _remove_address(config.bridge, _stored_address(before))
+    others = [
+        ip_network(subnet.subnet)
+        for row in known.values()
+        if row.name != DEFAULT_NETWORK
+        for subnet in row.subnets
+    ]
+    wanted = _wanted(config, before, clock, others, keep_addresses=keep_addresses)
+    if before is not None:
+        _remove_addresses(config.bridge, before, wanted)
     if wanted != before:
         rows.put_network(wanted)
+
+
+def _wanted(
+    config: NetworkConfig,
+    before: NetworkRow | None,
+    clock: Clock,
+    others: list[IpNetwork],
+    *,
+    keep_addresses: bool,
+) -> NetworkRow:
+    ipv6 = config.ipv6
+    if before and keep_addresses and before.settings.ipv6 != ipv6:
+        ipv6 = before.settings.ipv6
+        _log.warning("containers run on %s: IPv6 stays as it is until none does", config.bridge)
+    versions: tuple[Version, ...] = (4, 6) if ipv6 else (4,)
+    subnets = []
+    for version in versions:
+        address = _bridge_address(config, before, others, version, keep_addresses=keep_addresses)
+        ip_range = config.fixed_cidr if version == 4 else config.fixed_cidr_v6
+        subnets.append(
+            SubnetRow(
+                subnet=str(address.network),
+                gateway=str(address.ip),
+                ip_range=_range_within(ip_range, address.network) if ip_range else "",
+            )
+        )
+    row = before or NetworkRow(
+        id=new_id(), name=DEFAULT_NETWORK, driver="bridge", created_ns=clock.now_ns()
+    )
+    return replace(
+        row,
+        subnets=tuple(subnets),
+        options=_bridge_options(config),
+        settings=NetworkSettingsRow(ipv6=ipv6),
+    )
 
 
 def _bridge_options(config: NetworkConfig) -> dict[str, str]:
@@ -67,16 +112,33 @@ def _bridge_options(config: NetworkConfig) -> dict[str, str]:
         OPTION_MASQUERADE: str(config.ip_masq).lower(),
         OPTION_HOST_IP: config.default_host_ip,
         OPTION_BRIDGE: config.bridge,
-        OPTION_MTU: str(config.mtu or 1500),
+        OPTION_MTU: str(config.mtu or DEFAULT_MTU),
     }
 
 
+def _range_within(text: str, subnet: IpNetwork) -> str:
+    """Read --fixed-cidr: the part of the bridge's subnet that containers get addresses from."""
+    try:
+        found = ip_network(text)
+    except ValueError as error:
+        raise InvalidInputError(f"invalid CIDR address: {text}") from error
+    inside = found.version == subnet.version and found[0] in subnet and found[-1] in subnet
+    if not inside:
+        raise InvalidInputError(f"fixed-cidr {text} is not inside the bridge's subnet {subnet}")
+    return "" if found == subnet else str(found)
+
+
 def _bridge_address(
-    config: NetworkConfig, before: NetworkRow | None, *, keep_addresses: bool
-) -> IPv4Interface:
+    config: NetworkConfig,
+    before: NetworkRow | None,
+    others: list[IpNetwork],
+    version: Version,
+    *,
+    keep_addresses: bool,
+) -> Interface:
     """Choose: what running containers use, `bip`, what the bridge has, what it had, a pool."""
-    stored = _stored_address(before) if before else None
-    wanted = parse_bip(config.bip) if config.bip else None
+    stored = _stored_address(before, version) if before else None
+    wanted = _configured_address(config, version)
     if stored and keep_addresses:
         if wanted not in (None, stored):
             _log.warning(
@@ -88,33 +150,64 @@ def _bridge_address(
         return stored
     if wanted:
         return wanted
-    on_bridge, elsewhere = _host_networks(config.bridge)
+    on_bridge, elsewhere = host_networks(config.bridge, version)
+    on_bridge = [address for address in on_bridge if not address.ip.is_link_local]
     if on_bridge:
         return on_bridge[0]
-    if stored and not any(stored.network.overlaps(network) for network in elsewhere):
+    used = [*elsewhere, *others]
+    if stored and not any(stored.network.overlaps(network) for network in used):
         return stored
-    subnet = choose_subnet(config.address_pools or DEFAULT_ADDRESS_POOLS, elsewhere)
-    return IPv4Interface((subnet.network_address + 1, subnet.prefixlen))
+    pools = [pool for pool in config.address_pools if pool.base.version == version]
+    defaults = DEFAULT_ADDRESS_POOLS if version == 4 else (ula_pool(config.engine_id),)
+    subnet = choose_subnet(pools or defaults, used, version)
+    return ip_interface(f"{subnet.network_address + 1}/{subnet.prefixlen}")
 
 
-def _stored_address(row: NetworkRow) -> IPv4Interface:
-    return IPv4Interface(f"{row.gateway}/{IPv4Network(row.subnet).prefixlen}")
+def _configured_address(config: NetworkConfig, version: Version) -> Interface | None:
+    if version == 4:
+        return parse_bip(config.bip) if config.bip else None
+    if config.bip6:
+        return parse_bip6(config.bip6)
+    if config.fixed_cidr_v6:
+        # As in Docker, the range is then the whole subnet.
+        try:
+            subnet = ip_network(config.fixed_cidr_v6)
+        except ValueError as error:
+            raise InvalidInputError(f"invalid fixed-cidr-v6: {config.fixed_cidr_v6}") from error
+        return parse_bip6(f"{subnet.network_address + 1}/{subnet.prefixlen}")
+    return None
 
 
-def _remove_address(bridge: str, address: IPv4Interface) -> None:
+def _stored_addresses(row: NetworkRow) -> list[Interface]:
+    return [
+        ip_interface(f"{subnet.gateway}/{subnet.subnet.partition('/')[2]}")
+        for subnet in row.subnets
+    ]
+
+
+def _stored_address(row: NetworkRow, version: Version) -> Interface | None:
+    return next((found for found in _stored_addresses(row) if found.version == version), None)
+
+
+def _remove_addresses(bridge: str, before: NetworkRow, wanted: NetworkRow) -> None:
+    """Take those addresses from the bridge that it shall not have any more."""
+    gone = set(_stored_addresses(before)) - set(_stored_addresses(wanted))
+    if not gone:
+        return
     with RouteSocket() as kernel:
         if link := kernel.link(bridge):
-            kernel.remove_address(link.index, address)
+            for address in gone:
+                kernel.remove_address(link.index, address)
 
 
-def _host_networks(bridge: str) -> tuple[list[IPv4Interface], list[IPv4Network]]:
+def host_networks(bridge: str, version: Version) -> tuple[list[Interface], list[IpNetwork]]:
     """Return the bridge's own addresses, and all networks that other interfaces lead to."""
     with RouteSocket() as kernel:
-        link = kernel.link(bridge)
+        link = kernel.link(bridge) if bridge else None
         index = link.index if link else -1
-        addresses, routes = kernel.addresses(), kernel.routes()
+        addresses, routes = kernel.addresses(version), kernel.routes(version)
     own = [address for owner, address in addresses if owner == index]
-    elsewhere = [address.network for owner, address in addresses if owner != index]
+    elsewhere: list[IpNetwork] = [address.network for owner, address in addresses if owner != index]
     elsewhere += [
         route.destination
         for route in routes

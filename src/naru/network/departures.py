@@ -25,6 +25,7 @@ _PATIENCE_POLLS = 60
 @dataclass(slots=True, eq=False)
 class _Departure:
     link_name: str
+    network_id: str
     gone: Callable[[], None]
     polls_left: int = _PATIENCE_POLLS
 
@@ -38,10 +39,10 @@ class Departures:
         self._thread: threading.Thread | None = None
         self._is_closing = False
 
-    def expect(self, link_name: str, gone: Callable[[], None]) -> None:
+    def expect(self, link_name: str, network_id: str, gone: Callable[[], None]) -> None:
         """Call `gone`, in a thread, once the interface is not there any more."""
         with self._changed:
-            self._pending.append(_Departure(link_name, gone))
+            self._pending.append(_Departure(link_name, network_id, gone))
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="naru-departures", daemon=True
@@ -49,10 +50,12 @@ class Departures:
                 self._thread.start()
             self._changed.notify_all()
 
-    def wait(self) -> None:
-        """Return when nothing is pending."""
+    def wait(self, network_id: str = "") -> None:
+        """Return when nothing is pending, or nothing of one network."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._pending)
+            self._changed.wait_for(
+                lambda: not any(network_id in ("", one.network_id) for one in self._pending)
+            )
 
     def close(self) -> None:
         """Finish what is pending, then stop. Harmless when called twice."""

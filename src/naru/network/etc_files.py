@@ -46,6 +46,29 @@ def hosts_text_of_host(host_text: str, extra_hosts: Iterable[tuple[str, str]] = 
     return text + "".join(f"{address}\t{name}\n" for name, address in extra_hosts)
 
 
+def with_own_addresses(
+    text: str, *, hostname: str, domainname: str, addresses: Iterable[str]
+) -> str:
+    """Return a hosts file that says exactly these addresses of the container itself.
+
+    Lines that name it at another address go; all others stay as they are.
+    """
+    own = _own_names(hostname, domainname)
+    wanted = [address for address in addresses if address]
+    kept = []
+    for line in text.splitlines(keepends=True):
+        address, _, names = line.rstrip("\n").partition("\t")
+        is_own = names == own and not _is_local(address)
+        if not is_own:
+            kept.append(line)
+        elif address in wanted:
+            kept.append(line)
+            wanted.remove(address)
+    if kept and wanted and not kept[-1].endswith("\n"):
+        kept[-1] += "\n"
+    return "".join([*kept, *(f"{address}\t{own}\n" for address in wanted)])
+
+
 def hostname_text(hostname: str) -> str:
     """Return /etc/hostname."""
     return f"{hostname}\n"
@@ -110,6 +133,13 @@ def _parse(text: str) -> tuple[list[str], list[str], list[str]]:
         elif words[0] == "options":
             options += words[1:]
     return servers, search, options
+
+
+def _is_local(text: str) -> bool:
+    try:
+        return ip_address(text).is_loopback
+    except ValueError:
+        return True
 
 
 def _is_reachable(server: str) -> bool:

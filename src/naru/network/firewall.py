@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from naru.db.networks import NetworkRows
 from naru.linux import nftables
 from naru.network import rules
-from naru.network.rules import FAMILY, BridgeRules, Forward
+from naru.network.rules import FAMILY, Element
 
 _log = logging.getLogger(__name__)
 
@@ -24,10 +24,9 @@ class Firewall:
         self._table = table
         self._rows = rows
         self._lock = threading.Lock()
-        self._structure = ""
-        self._forwards: set[Forward] = set()
+        self._elements: set[Element] = set()
 
-    def ensure(self, bridges: Iterable[BridgeRules], forwards: Iterable[Forward]) -> None:
+    def ensure(self, elements: Iterable[Element]) -> None:
         """Make the table say exactly this. Idempotent.
 
         A table that is as the kernel listed it after it was loaded is kept, and only elements
@@ -38,58 +37,46 @@ class Firewall:
             FirewallError: nftables refused.
         """
         with self._lock:
-            self._structure = rules.structure(self._table, bridges)
-            self._forwards = set(forwards)
+            self._elements = set(elements)
             listed = nftables.structure_text(FAMILY, self._table)
-            if listed is None or self._rows.firewall(self._table) != (self._structure, listed):
+            wanted = (rules.structure(self._table), listed)
+            if listed is None or self._rows.firewall(self._table) != wanted:
                 self._load()
                 return
-            objects = nftables.list_table(FAMILY, self._table) or []
-            there = rules.elements_in(objects)
-            commands = rules.removals(self._table, there - self._forwards)
-            commands += rules.additions(self._table, self._forwards - there)
+            there = rules.elements_in(nftables.list_table(FAMILY, self._table) or [])
+            commands = rules.removals(self._table, there - self._elements)
+            commands += rules.additions(self._table, self._elements - there)
             if commands:
                 nftables.run(commands)
 
-    def add(self, forwards: Collection[Forward]) -> None:
-        """Let ports lead into a container. Atomic and idempotent.
+    def change(self, *, add: Collection[Element] = (), remove: Collection[Element] = ()) -> None:
+        """Take elements out and put others in. Atomic and idempotent.
 
         Raises:
-            FirewallError: nftables refused.
+            FirewallError: nftables refused; nothing has changed.
         """
-        if not forwards:
+        gone, new = set(remove) - set(add), set(add)
+        if not gone and not new:
             return
         with self._lock:
+            # One that stays under another value has to go first: nft refuses two of one key.
+            kept = self._elements - gone
+            commands = rules.removals(self._table, gone & self._elements)
+            commands += rules.additions(self._table, new)
             try:
-                nftables.run(rules.additions(self._table, forwards))
+                if commands:
+                    nftables.run(commands)
             except nftables.FirewallError:
                 if not self._is_gone():
                     raise
-                self._forwards.update(forwards)
+                self._elements = kept | new
                 self._load()
-            self._forwards.update(forwards)
-
-    def remove(self, forwards: Collection[Forward]) -> None:
-        """Let ports lead nowhere. Atomic and idempotent.
-
-        Raises:
-            FirewallError: nftables refused.
-        """
-        if not forwards:
-            return
-        with self._lock:
-            self._forwards.difference_update(forwards)
-            try:
-                nftables.run(rules.removals(self._table, forwards))
-            except nftables.FirewallError:
-                if not self._is_gone():
-                    raise
-                self._load()
+            self._elements = kept | new
 
     def teardown(self) -> None:
         """Remove the table. Idempotent."""
         with self._lock:
-            self._forwards = set()
+            self._elements = set()
             nftables.run(f"add table {FAMILY} {self._table}\ndelete table {FAMILY} {self._table}\n")
 
     def _is_gone(self) -> bool:
@@ -100,6 +87,6 @@ class Firewall:
         return gone
 
     def _load(self) -> None:
-        nftables.run(rules.replacement(self._table, self._structure, self._forwards))
+        nftables.run(rules.replacement(self._table, self._elements))
         listed = nftables.structure_text(FAMILY, self._table) or ""
-        self._rows.put_firewall(self._table, self._structure, listed)
+        self._rows.put_firewall(self._table, rules.structure(self._table), listed)

@@ -18,13 +18,21 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
 from naru.errors import InvalidInputError, NotSupportedError
-from naru.network.model import PortRequest, Protocol, PublishedPort, PublishError
+from naru.network.model import (
+    ANY_ADDRESS,
+    ANY_ADDRESS6,
+    PortRequest,
+    Protocol,
+    PublishedPort,
+    PublishError,
+    Version,
+)
 
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _DEFAULT_RANGE = (49153, 65535)
@@ -57,22 +65,37 @@ class HostPorts:
         self._held: dict[_Key, socket.socket | None] = {}
         self._last_free: dict[tuple[Protocol, str], int] = {}
 
-    def reserve(self, requests: Sequence[PortRequest]) -> tuple[PublishedPort, ...]:
+    def reserve(
+        self,
+        requests: Sequence[PortRequest],
+        *,
+        versions: Collection[Version],
+        routed: Collection[Version] = (),
+        default_ip: str = "",
+    ) -> tuple[PublishedPort, ...]:
         """Promise a port for each request. Atomic: all of them, or none.
+
+        `versions` are those of the container's addresses; of those that are `routed` no port
+        of the host is taken. `default_ip` is the network's word on where ports are published
+        that name no address; without one, the engine's counts.
 
         Raises:
             PublishError: one is taken, in Docker's words.
             InvalidInputError: an address is none.
-            NotSupportedError: an address is IPv6.
+            NotSupportedError: an address is of a version that the container has not.
         """
         published: list[PublishedPort] = []
         try:
             for request in requests:
-                host_ip = _checked_address(request.host_ip or self._default_host_ip)
-                port = self._reserve_one(request, host_ip)
-                published.append(
-                    PublishedPort(request.container_port, request.protocol, host_ip, port)
-                )
+                wanted = request.host_ip or default_ip or self._default_host_ip
+                hosts = _addresses(request, wanted, versions)
+                direct = [host for host in hosts if _version(host) in routed]
+                hosts = [host for host in hosts if host not in direct]
+                port = self._reserve_one(request, hosts) if hosts else 0
+                published += [
+                    PublishedPort(request.container_port, request.protocol, host, number)
+                    for host, number in [*((h, port) for h in hosts), *((h, 0) for h in direct)]
+                ]
         except BaseException:
             self.release(published)
             raise
@@ -86,6 +109,8 @@ class HostPorts:
         """
         refusals = []
         for port in published:
+            if port.host_port == 0:
+                continue
             key = (port.protocol, port.host_ip, port.host_port)
             with self._lock:
                 if self._held.get(key) is not None:
@@ -114,28 +139,28 @@ class HostPorts:
             if bound is not None:
                 bound.close()
 
-    def _reserve_one(self, request: PortRequest, host_ip: str) -> int:
-        protocol = request.protocol
+    def _reserve_one(self, request: PortRequest, hosts: Sequence[str]) -> int:
+        """Take the first port that is free on all of `hosts`."""
         refused = None
-        for port in self._candidates(request, host_ip):
+        for port in self._candidates(request, hosts[0]):
             with self._lock:
-                key = (protocol, host_ip, port)
-                if key in self._held:
+                keys: list[_Key] = [(request.protocol, host, port) for host in hosts]
+                if any(key in self._held for key in keys):
                     continue
-                bound = _bind(*key)
-                if not isinstance(bound, _Refused):
-                    self._held[key] = bound
+                found = _bind_all(keys)
+                if not isinstance(found, _Refused):
+                    self._held.update(found)
                     if request.host_port == 0:
-                        self._last_free[protocol, host_ip] = port
+                        self._last_free[request.protocol, hosts[0]] = port
                     return port
-            refused = bound
-            if not bound.is_in_use:
+            refused = found
+            if not refused.is_in_use:
                 break
         if refused is not None:
             raise PublishError(refused.message)
         if 0 < request.host_port == max(request.host_port, request.host_port_end):
             raise PublishError(
-                f"Bind for {host_ip}:{request.host_port} failed: port is already allocated"
+                f"Bind for {_shown(hosts[0])}:{request.host_port} failed: port is already allocated"
             )
         raise PublishError("all ports are allocated")
 
@@ -151,30 +176,62 @@ class HostPorts:
         yield from range(first, start)
 
 
-def _checked_address(text: str) -> str:
+def _addresses(request: PortRequest, wanted: str, versions: Collection[Version]) -> list[str]:
+    """Return the host's addresses that a port is published on."""
     try:
-        address = ip_address(text)
+        address = ip_address(wanted)
     except ValueError as error:
-        raise InvalidInputError(f"invalid IP address: {text}") from error
-    if address.version != 4:
+        raise InvalidInputError(f"invalid IP address: {wanted}") from error
+    if not request.host_ip and str(address) == ANY_ADDRESS:
+        # Nobody said where: then everywhere.
+        anywhere: dict[Version, str] = {4: ANY_ADDRESS, 6: ANY_ADDRESS6}
+        return [host for version, host in anywhere.items() if version in versions]
+    if address.version not in versions:
         raise NotSupportedError(
-            f"cannot publish on {text}: the container's network has no IPv6",
-            hint="publish on an IPv4 address of the host",
+            f"cannot publish on {wanted}: the container's network has no IPv{address.version}",
+            hint="publish on an address of a version that the network has",
         )
-    return str(address)
+    return [str(address)]
+
+
+def _version(host: str) -> Version:
+    return 6 if ":" in host else 4
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _bind_all(keys: Sequence[_Key]) -> dict[_Key, socket.socket | None] | _Refused:
+    """Bind one port on several addresses: on all of them, or on none."""
+    found: dict[_Key, socket.socket | None] = {}
+    for key in keys:
+        bound = _bind(*key)
+        if isinstance(bound, _Refused):
+            for other in found.values():
+                if other is not None:
+                    other.close()
+            return bound
+        found[key] = bound
+    return found
 
 
 def _bind(protocol: Protocol, host_ip: str, port: int) -> socket.socket | _Refused | None:
     """Return a bound socket, or why there is none; None when the kernel lacks the protocol."""
     kind, number = _KINDS[protocol]
+    version = _version(host_ip)
+    where = f"{protocol}{version} {_shown(host_ip)}:{port}"
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
     try:
-        bound = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC, number)
+        bound = socket.socket(family, kind | socket.SOCK_CLOEXEC, number)
     except OSError as error:
         if error.errno == errno.EPROTONOSUPPORT:
             return None
-        raise PublishError(f"listen {protocol}4 {host_ip}:{port}: {error.strerror}") from error
+        raise PublishError(f"listen {where}: {error.strerror}") from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER_PROGRAM)
+        if version == 6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if protocol != "udp":
             # Leftovers of a server's closed connections do not count as use of the port.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -184,8 +241,7 @@ def _bind(protocol: Protocol, host_ip: str, port: int) -> socket.socket | _Refus
     except OSError as error:
         bound.close()
         reason = os.strerror(error.errno or 0).lower()
-        message = f"listen {protocol}4 {host_ip}:{port}: bind: {reason}"
-        return _Refused(message, error.errno == errno.EADDRINUSE)
+        return _Refused(f"listen {where}: bind: {reason}", error.errno == errno.EADDRINUSE)
     return bound
 
 

@@ -6,14 +6,22 @@ here is remembered across restarts: the database is, and `Leases` is filled from
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv6Interface,
+    IPv6Network,
+    ip_interface,
+)
 
-from naru.errors import ConflictError, FaultError, InvalidInputError
-from naru.network.model import AddressPool
+from naru.errors import FaultError, ForbiddenError, InvalidInputError, NotFoundError
+from naru.network.model import Address, AddressPool, Interface, IpNetwork, Version
 
 # A /31 and a /32 have no room for a bridge and a container.
 _LONGEST_PREFIX = 30
+_ULA_PREFIX = 0xFD << 120
 
 
 def parse_bip(text: str) -> IPv4Interface:
@@ -22,10 +30,9 @@ def parse_bip(text: str) -> IPv4Interface:
     Raises:
         InvalidInputError: it is no such address, or leaves no room for containers.
     """
-    try:
-        address = IPv4Interface(text)
-    except ValueError as error:
-        raise InvalidInputError(f"invalid CIDR address: {text}") from error
+    address = _parse_interface(text)
+    if not isinstance(address, IPv4Interface):
+        raise InvalidInputError(f"invalid CIDR address: {text}")
     network = address.network
     if "/" not in text or network.prefixlen > _LONGEST_PREFIX:
         raise InvalidInputError(f"invalid CIDR address: {text}: no room for containers")
@@ -34,43 +41,108 @@ def parse_bip(text: str) -> IPv4Interface:
     return address
 
 
-def choose_subnet(pools: Sequence[AddressPool], used: Iterable[IPv4Network]) -> IPv4Network:
+def parse_bip6(text: str) -> IPv6Interface:
+    """Read `--bip6`: the bridge's own IPv6 address with its prefix length, `fd12::1/64`.
+
+    Raises:
+        InvalidInputError: it is no such address, or leaves no room for containers.
+    """
+    address = _parse_interface(text)
+    if not isinstance(address, IPv6Interface) or address.network.prefixlen > 126:
+        raise InvalidInputError(f"invalid CIDR address: {text}")
+    if address.ip == address.network.network_address:
+        raise InvalidInputError(f"invalid CIDR address: {text}: not the address of a host")
+    return address
+
+
+def _parse_interface(text: str) -> Interface:
+    try:
+        return ip_interface(text)
+    except ValueError as error:
+        raise InvalidInputError(f"invalid CIDR address: {text}") from error
+
+
+def choose_subnet(
+    pools: Sequence[AddressPool], used: Iterable[IpNetwork], version: Version = 4
+) -> IpNetwork:
     """Return the first subnet of the pools that overlaps nothing in use.
 
     Raises:
-        FaultError: there is none, in Docker's words.
+        NotFoundError: there is none, in Docker's words and with its status.
     """
-    taken = list(used)
+    taken = [network for network in used if network.version == version]
     for pool in pools:
+        if pool.base.version != version:
+            continue
         for subnet in pool.base.subnets(new_prefix=pool.size):
-            if not any(subnet.overlaps(other) for other in taken):
+            if not any(overlap(subnet, other) for other in taken):
                 return subnet
-    raise FaultError(
-        "could not find an available, non-overlapping IPv4 address pool among the defaults to "
-        "assign to the network",
-        hint="give the bridge an address with --bip, or pools with --default-address-pool",
+    raise NotFoundError(
+        f"could not find an available, non-overlapping IPv{version} address pool among the "
+        "defaults to assign to the network",
+        hint="give the network a subnet, or the engine pools with --default-address-pool",
     )
 
 
-def mac_for(address: IPv4Address) -> str:
-    """Return the hardware address that belongs to an IPv4 address: `02:42:` and its bytes."""
-    return (b"\x02\x42" + address.packed).hex(":")
+def overlap(one: IpNetwork, other: IpNetwork) -> bool:
+    """Say whether two subnets share an address."""
+    return one.version == other.version and one.overlaps(other)
+
+
+def ula_pool(engine_id: str) -> AddressPool:
+    """Return the engine's own range of unique local IPv6 addresses: the same at every start.
+
+    Spec: RFC 4193, with the 40 bits of the global id derived from the engine's id, as in Docker.
+    """
+    digest = hashlib.sha256(engine_id.encode()).digest()
+    base = _ULA_PREFIX | int.from_bytes(digest[:5], "big") << 80
+    return AddressPool(IPv6Network((base, 48)), 64)
+
+
+def mac_for(address: Address) -> str:
+    """Return the hardware address that belongs to an address: `02:42:` and its last four bytes.
+
+    Of an IPv6 address they are a digest, for the last four are hardly ever all of it.
+    """
+    packed = address.packed
+    if not isinstance(address, IPv4Address):
+        packed = hashlib.sha256(packed).digest()[:4]
+    return (b"\x02\x42" + packed).hex(":")
 
 
 class Leases:
     """The addresses of one subnet: the lowest free one first. Not for two threads at once."""
 
-    def __init__(self, name: str, subnet: IPv4Network, reserved: Iterable[IPv4Address]) -> None:
-        """`name` is the network's in error messages; `reserved` is never handed out."""
+    def __init__(
+        self,
+        name: str,
+        subnet: IpNetwork,
+        reserved: Iterable[Address] = (),
+        ip_range: IpNetwork | None = None,
+    ) -> None:
+        """`name` is the network's in error messages; `reserved` is never handed out.
+
+        Addresses that nobody asked for come from `ip_range`, if there is one.
+        """
         self._name = name
         self._subnet = subnet
+        # The first address is the subnet's own, or that of any router; the last IPv4's is all.
         self._first = int(subnet.network_address) + 1
-        self._last = int(subnet.broadcast_address) - 1
+        self._last = int(subnet.broadcast_address) - (subnet.version == 4)
         self._reserved = frozenset(int(address) for address in reserved)
         self._taken: set[int] = set()
-        self._lowest = self._first
+        self._low, self._high = self._first, self._last
+        if ip_range is not None:
+            self._low = max(self._first, int(ip_range.network_address))
+            self._high = min(self._last, int(ip_range.broadcast_address))
+        self._lowest = self._low
 
-    def take_any(self) -> IPv4Address:
+    @property
+    def subnet(self) -> IpNetwork:
+        """The subnet that the addresses are of."""
+        return self._subnet
+
+    def take_any(self) -> Address:
         """Take the lowest free address.
 
         Raises:
@@ -79,36 +151,42 @@ class Leases:
         candidate = self._lowest
         while candidate in self._taken or candidate in self._reserved:
             candidate += 1
-        if candidate > self._last:
+        if candidate > self._high:
             raise FaultError(
-                f"no available IPv4 addresses on this network's address pools: {self._name}"
+                f"no available IPv{self._subnet.version} addresses on this network's address "
+                f"pools: {self._name}"
             )
         self._taken.add(candidate)
         self._lowest = candidate + 1
-        return IPv4Address(candidate)
+        return self._address(candidate)
 
-    def take(self, address: IPv4Address) -> None:
+    def take(self, address: Address) -> None:
         """Take one address.
 
         Raises:
             InvalidInputError: it is not in the subnet, or is not a host's.
-            ConflictError: it is taken, in Docker's words.
+            ForbiddenError: it is taken, in Docker's words.
         """
         number = int(address)
-        if not self._first <= number <= self._last:
-            raise InvalidInputError(f"Invalid address {address}: It does not belong to any of "
-                                    f"this network's subnets")  # fmt: skip
+        if not self._first <= number <= self._last or address.version != self._subnet.version:
+            raise InvalidInputError(
+                f"Invalid address {address}: It does not belong to any of this network's subnets"
+            )
         if number in self._taken or number in self._reserved:
-            raise ConflictError("Address already in use")
+            raise ForbiddenError("Address already in use")
         self._taken.add(number)
 
-    def give_back(self, address: IPv4Address) -> None:
+    def give_back(self, address: Address) -> None:
         """Make an address free. Idempotent."""
         number = int(address)
         if number in self._taken:
             self._taken.discard(number)
-            self._lowest = min(self._lowest, number)
+            if self._low <= number:
+                self._lowest = min(self._lowest, number)
 
-    def taken(self) -> frozenset[IPv4Address]:
+    def taken(self) -> frozenset[Address]:
         """Return what is taken, without what is reserved."""
-        return frozenset(IPv4Address(number) for number in self._taken)
+        return frozenset(self._address(number) for number in self._taken)
+
+    def _address(self, number: int) -> Address:
+        return self._subnet.network_address + (number - int(self._subnet.network_address))

@@ -6,16 +6,33 @@ A *network* is what endpoints share; an *endpoint* is one container's place in o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 from pathlib import Path
 from typing import Literal
 
-from naru.errors import FaultError
+from naru.errors import FaultError, ForbiddenError
 
 Protocol = Literal["tcp", "udp", "sctp"]
 PROTOCOLS: tuple[Protocol, ...] = ("tcp", "udp", "sctp")
+Version = Literal[4, 6]
+VERSIONS: tuple[Version, ...] = (4, 6)
+Address = IPv4Address | IPv6Address
+Interface = IPv4Interface | IPv6Interface
+IpNetwork = IPv4Network | IPv6Network
 ANY_ADDRESS = "0.0.0.0"
+ANY_ADDRESS6 = "::"
 DEFAULT_NETWORK = "bridge"
 BUILTIN_NETWORKS = frozenset({"bridge", "host", "none"})
 
@@ -24,11 +41,15 @@ class PublishError(FaultError):
     """A port cannot be published. Docker answers 500 for it, so it is a fault."""
 
 
+class PoolOverlapError(ForbiddenError):
+    """A subnet is, or overlaps, another network's."""
+
+
 @dataclass(frozen=True, slots=True)
 class AddressPool:
     """Where subnets come from: those of `size` bits inside `base`."""
 
-    base: IPv4Network
+    base: IpNetwork
     size: int
 
 
@@ -45,12 +66,17 @@ class NetworkConfig:
 
     `bridge` names the interface of the default network, or is "none" for an engine without
     one. `bip` is its address with the prefix length; None means to choose. An empty
-    `address_pools` means Docker's. `table` is the nft table that is ours alone.
+    `address_pools` means Docker's. `table` is the nft table that is ours alone; interfaces that
+    we make carry it in their alias. `engine_id` is what IPv6 subnets of our own come from.
     """
 
     exec_root: Path
     bridge: str
     bip: str | None = None
+    bip6: str | None = None
+    fixed_cidr: str | None = None
+    fixed_cidr_v6: str | None = None
+    ipv6: bool = False
     table: str = "naru"
     mtu: int = 1500
     address_pools: tuple[AddressPool, ...] = ()
@@ -58,6 +84,7 @@ class NetworkConfig:
     ip_masq: bool = True
     ip_forward: bool = True
     default_host_ip: str = ANY_ADDRESS
+    engine_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,62 +104,189 @@ class PortRequest:
 
 @dataclass(frozen=True, slots=True, order=True)
 class PublishedPort:
-    """A port of the host that leads into a container."""
+    """A port of the host that leads into a container.
+
+    `host_port` is 0 where the container is reached at its own address, without translation.
+    """
 
     container_port: int
     protocol: Protocol
     host_ip: str
     host_port: int
 
+    @property
+    def version(self) -> Version:
+        """Which of the container's addresses it leads to."""
+        return 6 if ":" in self.host_ip else 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointRequest:
-    """A container that shall be connected to a network."""
+    """One network that a container shall be connected to, and how."""
+
+    network: str = DEFAULT_NETWORK
+    mac_address: str = ""
+    ipv4_address: str = ""
+    ipv6_address: str = ""
+    link_local: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    driver_options: Mapping[str, str] = field(default_factory=dict)
+    gateway_priority: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxRequest:
+    """A container that shall have a sandbox: what it is called, and all that leads there."""
 
     container_id: str
     container_name: str
-    network: str = DEFAULT_NETWORK
+    hostname: str = ""
+    endpoints: tuple[EndpointRequest, ...] = (EndpointRequest(),)
     ports: tuple[PortRequest, ...] = ()
-    mac_address: str = ""
-    ipv4_address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """A container's place in a network. Without an address (network none) the texts are empty."""
+    """A container's place in a network. What it lacks is empty; network none gives nothing.
 
+    `gateway` is where its default route would lead. `routes_by_device` says that it has one
+    that leads to no gateway, but to whoever is on the wire.
+    """
+
+    endpoint_id: str
     network_id: str
     network_name: str
-    endpoint_id: str
-    ipv4: str
-    prefix_length: int
-    gateway: str
-    mac_address: str
+    container_id: str
+    container_name: str
+    hostname: str = ""
+    interface: str = ""
+    mac_address: str = ""
+    ipv4: str = ""
+    prefix_length: int = 0
+    gateway: str = ""
+    ipv6: str = ""
+    ipv6_prefix_length: int = 0
+    ipv6_gateway: str = ""
+    link_local: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    driver_options: Mapping[str, str] = field(default_factory=dict)
+    gateway_priority: int = 0
+    routes_by_device: bool = False
+
+    @property
+    def addresses(self) -> list[Interface]:
+        """Its addresses with their prefix lengths, IPv4 first; link-local ones last."""
+        pairs = [(self.ipv4, self.prefix_length), (self.ipv6, self.ipv6_prefix_length)]
+        found = [ip_interface(f"{address}/{length}") for address, length in pairs if address]
+        lengths = ((text, 64 if ":" in text else 16) for text in self.link_local)
+        return found + [ip_interface(f"{text}/{length}") for text, length in lengths]
+
+    def address(self, version: Version) -> str:
+        """Return its address of a version, or nothing."""
+        return self.ipv4 if version == 4 else self.ipv6
+
+    def gateway_address(self, version: Version) -> Address | None:
+        """Return the gateway of a version, or None."""
+        text = self.gateway if version == 4 else self.ipv6_gateway
+        return ip_address(text) if text else None
+
+    def has_way_out(self, version: Version) -> bool:
+        """Say whether a default route can lead through it."""
+        by_device = self.routes_by_device and bool(self.address(version))
+        return by_device or self.gateway_address(version) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Sandbox:
-    """A container's network namespace and what leads there."""
+    """A container's network namespace and what leads there; there may be no network at all."""
 
     container_id: str
     netns_path: Path
-    endpoints: tuple[Endpoint, ...]
-    published: tuple[PublishedPort, ...]
+    endpoints: tuple[Endpoint, ...] = ()
+    published: tuple[PublishedPort, ...] = ()
+
+    def endpoint_on(self, network_id: str) -> Endpoint | None:
+        """Return its endpoint on a network, or None."""
+        return next((e for e in self.endpoints if e.network_id == network_id), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """One subnet of a network.
+
+    `gateway` is where containers send what is for elsewhere; on a bridge, it is the host's own
+    address. `is_chosen` says that a user named the subnet: only then may containers ask for
+    addresses. `shows_gateway` says whether the API tells the gateway, as Docker does not always.
+    """
+
+    subnet: str
+    gateway: str = ""
+    ip_range: str = ""
+    auxiliary: Mapping[str, str] = field(default_factory=dict)
+    is_chosen: bool = False
+    shows_gateway: bool = True
+
+    @property
+    def network(self) -> IpNetwork:
+        """The subnet as a value."""
+        return ip_network(self.subnet)
+
+    @property
+    def version(self) -> Version:
+        """Its version of the internet protocol."""
+        return 6 if ":" in self.subnet else 4
+
+    @property
+    def gateway_interface(self) -> Interface | None:
+        """The gateway with the subnet's prefix length, or None."""
+        if not self.gateway:
+            return None
+        return ip_interface(f"{self.gateway}/{self.network.prefixlen}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkRequest:
+    """A network that shall be made; its pools are what the user said, and may be incomplete."""
+
+    name: str
+    driver: str = "bridge"
+    pools: tuple[Pool, ...] = ()
+    ipv4: bool = True
+    ipv6: bool = False
+    internal: bool = False
+    attachable: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ipam_driver: str = "default"
+    ipam_options: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network. `subnet` and `gateway` are empty where the driver has no addresses."""
+    """A network. `pools` is empty where the driver has no addresses.
+
+    One that `is_leaving` was not quite made, or is not quite removed, when an engine ended.
+    `borrows_interface` says that what it stands on was there before it, and will be after it.
+    """
 
     id: str
     name: str
     driver: str
     created_ns: int
     scope: str = "local"
-    subnet: str = ""
-    gateway: str = ""
-    options: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
+    pools: tuple[Pool, ...] = ()
+    ipv4: bool = True
+    ipv6: bool = False
+    internal: bool = False
+    attachable: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ipam_driver: str = "default"
+    ipam_options: Mapping[str, str] | None = None
+    is_leaving: bool = False
+    borrows_interface: bool = False
 
     @property
     def is_builtin(self) -> bool:
@@ -140,12 +294,15 @@ class Network:
         return self.name in BUILTIN_NETWORKS
 
     @property
-    def gateway_interface(self) -> IPv4Interface:
-        """The bridge's own address in the subnet.
+    def is_default(self) -> bool:
+        """Say whether it is where containers go that name no network."""
+        return self.name == DEFAULT_NETWORK
 
-        Raises:
-            RuntimeError: the network has no addresses.
-        """
-        if not self.subnet:
-            raise RuntimeError(f"network {self.name} has no addresses")
-        return IPv4Interface(f"{self.gateway}/{IPv4Network(self.subnet).prefixlen}")
+    def pools_of(self, version: Version) -> list[Pool]:
+        """Return its subnets of a version."""
+        return [pool for pool in self.pools if pool.version == version]
+
+    @property
+    def gateway(self) -> str:
+        """Its first IPv4 gateway, or nothing."""
+        return next((pool.gateway for pool in self.pools_of(4)), "")

@@ -9,10 +9,13 @@ and its host name; a link gives another container one more name, for the asker a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from naru.ids import short_id
+from naru.network.model import Endpoint, Network, Sandbox
+from naru.network.plan import in_gateway_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +70,34 @@ class SandboxNames:
     def has_way_out(self) -> bool:
         """Say whether what no network knows may be asked of the host's name servers."""
         return any(not network.is_internal for network in self.networks)
+
+
+def sandbox_names(
+    sandbox: Sandbox, networks: Mapping[str, Network], members: Mapping[str, Iterable[Endpoint]]
+) -> SandboxNames:
+    """Return what a container's networks say; `members` are all endpoints of each network."""
+    found = []
+    for endpoint in in_gateway_order(sandbox.endpoints):
+        network = networks[endpoint.network_id]
+        found.append(
+            NetworkNames(
+                network_id=network.id,
+                network_name=network.name,
+                is_default=network.is_builtin,
+                is_internal=network.internal,
+                members=tuple(_record(member) for member in members[network.id]),
+                links=endpoint.links,
+            )
+        )
+    return SandboxNames(sandbox.container_id, sandbox.netns_path, tuple(found))
+
+
+def _record(endpoint: Endpoint) -> NameRecord:
+    return NameRecord(
+        container_id=endpoint.container_id,
+        container_name=endpoint.container_name,
+        hostname=endpoint.hostname,
+        aliases=endpoint.aliases,
+        ipv4=endpoint.ipv4,
+        ipv6=endpoint.ipv6,
+    )

@@ -1,47 +1,19 @@
-"""What an endpoint on a bridge wants in the kernel: pure, from the network and its lease."""
+"""What endpoints want in the kernel: pure, from networks and leases.
+
+Names of wires and interfaces, hardware addresses, and which endpoint the way out leads through.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from collections.abc import Collection, Iterable, Mapping
 
 from naru.errors import InvalidInputError
 from naru.network.ipam import mac_for
-from naru.network.model import Endpoint, Network
+from naru.network.model import VERSIONS, Address, Endpoint, Network, PublishedPort, Version
 
-INTERFACE_NAME = "eth0"
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 _MULTICAST_BIT = 0x01
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointPlan:
-    """The wire from a bridge into a namespace, and what the inner end is given."""
-
-    bridge: str
-    link_name: str
-    interface_name: str
-    mac_address: str
-    address: IPv4Interface
-    gateway: IPv4Address
-    mtu: int
-    is_isolated: bool
-
-
-def plan_endpoint(network: Network, endpoint: Endpoint) -> EndpointPlan:
-    """Return what the kernel shall hold for `endpoint` of the bridge network `network`."""
-    options = network.options
-    return EndpointPlan(
-        bridge=options[OPTION_BRIDGE],
-        link_name=link_name(endpoint.endpoint_id),
-        interface_name=INTERFACE_NAME,
-        mac_address=endpoint.mac_address,
-        address=IPv4Interface(f"{endpoint.ipv4}/{endpoint.prefix_length}"),
-        gateway=IPv4Address(endpoint.gateway),
-        mtu=int(options[OPTION_MTU]),
-        is_isolated=options[OPTION_ICC] != "true",
-    )
 
 
 def link_name(endpoint_id: str) -> str:
@@ -49,8 +21,8 @@ def link_name(endpoint_id: str) -> str:
     return f"veth{endpoint_id[:11]}"
 
 
-def chosen_mac(asked_for: str, address: IPv4Address) -> str:
-    """Return the hardware address asked for, or the one that belongs to the IPv4 address.
+def chosen_mac(asked_for: str, address: Address) -> str:
+    """Return the hardware address asked for, or the one that belongs to the address.
 
     Raises:
         InvalidInputError: it is none, or a group's.
@@ -63,9 +35,54 @@ def chosen_mac(asked_for: str, address: IPv4Address) -> str:
     return mac_address
 
 
-OPTION_BRIDGE = "com.docker.network.bridge.name"
-OPTION_DEFAULT = "com.docker.network.bridge.default_bridge"
-OPTION_ICC = "com.docker.network.bridge.enable_icc"
-OPTION_MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
-OPTION_HOST_IP = "com.docker.network.bridge.host_binding_ipv4"
-OPTION_MTU = "com.docker.network.driver.mtu"
+def free_interface(prefix: str, taken: Collection[str]) -> str:
+    """Return the first interface name with this prefix that is not taken."""
+    number = 0
+    while f"{prefix}{number}" in taken:
+        number += 1
+    return f"{prefix}{number}"
+
+
+def in_gateway_order(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    """Return endpoints in the order in which they are asked for a way out.
+
+    First goes the highest priority, then whoever has a way out for both versions, then the
+    network whose name comes first; those without any way out are last.
+    """
+
+    def rank(endpoint: Endpoint) -> tuple[bool, int, int, str]:
+        ways = sum(endpoint.has_way_out(version) for version in VERSIONS)
+        return ways == 0, -endpoint.gateway_priority, -ways, endpoint.network_name
+
+    return sorted(endpoints, key=rank)
+
+
+def ways_out(endpoints: Iterable[Endpoint]) -> dict[Version, Endpoint]:
+    """Return the endpoint of the default route for each version that has one.
+
+    Published ports lead to the same endpoints, or answers would leave elsewhere.
+    """
+    found: dict[Version, Endpoint] = {}
+    for endpoint in reversed(in_gateway_order(endpoints)):
+        for version in VERSIONS:
+            if endpoint.has_way_out(version):
+                found[version] = endpoint
+    return found
+
+
+def port_owners(
+    exits: Mapping[Version, Endpoint], networks: Mapping[str, Network]
+) -> dict[Version, Endpoint]:
+    """Return the endpoints that published ports can lead to: those on bridges."""
+    return {
+        version: endpoint
+        for version, endpoint in exits.items()
+        if networks[endpoint.network_id].driver == "bridge"
+    }
+
+
+def ports_by_endpoint(
+    published: Iterable[PublishedPort], owners: Mapping[Version, Endpoint]
+) -> list[tuple[Endpoint, PublishedPort]]:
+    """Return each port with the endpoint that it leads to."""
+    return [(owners[port.version], port) for port in published if port.version in owners]

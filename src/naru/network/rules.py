@@ -1,137 +1,182 @@
-"""What our nft table says: pure text from networks and published ports.
+"""What our nft table says: one fixed text, which looks everything up in sets and maps. Pure.
 
-The *structure* (chains, rules, empty maps) depends on the networks alone and is loaded when
-they change. What belongs to a container is *elements* of two maps, added and deleted one by
-one, so that a start costs the same with one container or with a thousand.
+The *structure* (chains, rules, empty sets) is the same for every engine, whatever its networks;
+it is loaded when it is not there. Networks and containers are *elements*, added and deleted one
+by one, so that a start costs the same with one container or with a thousand, and a network made
+or removed disturbs no packet of another.
 
-`published` maps (protocol, port) of any local address to a container's (address, port);
-`published_on` does so for one address of the host.
+| set | says |
+|---|---|
+| `bridges` | interfaces of ours |
+| `neighbours` | whether containers on one bridge reach each other |
+| `linked` | who may reach a port of a neighbour all the same |
+| `internal` | bridges with no way in or out |
+| `home4`, `home6` | which subnet belongs to which bridge |
+| `masquerade4`, `masquerade6` | subnets that hide behind the host's address |
+| `source4`, `source6` | subnets that hide behind one certain address of the host |
+| `open4`, `open6` | ports of containers that are reached at their own address |
+| `routed`, `unprotected`, `trusted` | bridges for which that, or more, is so |
+| `published…` | ports of any local address that lead into a container; `…_on`: of one address |
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
-
-from naru.network.model import ANY_ADDRESS, Network, PublishedPort
-from naru.network.plan import OPTION_BRIDGE, OPTION_ICC, OPTION_MASQUERADE
+from typing import Any
 
 FAMILY = "inet"
-_TARGET = "ipv4_addr . inet_service"
-_ON_ANY = "dnat ip to meta l4proto . th dport map @published"
-_ON_ONE = "dnat ip to meta l4proto . ip daddr . th dport map @published_on"
+Value = tuple[str, ...]
 
 _STRUCTURE = """\
 table inet {table} {{
+	set bridges {{
+		type ifname
+	}}
+	map neighbours {{
+		type ifname . ifname : verdict
+	}}
+	set linked {{
+		type ipv4_addr . ipv4_addr . inet_proto . inet_service
+	}}
+	set internal {{
+		type ifname
+	}}
+	set home4 {{
+		type ipv4_addr . ifname
+		flags interval
+	}}
+	set home6 {{
+		type ipv6_addr . ifname
+		flags interval
+	}}
+	set masquerade4 {{
+		type ipv4_addr
+		flags interval
+	}}
+	set masquerade6 {{
+		type ipv6_addr
+		flags interval
+	}}
+	map source4 {{
+		type ipv4_addr : ipv4_addr
+		flags interval
+	}}
+	map source6 {{
+		type ipv6_addr : ipv6_addr
+		flags interval
+	}}
+	set open4 {{
+		type ipv4_addr . inet_proto . inet_service
+	}}
+	set open6 {{
+		type ipv6_addr . inet_proto . inet_service
+	}}
+	set routed {{
+		type ifname . nf_proto
+	}}
+	set unprotected {{
+		type ifname . nf_proto
+	}}
+	set trusted {{
+		type ifname . ifname
+	}}
 	map published {{
-		type inet_proto . inet_service : {target}
+		type inet_proto . inet_service : ipv4_addr . inet_service
 	}}
 	map published_on {{
-		type inet_proto . ipv4_addr . inet_service : {target}
+		type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service
+	}}
+	map published6 {{
+		type inet_proto . inet_service : ipv6_addr . inet_service
+	}}
+	map published6_on {{
+		type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service
 	}}
 	chain guard {{
 		type filter hook prerouting priority raw; policy accept;
-{guard}
+		ip daddr 127.0.0.0/8 iifname @bridges drop
+	}}
+	chain published_ports {{
+		dnat ip to meta l4proto . ip daddr . th dport map @published_on
+		dnat ip6 to meta l4proto . ip6 daddr . th dport map @published6_on
+		fib daddr type != local return
+		meta nfproto ipv4 dnat ip to meta l4proto . th dport map @published
+		meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @published6
 	}}
 	chain prerouting {{
 		type nat hook prerouting priority dstnat; policy accept;
 		ip daddr 127.0.0.0/8 return
-		{on_one}
-		meta nfproto ipv4 fib daddr type local {on_any}
+		jump published_ports
 	}}
 	chain output {{
 		type nat hook output priority -100; policy accept;
-		{on_one}
-		meta nfproto ipv4 fib daddr type local {on_any}
+		jump published_ports
 	}}
 	chain postrouting {{
 		type nat hook postrouting priority srcnat; policy accept;
-{postrouting}
+		ip saddr 127.0.0.0/8 oifname @bridges masquerade
+		ct status dnat ip saddr . oifname @home4 masquerade
+		ct status dnat ip6 saddr . oifname @home6 masquerade
+		ip saddr . oifname @home4 return
+		ip6 saddr . oifname @home6 return
+		snat ip to ip saddr map @source4
+		snat ip6 to ip6 saddr map @source6
+		ip saddr @masquerade4 masquerade
+		ip6 saddr @masquerade6 masquerade
 	}}
 	chain forward {{
 		type filter hook forward priority filter; policy accept;
-{forward}
+		oifname @bridges ct state established,related accept
+		ip saddr . ip daddr . meta l4proto . th dport @linked accept
+		iifname . oifname vmap @neighbours
+		iifname @internal drop
+		oifname != @bridges accept
+		oifname @internal drop
+		ct status dnat accept
+		oifname . meta nfproto @unprotected accept
+		oifname . meta nfproto @routed jump directly
+		iifname . oifname @trusted jump directly
+		drop
+	}}
+	chain directly {{
+		ip daddr . meta l4proto . th dport @open4 accept
+		ip6 daddr . meta l4proto . th dport @open6 accept
+		meta l4proto {{ icmp, ipv6-icmp }} accept
 	}}
 }}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeRules:
-    """What the table must know of one bridge."""
-
-    bridge: str
-    subnet: IPv4Network
-    masquerade: bool
-    inter_container: bool
-
-
 @dataclass(frozen=True, slots=True, order=True)
-class Forward:
-    """One element: a port of the host that leads to `address` and its `container_port`."""
+class Element:
+    """A member of a set, or an entry of a map; `value` is empty for a set."""
 
-    protocol: str
-    host_ip: str
-    host_port: int
-    address: str
-    container_port: int
+    place: str
+    key: Value
+    value: Value = ()
 
-    @property
-    def map_name(self) -> str:
-        """The map that it belongs in."""
-        return "published" if self.host_ip == ANY_ADDRESS else "published_on"
+    def __str__(self) -> str:
+        """Print it as nft writes it."""
+        return f"{self.key_text} : {' . '.join(self.value)}" if self.value else self.key_text
 
     @property
-    def key(self) -> str:
-        """Its key there."""
-        if self.host_ip == ANY_ADDRESS:
-            return f"{self.protocol} . {self.host_port}"
-        return f"{self.protocol} . {self.host_ip} . {self.host_port}"
-
-    @property
-    def element(self) -> str:
-        """Key and value, as nft writes them."""
-        return f"{self.key} : {self.address} . {self.container_port}"
+    def key_text(self) -> str:
+        """Its key as nft writes it, by which it is deleted."""
+        return " . ".join(self.key)
 
 
-def forwards_of(address: IPv4Address, ports: Iterable[PublishedPort]) -> list[Forward]:
-    """Return the elements of a container with `address`."""
-    return [
-        Forward(port.protocol, port.host_ip, port.host_port, str(address), port.container_port)
-        for port in ports
-    ]
+def interface(name: str) -> str:
+    """Return the part of an element that names an interface."""
+    return f'"{name}"'
 
 
-def bridge_rules(networks: Iterable[Network]) -> list[BridgeRules]:
-    """Return what the table must know of those networks that have a bridge."""
-    return [
-        BridgeRules(
-            bridge=network.options[OPTION_BRIDGE],
-            subnet=IPv4Network(network.subnet),
-            masquerade=network.options[OPTION_MASQUERADE] == "true",
-            inter_container=network.options[OPTION_ICC] == "true",
-        )
-        for network in networks
-        if network.driver == "bridge"
-    ]
+def structure(table: str) -> str:
+    """Return the whole table without elements."""
+    return _STRUCTURE.format(table=table)
 
 
-def structure(table: str, bridges: Iterable[BridgeRules]) -> str:
-    """Return the whole table without elements; the order of the bridges does not matter."""
-    ordered = sorted(bridges, key=lambda rules: rules.bridge)
-    return _STRUCTURE.format(
-        table=table,
-        target=_TARGET,
-        on_any=_ON_ANY,
-        on_one=_ON_ONE,
-        guard=_lines(_guard(rules) for rules in ordered),
-        postrouting=_lines(_postrouting(rules) for rules in ordered),
-        forward=_lines(_forward(rules) for rules in ordered),
-    )
-
-
-def replacement(table: str, structure_text: str, forwards: Iterable[Forward]) -> str:
+def replacement(table: str, elements: Iterable[Element]) -> str:
     """Return one transaction that puts the table in place of any that was there before.
 
     Packets meet the old table or the new one, never neither.
@@ -139,80 +184,71 @@ def replacement(table: str, structure_text: str, forwards: Iterable[Forward]) ->
     return (
         f"add table {FAMILY} {table}\n"
         f"delete table {FAMILY} {table}\n"
-        f"{structure_text}"
-        f"{additions(table, forwards)}"
+        f"{structure(table)}"
+        f"{additions(table, elements)}"
     )
 
 
-def additions(table: str, forwards: Iterable[Forward]) -> str:
+def additions(table: str, elements: Iterable[Element]) -> str:
     """Return commands that add elements. Adding one that is there is harmless to nft."""
     return "".join(
-        f"add element {FAMILY} {table} {forward.map_name} {{ {forward.element} }}\n"
-        for forward in sorted(forwards)
+        f"add element {FAMILY} {table} {element.place} {{ {element} }}\n"
+        for element in sorted(elements)
     )
 
 
-def removals(table: str, forwards: Iterable[Forward]) -> str:
+def removals(table: str, elements: Iterable[Element]) -> str:
     """Return commands that remove elements, whether they are there or not.
 
     nft fails on the removal of what is absent, so each is added first: the transaction then
     succeeds from either state. An element of that key but another value makes it fail.
     """
-    ordered = sorted(forwards)
+    ordered = sorted(elements)
     return additions(table, ordered) + "".join(
-        f"delete element {FAMILY} {table} {forward.map_name} {{ {forward.key} }}\n"
-        for forward in ordered
+        f"delete element {FAMILY} {table} {element.place} {{ {element.key_text} }}\n"
+        for element in ordered
     )
 
 
-def elements_in(objects: Sequence[Mapping[str, object]]) -> set[Forward]:
+def elements_in(objects: Sequence[Mapping[str, Any]]) -> set[Element]:
     """Return the elements of a table that was listed as JSON."""
     found = set()
     for entry in objects:
-        definition = entry.get("map")
-        if not isinstance(definition, dict):
-            continue
-        for key, value in definition.get("elem", ()):
-            protocol, *on, port = _joined(key)
-            address, container_port = _joined(value)
-            host_ip = str(on[0]) if on else ANY_ADDRESS
-            found.add(Forward(str(protocol), host_ip, int(port), str(address), int(container_port)))
+        for kind in ("set", "map"):
+            definition = entry.get(kind)
+            if not isinstance(definition, dict):
+                continue
+            names = _interface_positions(definition["type"])
+            for item in definition.get("elem", ()):
+                key, value = item if kind == "map" else (item, None)
+                found.add(
+                    Element(
+                        definition["name"],
+                        _parts(key, names),
+                        () if value is None else _parts(value, frozenset()),
+                    )
+                )
     return found
 
 
-def _joined(value: Mapping[str, list[str | int]]) -> list[str | int]:
-    return value["concat"]
+def _interface_positions(kind: str | list[str]) -> frozenset[int]:
+    kinds = [kind] if isinstance(kind, str) else kind
+    return frozenset(number for number, name in enumerate(kinds) if name == "ifname")
 
 
-def _guard(rules: BridgeRules) -> Sequence[str]:
-    # route_localnet lets answers to 127.0.0.1 in; without this rule it would also let
-    # containers speak to what listens on the host's loopback alone.
-    return (f'iifname "{rules.bridge}" ip daddr 127.0.0.0/8 drop',)
-
-
-def _postrouting(rules: BridgeRules) -> Sequence[str]:
-    bridge, subnet = rules.bridge, rules.subnet
-    lines = [
-        f'oifname "{bridge}" ip saddr 127.0.0.0/8 masquerade',
-        # A container that reaches a neighbour, or itself, through the host must get its answer
-        # through the host, or the translation is not undone.
-        f'oifname "{bridge}" ip saddr {subnet} ct status dnat masquerade',
-    ]
-    if rules.masquerade:
-        lines.append(f'oifname != "{bridge}" ip saddr {subnet} masquerade')
-    return lines
-
-
-def _forward(rules: BridgeRules) -> Sequence[str]:
-    bridge = rules.bridge
-    neighbours = "accept" if rules.inter_container else "drop"
-    return (
-        f'oifname "{bridge}" ct state established,related accept',
-        f'oifname "{bridge}" ct status dnat accept',
-        f'iifname "{bridge}" oifname "{bridge}" {neighbours}',
-        f'oifname "{bridge}" drop',
+def _parts(value: Any, names: frozenset[int]) -> Value:
+    is_joined = isinstance(value, dict) and "concat" in value
+    members = value["concat"] if is_joined else [value]
+    return tuple(
+        interface(str(member)) if number in names else _part(member)
+        for number, member in enumerate(members)
     )
 
 
-def _lines(groups: Iterable[Sequence[str]]) -> str:
-    return "\n".join(f"\t\t{line}" for group in groups for line in group)
+def _part(member: Any) -> str:
+    match member:
+        case {"prefix": {"addr": address, "len": length}}:
+            return f"{address}/{length}"
+        case dict():
+            return str(next(iter(member)))
+    return str(member)

@@ -20,7 +20,13 @@ from naru.clock import SystemClock
 from naru.db.database import Database
 from naru.linux import nftables
 from naru.linux.netlink import RouteSocket
-from naru.network.model import EndpointRequest, NetworkConfig, PortRequest, Sandbox
+from naru.network.model import (
+    EndpointRequest,
+    NetworkConfig,
+    PortRequest,
+    Sandbox,
+    SandboxRequest,
+)
 from naru.network.networks import Networks
 
 # Answers each TCP connection with who asks; the first line says that it listens.
@@ -77,11 +83,15 @@ class Rig:
 
     def connect(self, *ports: PortRequest, name: str = "box", **more: Any) -> Sandbox:
         """Connect a new container."""
-        container_id = secrets.token_hex(32)
-        request = EndpointRequest(
-            container_id=container_id, container_name=name, ports=ports, **more
+        return self.networks.open(
+            SandboxRequest(
+                container_id=secrets.token_hex(32),
+                container_name=name,
+                hostname=name,
+                endpoints=(EndpointRequest(**more),),
+                ports=ports,
+            )
         )
-        return self.networks.connect(request)
 
     def again(self, **changes: Any) -> Networks:
         """Give the networks of a next engine on the same state; this one's is forgotten."""

@@ -29,7 +29,7 @@ import sys
 from pathlib import Path
 from naru.clock import SystemClock
 from naru.db.database import Database
-from naru.network.model import EndpointRequest, NetworkConfig, PortRequest
+from naru.network.model import NetworkConfig, PortRequest, SandboxRequest
 from naru.network.networks import Networks
 root, bridge, bip, table, port = sys.argv[1:]
 config = NetworkConfig(exec_root=Path(root), bridge=bridge, bip=bip, table=table)
@@ -37,7 +37,7 @@ networks = Networks(config, Database(f"{root}/naru.db"), SystemClock())
 networks.start()
 networks.restore(())
 ports = (PortRequest(80, host_port=int(port)), PortRequest(53, "udp", host_port=int(port)))
-networks.connect(EndpointRequest(container_id="c" * 64, container_name="c", ports=ports))
+networks.open(SandboxRequest(container_id="c" * 64, container_name="c", ports=ports))
 networks.release("c" * 64)
 networks.close()
 """
@@ -62,7 +62,10 @@ def _wires(rig: Rig) -> set[str]:
 
 def _elements(rig: Rig) -> list[object]:
     objects = nftables.list_table("inet", rig.config.table) or []
-    return [one for entry in objects for one in entry.get("map", {}).get("elem", [])]
+    maps = [entry["map"] for entry in objects if "map" in entry]
+    return [
+        one for each in maps if each["name"].startswith("published") for one in each.get("elem", [])
+    ]
 
 
 def _free_port() -> int:
@@ -210,7 +213,7 @@ def test_the_subnet_that_was_chosen_is_kept(unstarted: Rig) -> None:
             for index, address in kernel.addresses()
             if str(address.ip) != chosen.gateway and index != 1
         ]
-    assert not any(chosen.gateway_interface.network.overlaps(other) for other in others)
+    assert not any(chosen.pools[0].network.overlaps(other) for other in others)
     subprocess.run(["ip", "link", "del", rig.config.bridge], check=True)
     rig.again().start()
     assert rig.networks.resolve("bridge") == chosen

@@ -13,9 +13,9 @@ import pytest
 from harness.requirements import requires
 from harness.waiting import eventually
 from naru import faults
-from naru.errors import ConflictError, FaultError, InvalidInputError, NotFoundError
+from naru.errors import FaultError, InvalidInputError, NotFoundError
 from naru.linux.netlink import RouteSocket
-from naru.network.model import EndpointRequest, PortRequest
+from naru.network.model import PortRequest, SandboxRequest
 from naru.network.plan import link_name
 
 if TYPE_CHECKING:
@@ -95,20 +95,20 @@ def test_networks_are_found_by_name_id_and_start_of_an_id(rig: Rig) -> None:
 
 
 def test_a_container_that_restarts_gets_a_new_sandbox_at_once(rig: Rig) -> None:
-    request = EndpointRequest(
+    request = SandboxRequest(
         container_id="d" * 64, container_name="d", ports=(PortRequest(80, host_port=_free_port()),)
     )
     for _ in range(5):
-        box = rig.networks.connect(request)
+        box = rig.networks.open(request)
         rig.serve(box, 80, "again")
         assert rig.ask(None, "127.0.0.1", box.published[0].host_port).startswith("again")
         rig.networks.release(box.container_id)
 
 
 def test_connect_twice_gives_the_same_sandbox(rig: Rig) -> None:
-    request = EndpointRequest(container_id="a" * 64, container_name="a", ports=(PortRequest(80),))
-    assert rig.networks.connect(request) == rig.networks.connect(request)
-    assert rig.networks.sandbox("a" * 64) == rig.networks.connect(request)
+    request = SandboxRequest(container_id="a" * 64, container_name="a", ports=(PortRequest(80),))
+    assert rig.networks.open(request) == rig.networks.open(request)
+    assert rig.networks.sandbox("a" * 64) == rig.networks.open(request)
 
 
 def test_release_leaves_nothing_and_is_harmless_twice(rig: Rig) -> None:
@@ -212,14 +212,6 @@ def test_a_full_subnet_says_so(unstarted: Rig) -> None:
     rig.connect()
     with pytest.raises(FaultError, match=r"no available IPv4 addresses on this network's address"):
         rig.connect()
-
-
-def test_an_address_taken_is_a_conflict_on_a_network_that_allows_asking(rig: Rig) -> None:
-    book = rig.networks._addresses
-    network = rig.networks.resolve("bridge")
-    address = book.take(network, "")
-    with pytest.raises(ConflictError, match="Address already in use"):
-        book.take(network, str(address))
 
 
 def test_a_connect_takes_a_few_milliseconds(rig: Rig) -> None:

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from naru.errors import ConflictError, FaultError, InvalidInputError
+from naru.errors import FaultError, ForbiddenError, InvalidInputError, NotFoundError
 from naru.network.ipam import Leases, choose_subnet, mac_for, parse_bip
 from naru.network.model import DEFAULT_ADDRESS_POOLS, AddressPool
 
@@ -33,7 +33,7 @@ def test_after_the_big_pools_come_small_ones() -> None:
 
 def test_no_pool_left_is_said() -> None:
     pools = [AddressPool(IPv4Network("10.0.0.0/24"), 25)]
-    with pytest.raises(FaultError, match="could not find an available, non-overlapping IPv4"):
+    with pytest.raises(NotFoundError, match="could not find an available, non-overlapping IPv4"):
         choose_subnet(pools, [IPv4Network("10.0.0.0/16")])
 
 
@@ -59,7 +59,7 @@ def test_an_address_is_taken_once() -> None:
     leases = _leases()
     leases.take(IPv4Address("10.0.0.4"))
     for taken in ("10.0.0.4", "10.0.0.1"):
-        with pytest.raises(ConflictError, match=r"^Address already in use$"):
+        with pytest.raises(ForbiddenError, match=r"^Address already in use$"):
             leases.take(IPv4Address(taken))
     for foreign in ("10.0.0.0", "10.0.0.7", "10.0.1.2"):
         with pytest.raises(InvalidInputError, match=f"^Invalid address {foreign}: "):

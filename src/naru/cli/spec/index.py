@@ -103,6 +103,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "kill": ("container", "kill", "Kill one or more running containers"),
     "load": ("image", "load", "Load an image from a tar archive or STDIN"),
     "logs": ("container", "logs", "Fetch the logs of a container"),
+    "network connect": ("network", "connect", "Connect a container to a network"),
+    "network create": ("network", "create", "Create a network"),
+    "network disconnect": ("network", "disconnect", "Disconnect a container from a network"),
     "network inspect": (
         "network",
         "inspect",
@@ -110,6 +113,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "network list": ("network", "ls", "List networks"),
     "network ls": ("network", "ls", "List networks"),
+    "network prune": ("network", "prune", "Remove all unused networks"),
+    "network remove": ("network", "rm", "Remove one or more networks"),
+    "network rm": ("network", "rm", "Remove one or more networks"),
     "pause": ("container", "pause", "Pause all processes within one or more containers"),
     "ps": ("container", "ls", "List containers"),
     "pull": ("image", "pull", "Download an image from a registry"),
@@ -159,6 +165,7 @@ ALIASES = {
     "image list": "image ls",
     "image remove": "image rm",
     "network list": "network ls",
+    "network remove": "network rm",
     "volume list": "volume ls",
     "volume remove": "volume rm",
 }

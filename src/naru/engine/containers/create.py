@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from naru.aio import in_thread
-from naru.api.container_config import ContainerConfig, EndpointSettings, NetworkingConfig
+from naru.api.container_config import ContainerConfig, NetworkingConfig
 from naru.api.host_config import HostConfig, LogConfig
 from naru.engine.containers.create_checks import check_request
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.image_mounts import provide_views
 from naru.engine.containers.merge import merge_config
 from naru.engine.containers.mount_requests import wanted_mounts
+from naru.engine.containers.networking import wanted_endpoints
 from naru.engine.containers.user_namespace import check_user_namespace
 from naru.engine.containers.volume_mounts import (
     copy_up_volumes,
@@ -22,10 +23,10 @@ from naru.engine.containers.volume_mounts import (
 )
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import validate_check
-from naru.engine.model import Container, ContainerRecord, ContainerState, network_name
+from naru.engine.model import Container, ContainerRecord, ContainerState
 from naru.engine.names import generate_name
 from naru.engine.views import container_attributes
-from naru.errors import InvalidInputError, NotFoundError, NotSupportedError
+from naru.errors import InvalidInputError, NotFoundError
 from naru.faults import fault_point
 from naru.ids import is_valid_name, new_id, short_id
 from naru.images.catalog import Image
@@ -79,7 +80,7 @@ async def create_container(
             image_name=config.image,
             config=merged,
             host_config=host_config,
-            endpoints=_endpoints(host_config, networking_config),
+            endpoints=wanted_endpoints(ctx, host_config, networking_config),
             mounts=mounts,
         ),
         ContainerState(status="removing", removes_volumes=True),
@@ -199,18 +200,3 @@ def _default_hostname(ctx: EngineContext, container_id: str, host_config: HostCo
     if kind == "container":
         return ctx.registry.find(name).config.hostname
     return short_id(container_id)
-
-
-def _endpoints(
-    host_config: HostConfig, networking: NetworkingConfig | None
-) -> dict[str, EndpointSettings]:
-    if host_config.network_mode.startswith("container:"):
-        return {}
-    mode = network_name(host_config.network_mode)
-    given = {
-        network_name(name): settings or EndpointSettings()
-        for name, settings in ((networking and networking.endpoints_config) or {}).items()
-    }
-    if len(given) > 1:
-        raise NotSupportedError("a container can join one network when it is created")
-    return given or {mode: EndpointSettings()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from naru.aio import in_thread
 from naru.engine.containers.create import check_name
 from naru.engine.context import EngineContext
 from naru.engine.views import container_attributes
@@ -30,6 +31,7 @@ async def rename_container(ctx: EngineContext, name: str, new_name: str) -> None
         except (InvalidInputError, ConflictError) as error:
             # Compose and others look for these words.
             raise type(error)(f"Error when allocating new name: {error.message}") from error
+        await in_thread(ctx.networks.rename, container.id, new_name)
     ctx.events.publish(
         "container",
         "rename",

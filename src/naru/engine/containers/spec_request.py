@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from naru.engine.containers.hosts_file import hosts
 from naru.engine.containers.mount_points import mount_points
 from naru.engine.containers.user_namespace import id_maps
 from naru.engine.context import EngineContext
@@ -135,7 +136,7 @@ def write_etc_files(
         owner_ids = (maps.root_uid, maps.root_gid) if maps else (0, 0)
         for name, text in (
             ("hostname", etc_files.hostname_text(container.config.hostname)),
-            ("hosts", _hosts(ctx, container, sandbox)),
+            ("hosts", hosts(ctx, container, sandbox)),
             ("resolv.conf", _resolv_conf(ctx, container)),
         ):
             _write(folder / name, text, owner_ids)
@@ -146,25 +147,6 @@ def _write(path: Path, text: str, owner: tuple[int, int]) -> None:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o644)
     os.chown(path, *owner)
-
-
-def _hosts(ctx: EngineContext, container: Container, sandbox: Sandbox | None) -> str:
-    extra = [_extra_host(ctx, text) for text in container.host_config.extra_hosts or ()]
-    if container.network_mode == "host":
-        return etc_files.hosts_text_of_host(_read("/etc/hosts"), extra)
-    return etc_files.hosts_text(
-        hostname=container.config.hostname,
-        domainname=container.config.domainname,
-        addresses=[e.ipv4 for e in (sandbox.endpoints if sandbox else ())],
-        extra_hosts=extra,
-    )
-
-
-def _extra_host(ctx: EngineContext, text: str) -> tuple[str, str]:
-    name, _, address = text.replace("=", ":", 1).partition(":")
-    if address == "host-gateway":
-        address = ctx.config.host_gateway_ip or ctx.networks.gateway("bridge")
-    return name, address.strip("[]")
 
 
 def _resolv_conf(ctx: EngineContext, container: Container) -> str:

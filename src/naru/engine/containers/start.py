@@ -13,6 +13,7 @@ from pathlib import Path
 from naru.aio import in_thread, uncancelled
 from naru.engine.attachments import AttachStreams, log_path
 from naru.engine.container_log import keep_log
+from naru.engine.containers.networking import join_networks
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.spec_request import spec_request, write_etc_files
 from naru.engine.containers.tidying import release_resources, tidy
@@ -24,8 +25,7 @@ from naru.engine.network_views import tell_networks
 from naru.engine.views import container_attributes
 from naru.errors import ConflictError, NaruError, NotModifiedError, StartFailedError
 from naru.faults import fault_point
-from naru.network.model import EndpointRequest, Sandbox
-from naru.network.port_requests import parse_port_requests
+from naru.network.model import Sandbox
 from naru.runtime import bundle as bundles
 from naru.runtime import conmon, container_cgroup
 from naru.runtime.attach import AttachConnection
@@ -107,7 +107,7 @@ async def _bring_up(
     if ctx.config.id_maps is not None:
         await in_thread(provide_user_namespace, ctx, container)
     network, root = await asyncio.gather(
-        _join_network(ctx, container),
+        join_networks(ctx, container),
         in_thread(_mount_root, ctx, container),
         return_exceptions=True,
     )
@@ -139,52 +139,6 @@ def _mount_root(ctx: EngineContext, container: Container) -> Bundle:
     mounts = ctx.images.snapshots.mounts(container.id)
     maps = id_maps(ctx, container.host_config)
     return bundles.create(ctx.config.exec_root, container.id, mounts, maps)
-
-
-async def _join_network(
-    ctx: EngineContext, container: Container
-) -> tuple[Sandbox | None, Path | None]:
-    """Return the container's own sandbox if it gets one, and its namespace if not the host's."""
-    if container.network_mode == "host":
-        return None, None
-    if container.joined_container():
-        return None, joined_namespace(ctx, container)
-    name, settings = next(iter(container.record.endpoints.items()))
-    request = EndpointRequest(
-        container_id=container.id,
-        container_name=container.name,
-        network=name,
-        ports=tuple(
-            parse_port_requests(
-                container.config.exposed_ports or {},
-                container.host_config.port_bindings or {},
-                publish_all=container.host_config.publish_all_ports,
-            )
-        ),
-        mac_address=settings.mac_address or container.config.mac_address,
-        ipv4_address=settings.ipam_config.ipv4_address if settings.ipam_config else "",
-    )
-    sandbox = await in_thread(ctx.networks.connect, request)
-    return sandbox, sandbox.netns_path
-
-
-def joined_namespace(ctx: EngineContext, container: Container) -> Path | None:
-    """Return the namespace of the container that this one joins; None is the host's.
-
-    Raises:
-        NotFoundError: no such container.
-        ConflictError: it does not run, or it is the container itself.
-    """
-    joined = ctx.registry.find(container.joined_container())
-    if joined.id == container.id:
-        raise ConflictError("cannot join own network")
-    if joined.state.status == "restarting":
-        raise ConflictError(
-            f"Container {joined.id} is restarting, wait until the container is running"
-        )
-    if not joined.is_running:
-        raise ConflictError(f"cannot join network of a non running container: {joined.id}")
-    return Path(joined.state.netns_path) if joined.state.netns_path else None
 
 
 def _write_bundle(

@@ -1,0 +1,74 @@
+"""Which subnets a network gets: those that were asked for, or free ones. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from ipaddress import ip_network
+
+from naru.errors import InvalidInputError
+from naru.network.ipam import choose_subnet, overlap
+from naru.network.model import (
+    VERSIONS,
+    AddressPool,
+    IpNetwork,
+    NetworkRequest,
+    Pool,
+    PoolOverlapError,
+)
+
+
+def settle_pools(
+    request: NetworkRequest,
+    *,
+    taken: Iterable[IpNetwork],
+    in_use: Iterable[IpNetwork],
+    defaults: Sequence[AddressPool],
+) -> tuple[Pool, ...]:
+    """Return the subnets of a new network, IPv4 first, each with its gateway.
+
+    `taken` are the subnets of other networks; `in_use` is what else the host reaches. A chosen
+    subnet may be one of the latter: the user knows.
+
+    Raises:
+        InvalidInputError: no version is wanted, or a subnet of one that is not.
+        PoolOverlapError: a chosen subnet overlaps another network's, in Docker's words.
+        NotFoundError: none of `defaults` is free.
+    """
+    wanted = {4: request.ipv4, 6: request.ipv6}
+    if not any(wanted.values()):
+        raise InvalidInputError("IPv4 or IPv6 must be enabled")
+    others, used = list(taken), list(in_use)
+    found: list[Pool] = []
+    for version in VERSIONS:
+        chosen = [pool for pool in request.pools if pool.version == version]
+        if not wanted[version]:
+            if chosen:
+                raise InvalidInputError(
+                    f"subnet {chosen[0].subnet} needs IPv{version}, which the network has not",
+                    hint=f"enable it with --ipv{version}",
+                )
+            continue
+        if not chosen:
+            subnet = choose_subnet(defaults, [*others, *used], version)
+            chosen = [Pool(subnet=str(subnet))]
+        for pool in chosen:
+            if any(overlap(pool.network, other) for other in others):
+                raise PoolOverlapError(
+                    "invalid pool request: Pool overlaps with other one on this address space"
+                )
+            others.append(pool.network)
+            found.append(_with_gateway(pool))
+    return tuple(found)
+
+
+def _with_gateway(pool: Pool) -> Pool:
+    """Give a pool without a gateway the first free address of its range."""
+    if pool.gateway:
+        return pool
+    area = ip_network(pool.ip_range) if pool.ip_range else pool.network
+    reserved = {str(pool.network.network_address), *pool.auxiliary.values()}
+    gateway = area.network_address
+    while str(gateway) in reserved:
+        gateway += 1
+    return replace(pool, gateway=str(gateway), shows_gateway=not pool.is_chosen)

@@ -1,0 +1,130 @@
+"""Which ports of the host lead to a container, as its networks come and go. Thread-safe.
+
+Ports lead to the endpoint that the answers leave by: the one of the default route, if it is on a
+bridge. So they move when that changes, and there are none while there is no way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from naru.network.catalog import Catalog
+from naru.network.elements import port_elements
+from naru.network.host_ports import HostPorts
+from naru.network.model import (
+    Endpoint,
+    PortRequest,
+    PublishedPort,
+    PublishError,
+    Sandbox,
+    Version,
+)
+from naru.network.options import bridge_settings
+from naru.network.plan import port_owners, ways_out
+from naru.network.rules import Element
+
+
+@dataclass(frozen=True, slots=True)
+class PortChange:
+    """What becomes of a container's ports: all that it has then, what is new, what is lost."""
+
+    published: tuple[PublishedPort, ...]
+    new: tuple[PublishedPort, ...] = ()
+    lost: tuple[PublishedPort, ...] = ()
+
+
+class Publishing:
+    """Published ports and the endpoints that they lead to."""
+
+    def __init__(self, ports: HostPorts, catalog: Catalog) -> None:
+        self._ports = ports
+        self._catalog = catalog
+
+    def owners(self, endpoints: Iterable[Endpoint]) -> dict[Version, Endpoint]:
+        """Return the endpoints that ports lead to."""
+        return port_owners(ways_out(endpoints), self._catalog.by_id())
+
+    def elements(self, sandbox: Sandbox) -> set[Element]:
+        """Return what the firewall has to know of a container's ports."""
+        if not sandbox.published:
+            return set()
+        owners = self.owners(sandbox.endpoints)
+        return port_elements(sandbox.published, owners, self._catalog.by_id())
+
+    def publish(
+        self, endpoints: Sequence[Endpoint], requests: Sequence[PortRequest]
+    ) -> tuple[PublishedPort, ...]:
+        """Promise the ports of a container. Atomic.
+
+        Raises:
+            PublishError: one is taken, in Docker's words.
+            InvalidInputError: an address is none.
+            NotSupportedError: an address is of a version that the container has not.
+        """
+        owners = self.owners(endpoints)
+        return self._reserve(owners, requests, owners) if owners else ()
+
+    def change(
+        self, before: Sandbox, endpoints: Sequence[Endpoint], requests: Sequence[PortRequest]
+    ) -> PortChange:
+        """Return what becomes of the ports with other endpoints; new ones are promised already.
+
+        Raises:
+            PublishError: one is taken, in Docker's words.
+        """
+        was = self._ways(before.endpoints)
+        ways = self._ways(endpoints)
+        same = {version for version, way in ways.items() if was.get(version) == way}
+        kept = tuple(port for port in before.published if port.version in same)
+        lost = tuple(port for port in before.published if port.version not in same)
+        fresh = [version for version in ways if version not in same]
+        wanted = [
+            request
+            for request in requests
+            if not request.host_ip or (6 if ":" in request.host_ip else 4) in fresh
+        ]
+        new: tuple[PublishedPort, ...] = ()
+        if fresh and wanted:
+            new = self._reserve(self.owners(endpoints), wanted, fresh)
+        return PortChange((*kept, *new), new, lost)
+
+    def _ways(self, endpoints: Iterable[Endpoint]) -> dict[Version, bool]:
+        """Return for each version that has an owner whether its ports need no translation."""
+        return {
+            version: self._is_routed(endpoint, version)
+            for version, endpoint in self.owners(endpoints).items()
+        }
+
+    def _is_routed(self, endpoint: Endpoint, version: Version) -> bool:
+        settings = bridge_settings(self._catalog.by_id()[endpoint.network_id])
+        return settings.mode(version) == "routed"
+
+    def _reserve(
+        self,
+        owners: dict[Version, Endpoint],
+        requests: Sequence[PortRequest],
+        versions: Collection[Version],
+    ) -> tuple[PublishedPort, ...]:
+        owner = owners[next(iter(versions))]
+        network = self._catalog.by_id()[owner.network_id]
+        try:
+            return self._ports.reserve(
+                requests,
+                versions=list(versions),
+                routed=[v for v in versions if self._is_routed(owners[v], v)],
+                default_ip=bridge_settings(network).host_ip,
+            )
+        except PublishError as error:
+            raise PublishError(
+                "driver failed programming external connectivity on endpoint "
+                f"{owner.container_name} ({owner.endpoint_id}): {error.message}"
+            ) from error
+
+    def restore(self, published: Iterable[PublishedPort]) -> list[str]:
+        """Promise again what an earlier engine did; returns what the kernel said against it."""
+        return self._ports.restore(published)
+
+    def release(self, published: Iterable[PublishedPort]) -> None:
+        """Take promises back. Idempotent."""
+        self._ports.release(published)

@@ -1,0 +1,272 @@
+"""Sandboxes of running containers: who has which address, wire and port. Safe for many threads.
+
+Intent is written before the kernel is touched, and forgotten after the kernel has forgotten, so
+that `restore` can tell, after a kill on any line, what is to be kept and what to be cleared.
+Work for different containers meets only in short critical sections.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from naru.db.networks import PortRow
+from naru.errors import FaultError, ForbiddenError, NaruError, NotFoundError
+from naru.faults import fault_point
+from naru.linux.namespaces import delete_netns
+from naru.network import conversions
+from naru.network.container_locks import ContainerLocks
+from naru.network.driver import driver_of
+from naru.network.interfaces import set_ways_out
+from naru.network.model import (
+    Endpoint,
+    EndpointRequest,
+    PortRequest,
+    PublishedPort,
+    Sandbox,
+    SandboxRequest,
+)
+from naru.network.parts import SandboxParts
+from naru.network.plan import ports_by_endpoint
+from naru.network.sandbox import existing_sandbox, new_sandbox
+from naru.network.udp_flows import forget_flows_to
+
+_log = logging.getLogger(__name__)
+_AFTER_LEASE = fault_point("network.connect.after_lease")
+_AFTER_NETNS = fault_point("network.connect.after_netns")
+_BEFORE_NFT = fault_point("network.connect.before_nft")
+_AFTER_NFT = fault_point("network.connect.after_nft")
+_JOIN_NOTED = fault_point("network.join.noted")
+_JOIN_ATTACHED = fault_point("network.join.attached")
+_LEAVE_NOTED = fault_point("network.leave.noted")
+_LEAVE_DETACHED = fault_point("network.leave.detached")
+_RELEASE_NOTED = fault_point("network.release.noted")
+_RELEASE_HALF = fault_point("network.release.half")
+_RELEASE_UNNAMED = fault_point("network.release.unnamed")
+
+
+class Sandboxes:
+    """The sandboxes of running containers."""
+
+    def __init__(self, parts: SandboxParts) -> None:
+        self._parts = parts
+        self._rows = parts.rows
+        self._catalog = parts.catalog
+        self._firewall = parts.firewall
+        self._publishing = parts.publishing
+        self._live = parts.live
+        self._locks = ContainerLocks()
+
+    # Coming and going.
+
+    def open(self, request: SandboxRequest) -> Sandbox:
+        """Make a container's sandbox. Atomic and idempotent; see `Networks.open`."""
+        with self._locks.hold(request.container_id):
+            sandbox = self._live.get(request.container_id)
+            if sandbox is not None:
+                return sandbox
+            sandbox = self._open(request)
+        self._live.tell(sandbox.endpoints)
+        return sandbox
+
+    def _open(self, request: SandboxRequest) -> Sandbox:
+        with contextlib.ExitStack() as undo:
+            endpoints: list[Endpoint] = []
+            for wanted in request.endpoints:
+                endpoints.append(self._lease(request, wanted, endpoints, undo))
+            published = self._publishing.publish(endpoints, request.ports)
+            undo.callback(self._publishing.release, published)
+            path = self._parts.netns_path(request.container_id)
+            sandbox = Sandbox(
+                container_id=request.container_id,
+                netns_path=path,
+                endpoints=tuple(endpoints),
+                published=published,
+            )
+            self._rows.add_endpoints(
+                map(conversions.endpoint_row, endpoints), self._port_rows(sandbox)
+            )
+            # From here on the ordinary way out undoes everything, whatever has been done.
+            undo.pop_all()
+            undo.callback(self._give_up, sandbox)
+            _AFTER_LEASE()
+            with new_sandbox(path) as opened:
+                _AFTER_NETNS()
+                for endpoint in endpoints:
+                    network = self._parts.network_of(endpoint)
+                    driver_of(network).attach(network, endpoint, opened)
+                set_ways_out(opened, sandbox)
+            _BEFORE_NFT()
+            self._firewall.change(add=self._publishing.elements(sandbox))
+            forget_flows_to(published)
+            _AFTER_NFT()
+            self._live.keep(sandbox)
+            undo.pop_all()
+        return sandbox
+
+    def release(self, container_id: str) -> None:
+        """Take a container's sandbox away. Idempotent; see `Networks.release`."""
+        with self._locks.hold(container_id):
+            sandbox = self._live.get(container_id)
+            if sandbox is None:
+                return
+            self._release(sandbox)
+            # Kept until it is done, so that what failed can be tried again.
+            self._live.drop(sandbox)
+        self._live.tell(sandbox.endpoints)
+
+    def _give_up(self, sandbox: Sandbox) -> None:
+        try:
+            self._release(sandbox)
+        except NaruError:
+            _log.exception("clear the network of container %s", sandbox.container_id)
+
+    def _release(self, sandbox: Sandbox) -> None:
+        self._rows.mark_leaving(endpoint.endpoint_id for endpoint in sandbox.endpoints)
+        _RELEASE_NOTED()
+        self._firewall.change(remove=self._publishing.elements(sandbox))
+        self._publishing.release(sandbox.published)
+        _RELEASE_HALF()
+        delete_netns(sandbox.netns_path)
+        _RELEASE_UNNAMED()
+        had_udp = any(port.protocol == "udp" for port in sandbox.published)
+        for endpoint in sandbox.endpoints:
+            self._parts.depart(endpoint, had_udp=had_udp)
+
+    # Networks of a container that runs.
+
+    def connect(self, request: SandboxRequest) -> Sandbox:
+        """Add one network to a container's sandbox. Atomic; see `Networks.connect`."""
+        [wanted] = request.endpoints
+        with self._locks.hold(request.container_id):
+            before = self._existing(request.container_id)
+            network = self._catalog.resolve(wanted.network)
+            if before.endpoint_on(network.id):
+                raise ForbiddenError(
+                    f"endpoint with name {request.container_name} already exists in network "
+                    f"{network.name}"
+                )
+            after = self._join(before, request, wanted)
+            self._live.keep(after)
+        self._live.tell(after.endpoints)
+        return after
+
+    def _join(self, before: Sandbox, request: SandboxRequest, wanted: EndpointRequest) -> Sandbox:
+        with contextlib.ExitStack() as undo:
+            endpoint = self._lease(request, wanted, before.endpoints, undo)
+            endpoints = (*before.endpoints, endpoint)
+            change = self._publishing.change(before, endpoints, request.ports)
+            undo.callback(self._publishing.release, change.new)
+            after = replace(before, endpoints=endpoints, published=change.published)
+            with self._rows.transaction():
+                self._rows.add_endpoints([conversions.endpoint_row(endpoint)], ())
+                self._write_ports(after)
+            undo.pop_all()
+            undo.callback(self._take_back, before, after, endpoint, change.new)
+            _JOIN_NOTED()
+            network = self._parts.network_of(endpoint)
+            with existing_sandbox(before.netns_path) as opened:
+                driver_of(network).attach(network, endpoint, opened)
+                _JOIN_ATTACHED()
+                set_ways_out(opened, after)
+            self._move_ports(before, after)
+            undo.pop_all()
+        self._publishing.release(change.lost)
+        return after
+
+    def disconnect(
+        self, container_id: str, network_id: str, ports: Sequence[PortRequest] = ()
+    ) -> Sandbox:
+        """Take one network from a container's sandbox; see `Networks.disconnect`."""
+        with self._locks.hold(container_id):
+            before = self._existing(container_id)
+            endpoint = before.endpoint_on(network_id)
+            if endpoint is None:
+                raise NotFoundError(f"container {container_id} is not on network {network_id}")
+            endpoints = tuple(one for one in before.endpoints if one != endpoint)
+            change = self._publishing.change(before, endpoints, ports)
+            after = replace(before, endpoints=endpoints, published=change.published)
+            self._leave(before, after, endpoint)
+            self._publishing.release(change.lost)
+            self._live.keep(after)
+        self._live.tell(before.endpoints)
+        return after
+
+    def _take_back(
+        self, before: Sandbox, after: Sandbox, endpoint: Endpoint, new: Iterable[PublishedPort]
+    ) -> None:
+        try:
+            self._leave(after, before, endpoint)
+            self._publishing.release(new)
+        except NaruError:
+            _log.exception("take network %s back", endpoint.network_name)
+
+    def _leave(self, before: Sandbox, after: Sandbox, endpoint: Endpoint) -> None:
+        with self._rows.transaction():
+            self._rows.mark_leaving([endpoint.endpoint_id])
+            self._write_ports(after)
+        _LEAVE_NOTED()
+        self._move_ports(before, after)
+        network = self._parts.network_of(endpoint)
+        with existing_sandbox(before.netns_path) as opened:
+            driver_of(network).detach(network, endpoint, opened)
+            _LEAVE_DETACHED()
+            set_ways_out(opened, after)
+        self._parts.depart(endpoint)
+
+    def _move_ports(self, before: Sandbox, after: Sandbox) -> None:
+        self._firewall.change(
+            add=self._publishing.elements(after), remove=self._publishing.elements(before)
+        )
+        forget_flows_to({*before.published, *after.published})
+
+    def rename(self, container_id: str, name: str) -> None:
+        """Note that a container has another name. Of one without a sandbox, nothing."""
+        with self._locks.hold(container_id):
+            before = self._live.get(container_id)
+            if before is None:
+                return
+            endpoints = tuple(replace(one, container_name=name) for one in before.endpoints)
+            with self._rows.transaction():
+                for endpoint in endpoints:
+                    details = conversions.endpoint_details(endpoint)
+                    self._rows.put_details(endpoint.endpoint_id, details)
+            self._live.keep(replace(before, endpoints=endpoints))
+        self._live.tell(endpoints)
+
+    def teardown(self) -> None:
+        """Take all sandboxes away."""
+        for sandbox in self._live.all():
+            self.release(sandbox.container_id)
+
+    # Small steps.
+
+    def _lease(
+        self,
+        request: SandboxRequest,
+        wanted: EndpointRequest,
+        others: Iterable[Endpoint],
+        undo: contextlib.ExitStack,
+    ) -> Endpoint:
+        return self._parts.leasing.lease(
+            request.container_id, request.container_name, request.hostname, wanted, others, undo
+        )
+
+    def _existing(self, container_id: str) -> Sandbox:
+        sandbox = self._live.get(container_id)
+        if sandbox is None:
+            raise FaultError(f"container {container_id} has no network namespace of its own")
+        return sandbox
+
+    def _port_rows(self, sandbox: Sandbox) -> list[PortRow]:
+        owners = self._publishing.owners(sandbox.endpoints)
+        return [
+            conversions.port_row(endpoint.endpoint_id, port)
+            for endpoint, port in ports_by_endpoint(sandbox.published, owners)
+        ]
+
+    def _write_ports(self, sandbox: Sandbox) -> None:
+        ids = [endpoint.endpoint_id for endpoint in sandbox.endpoints]
+        self._rows.replace_ports(ids, self._port_rows(sandbox))
