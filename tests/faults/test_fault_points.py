@@ -95,7 +95,10 @@ class _Tour:
                 "LogConfig": log,
             },
         }
-        self.api("POST", "/containers/create", request, version="1.48", name="tour")
+        # The volumes of what is replaced stay, so it has no anonymous one.
+        plain = request | {"Volumes": {}}
+        self.api("POST", "/containers/create", plain, version="1.48", name="tour")
+        self.api("POST", "/containers/create", request, version="1.48", name="tour", replace=True)
         self.api("POST", "/containers/tour/start")
         if waits_for_rotation:
             self._await_rotation()

@@ -15,9 +15,19 @@ if TYPE_CHECKING:
     from naru.client.wire import Response
 
 
-def create(client: Client, body: Mapping[str, Any], *, name: str = "", platform: str = "") -> Any:
-    """Create a container; returns `{"Id": …, "Warnings": […]}`."""
-    query = {"name": name or None, "platform": platform or None}
+def create(
+    client: Client,
+    body: Mapping[str, Any],
+    *,
+    name: str = "",
+    platform: str = "",
+    replaces: bool = False,
+) -> Any:
+    """Create a container; returns `{"Id": …, "Warnings": […]}`.
+
+    `replaces` takes the name from a container that has it; engines other than ours do not heed it.
+    """
+    query = {"name": name or None, "platform": platform or None, "replace": replaces or None}
     return client.post("/containers/create", query, body)
 
 

@@ -75,6 +75,8 @@ class ContainerState(msgspec.Struct, kw_only=True):
     limits_pending: bool = False
     # The network namespace that a container: mode joined at the last start.
     netns_path: str = ""
+    # The name that this container is about to take from another; part of the intent.
+    takes_name: str = ""
     # None where no check has ever run.
     health: Health | None = None
 

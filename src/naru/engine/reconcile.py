@@ -16,6 +16,7 @@ from naru.engine.containers.finish import container_exited, restart_later
 from naru.engine.containers.freezing import thaw
 from naru.engine.containers.image_mounts import owner_of
 from naru.engine.containers.removal import remove_stopped
+from naru.engine.containers.replace import take_over
 from naru.engine.containers.start import launch, look_after
 from naru.engine.containers.tidying import release_resources
 from naru.engine.containers.update import finish_update
@@ -82,6 +83,9 @@ async def reconcile(ctx: EngineContext) -> None:
         except NaruError:
             _log.exception("container %s was not repaired", container.short_id)
     await in_thread(_sweep, ctx)
+    for container in ctx.registry:
+        if container.state.takes_name:
+            await _finish_take_over(ctx, container)
     for container, _, action in decisions:
         if action in (Action.FINISH, Action.TIDY):
             _start_by_policy(ctx, container)
@@ -118,6 +122,13 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
             await release_resources(ctx, container)
             if container.host_config.auto_remove and container.state.started_ns:
                 await remove_stopped(ctx, container, volumes=True)
+
+
+async def _finish_take_over(ctx: EngineContext, container: Container) -> None:
+    try:
+        await take_over(ctx, container)
+    except NaruError:
+        _log.exception("container %s did not get its name", container.short_id)
 
 
 async def _adopt(ctx: EngineContext, container: Container) -> None:

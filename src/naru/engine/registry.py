@@ -6,6 +6,7 @@ whole id, name, unambiguous start of an id.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from naru.db.containers import ContainerRow, ContainerRows
@@ -28,6 +29,8 @@ class Registry:
         self._rows = rows
         self._by_id: dict[str, Container] = {}
         self._id_by_name: dict[str, str] = {}
+        # Names that nobody but the container with this id may take.
+        self._reserved: dict[str, str] = {}
         for row in rows.all():
             self._remember(decode(row.id, row.name, row.record, row.state))
 
@@ -59,9 +62,22 @@ class Registry:
             raise NotFoundError(f"No such container: {name_or_id}")
         return self._by_id[found[0]]
 
+    def holder(self, name: str) -> Container | None:
+        """Return the container with exactly this name, if there is one."""
+        return self._by_id.get(self._id_by_name.get(name, ""))
+
+    @contextlib.contextmanager
+    def reserved(self, name: str, container_id: str) -> Iterator[None]:
+        """Let nobody else take a name, free or about to be, for the length of the block."""
+        self._reserved[name] = container_id
+        try:
+            yield
+        finally:
+            del self._reserved[name]
+
     def is_name_free(self, name: str) -> bool:
         """Say whether no container has this name."""
-        return name not in self._id_by_name
+        return name not in self._id_by_name and name not in self._reserved
 
     def add(self, container: Container) -> None:
         """Store a new container.
@@ -69,7 +85,7 @@ class Registry:
         Raises:
             ConflictError: its name is taken.
         """
-        self._refuse_taken_name(container.name)
+        self._refuse_taken_name(container.name, container.id)
         self._rows.insert(
             ContainerRow(
                 container.id,
@@ -87,7 +103,7 @@ class Registry:
         Raises:
             ConflictError: the name is taken.
         """
-        self._refuse_taken_name(name)
+        self._refuse_taken_name(name, container.id)
         self._rows.rename(container.id, name)
         del self._id_by_name[container.name]
         container.name = name
@@ -118,9 +134,9 @@ class Registry:
         self._by_id[container.id] = container
         self._id_by_name[container.name] = container.id
 
-    def _refuse_taken_name(self, name: str) -> None:
-        owner = self._id_by_name.get(name)
-        if owner is not None:
+    def _refuse_taken_name(self, name: str, wanted_by: str) -> None:
+        owner = self._id_by_name.get(name) or self._reserved.get(name, wanted_by)
+        if owner != wanted_by:
             raise ConflictError(
                 f'Conflict. The container name "/{name}" is already in use by container "{owner}". '
                 "You have to remove (or rename) that container to be able to reuse that name."

@@ -65,6 +65,18 @@ def test_a_taken_name_is_refused_with_the_owner(registry: Registry) -> None:
     assert len(registry) == 2
 
 
+def test_a_reserved_name_is_taken_by_nobody_else(registry: Registry) -> None:
+    first, second = registry.find("first"), registry.find("second")
+    with registry.reserved("wanted", first.id):
+        assert not registry.is_name_free("wanted")
+        with pytest.raises(ConflictError, match="already in use"):
+            registry.rename(second, "wanted")
+        registry.rename(first, "wanted")
+    assert registry.holder("wanted") is first
+    assert registry.holder("want") is None
+    registry.rename(second, "first")
+
+
 def test_rename_frees_the_old_name(registry: Registry) -> None:
     registry.rename(registry.find("first"), "third")
     assert registry.is_name_free("first")

@@ -25,7 +25,7 @@ _ARCHITECTURES = frozenset(
 # Options that an older engine would not heed, with the version that began to.
 _SINCE = {"annotation": "1.43", "health-start-interval": "1.44"}
 # And those that no other engine heeds.
-_OURS = ("health-on-failure",)
+_OURS = ("health-on-failure", "replace")
 
 
 def read_options(invocation: Invocation) -> dict[str, Any]:
@@ -41,6 +41,8 @@ def read_options(invocation: Invocation) -> dict[str, Any]:
             raise InvalidInputError(
                 f'invalid pull option: \'{policy}\': must be one of "always", "missing" or "never"'
             )
+        if options["replace"] and not options["name"]:
+            raise InvalidInputError("--replace needs --name: it says which container to replace")
         body = create_body(options, invocation.args, invocation.environ)
     except InvalidInputError as error:
         raise usage_failure(invocation, error.message) from error
@@ -63,7 +65,7 @@ def create(invocation: Invocation, body: dict[str, Any]) -> str:
         NaruError: the engine refused.
         CommandFailedError: the image cannot be pulled.
     """
-    options, client = invocation.options, invocation.client
+    options = invocation.options
     _check_image(body["Image"])
     platform = _platform(options["platform"])
     _refuse_content_trust(invocation)
@@ -80,7 +82,7 @@ def create(invocation: Invocation, body: dict[str, Any]) -> str:
         if options["pull"] == "always":
             _pull(invocation, body["Image"], platform)
         try:
-            answer = containers.create(client, body, name=options["name"], platform=platform)
+            answer = _ask(invocation, body, platform)
         except NotFoundError as error:
             missing = error.message.startswith("No such image")
             if not missing or options["pull"] not in ("missing", ""):
@@ -88,7 +90,7 @@ def create(invocation: Invocation, body: dict[str, Any]) -> str:
             if not options["quiet"]:
                 invocation.complain(f"Unable to find image '{_familiar(body['Image'])}' locally")
             _pull(invocation, body["Image"], platform)
-            answer = containers.create(client, body, name=options["name"], platform=platform)
+            answer = _ask(invocation, body, platform)
         id_file.write(answer["Id"])
     if logins:
         from naru.cli import api_socket
@@ -97,6 +99,17 @@ def create(invocation: Invocation, body: dict[str, Any]) -> str:
     for warning in answer.get("Warnings") or ():
         invocation.complain(f"WARNING: {warning}")
     return str(answer["Id"])
+
+
+def _ask(invocation: Invocation, body: dict[str, Any], platform: str) -> Any:
+    options = invocation.options
+    return containers.create(
+        invocation.client,
+        body,
+        name=options["name"],
+        platform=platform,
+        replaces=options["replace"],
+    )
 
 
 def _check_image(text: str) -> None:
@@ -162,12 +175,11 @@ def _fit_to_version(invocation: Invocation, body: dict[str, Any]) -> None:
     from naru.client.transport import MAX_API_VERSION, version_key
 
     version = invocation.client.api_version
-    server = invocation.client.server_headers.get("server", "")
     for name in _OURS:
-        if invocation.options.changed(name) and not server.startswith("Naru/"):
-            raise CommandFailedError(
-                f'"--{name}" is an option of Naru engines, but the engine is {server or "another"}'
-            )
+        if invocation.options.changed(name):
+            from naru.cli.engine_kind import require_naru
+
+            require_naru(invocation, f"--{name}")
     if version == MAX_API_VERSION:
         return
     spoken = version_key(version)

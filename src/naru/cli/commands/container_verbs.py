@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from naru.cli.invocation import Invocation
 
 _TOP_MIN_WIDTH = 20
+_CONDITIONS = ("not-running", "next-exit", "removed", "healthy")
 
 
 def stop(invocation: Invocation) -> int:
@@ -95,11 +96,19 @@ def rename(invocation: Invocation) -> int:
 
 
 def wait(invocation: Invocation) -> int:
-    """Wait for containers to end, and print their exit codes."""
-    client = invocation.client
+    """Wait for containers to end, or for another condition, and print their exit codes."""
+    client, condition = invocation.client, invocation.options["condition"]
+    if condition not in _CONDITIONS:
+        wanted = ", ".join(_CONDITIONS)
+        raise CommandFailedError(f"invalid condition '{condition}': must be one of {wanted}", 125)
+    if condition == "healthy":
+        from naru.cli.engine_kind import require_naru
+
+        require_naru(invocation, "--condition healthy")
+    query = {"condition": condition} if invocation.options.changed("condition") else None
 
     def act(name: str) -> str:
-        answer = client.post(container_path(name, "/wait"))
+        answer = client.post(container_path(name, "/wait"), query)
         error = answer.get("Error") or {}
         if error.get("Message"):
             raise CommandFailedError(error["Message"])

@@ -161,17 +161,28 @@ def list_containers(invocation: Invocation) -> int:
         "size": True if wants_size else None,
         "filters": options["filter"] or None,
     }
-    items = invocation.client.get("/containers/json", query)
+
+    def look() -> tuple[list[dict[str, Any]], str]:
+        items = invocation.client.get("/containers/json", query)
+        return items, _table(invocation, items, form)
+
+    if options.changed("watch"):
+        from naru.cli.commands import ps_watch
+
+        return ps_watch.watch(invocation, options["watch"], look)
+    invocation.stdout.write(look()[1])
+    return 0
+
+
+def _table(invocation: Invocation, items: list[dict[str, Any]], form: str) -> str:
+    options = invocation.options
     now, truncates = invocation.now(), not options["no-trunc"]
     views = [ContainerView(item, now, truncates=truncates) for item in items]
     if options["quiet"]:
-        ids = (view.id() for view in views)
-        invocation.stdout.write(quiet(ids, options["format"], "container_id"))
-        return 0
+        return quiet((view.id() for view in views), options["format"], "container_id")
     default = (*_DEFAULT, "Size") if options["size"] else _DEFAULT
     raw = _RAW + ("size: {{- pad .Size 1 0}}\n" if options["size"] else "")
-    invocation.stdout.write(render(views, form, Columns(default, _TITLES, raw)))
-    return 0
+    return render(views, form, Columns(default, _TITLES, raw))
 
 
 class _Probe(ContainerView):

@@ -30,10 +30,11 @@ def run_container(invocation: Invocation) -> int:
     """Create a container, start it, and stay with it unless it shall run in the background."""
     options = invocation.options
     body = container_creation.read_options(invocation)
-    if options["detach"]:
+    if options["detach"] or options["wait"]:
         if options["attach"]:
+            word = "detach" if options["detach"] else "wait"
             raise CommandFailedError(
-                "conflicting options: cannot specify both --attach and --detach"
+                f"conflicting options: cannot specify both --attach and --{word}"
             )
         body |= dict.fromkeys(("AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce"), False)
     else:
@@ -50,6 +51,10 @@ def _run_in_background(invocation: Invocation, body: dict[str, Any]) -> int:
     invocation.print(container)
     invocation.stdout.flush()
     containers.start(invocation.client, container)
+    if invocation.options["wait"]:
+        from naru.cli.commands.readiness import await_readiness
+
+        await_readiness(invocation, container)
     return 0
 
 

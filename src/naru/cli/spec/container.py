@@ -154,6 +154,14 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("no-trunc", "", "bool", "", "Don't truncate output"),
             ("quiet", "q", "bool", "", "Only display container IDs"),
             ("size", "s", "bool", "", "Display total file sizes"),
+            (
+                "watch",
+                "",
+                "string",
+                "",
+                "Show the table again every `interval` (2s), or when it changes on a pipe",
+                "ours no-value=2s",
+            ),
         ),
     },
     "pause": {
@@ -313,6 +321,15 @@ COMMANDS: dict[str, dict[str, Any]] = {
         "aliases": ("container wait", "wait"),
         "arity": (1, None),
         "handler": "naru.cli.commands.container_verbs:wait",
-        "options": (),
+        "options": (
+            (
+                "condition",
+                "",
+                "string",
+                "not-running",
+                'What to wait for ("not-running", "next-exit", "removed", "healthy")',
+                "ours",
+            ),
+        ),
     },
 }

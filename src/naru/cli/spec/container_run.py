@@ -142,6 +142,14 @@ _SHARED = (
     ("publish-all", "P", "bool", "", "Publish all exposed ports to random ports"),
     ("quiet", "q", "bool", "", "Suppress the pull output"),
     ("read-only", "", "bool", "", "Mount the container's root filesystem as read only"),
+    (
+        "replace",
+        "",
+        "bool",
+        "",
+        "Remove the container that has the name, running or not, when this one can take its place",
+        "ours",
+    ),
     ("restart", "", "string", "no", "Restart policy to apply when a container exits"),
     (
         "rm",
@@ -225,6 +233,14 @@ COMMANDS: dict[str, dict[str, Any]] = {
                 'Pull image before running ("always", "missing", "never")',
             ),
             ("sig-proxy", "", "bool", "true", "Proxy received signals to the process"),
+            (
+                "wait",
+                "",
+                "bool",
+                "",
+                "Wait until the container is healthy, or runs if it has no health check; implies -d",
+                "ours",
+            ),
         ),
     },
 }

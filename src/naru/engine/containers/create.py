@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from naru.aio import in_thread
+from naru.aio import in_thread, uncancelled
 from naru.api.container_config import ContainerConfig, NetworkingConfig
 from naru.api.host_config import HostConfig, LogConfig
 from naru.engine.containers.create_checks import check_request
@@ -13,6 +13,7 @@ from naru.engine.containers.image_mounts import provide_views
 from naru.engine.containers.merge import merge_config
 from naru.engine.containers.mount_requests import wanted_mounts
 from naru.engine.containers.networking import wanted_endpoints
+from naru.engine.containers.replace import spare_name, take_over
 from naru.engine.containers.user_namespace import check_user_namespace
 from naru.engine.containers.volume_mounts import (
     copy_up_volumes,
@@ -47,22 +48,22 @@ async def create_container(
     host_config: HostConfig,
     networking_config: NetworkingConfig | None,
     platform: str = "",
+    replaces: bool = False,
 ) -> tuple[str, list[str]]:
     """Make a container and return its id and the warnings.
 
     The row is written first, as one that is being removed, and becomes `created` only when the
-    rest stands: an engine killed in between clears it away at its next start.
+    rest stands: an engine killed in between clears it away at its next start. With `replaces` a
+    container that has the name goes then, running or not.
 
     Raises:
         InvalidInputError: the request contradicts itself or this host.
         NotFoundError: no such image, or no such container to join or to share volumes with.
         ConflictError: the name is taken.
     """
-    name = _checked_name(ctx, name)
+    name = _checked_name(ctx, name, is_needed=replaces)
     check_request(config, host_config)
-    image = ctx.images.catalog.resolve(
-        config.image, platform=parse_platform(platform) if platform else None
-    )
+    image = _image(ctx, config.image, platform)
     merged = merge_config(config, _defaults(image))
     fill_defaults(ctx, host_config)
     warnings = _check_against_host(ctx, merged, host_config)
@@ -73,7 +74,7 @@ async def create_container(
     name_anonymous_volumes(mounts)
     container = Container(
         container_id,
-        name,
+        spare_name(name, container_id) if replaces else name,
         ContainerRecord(
             created_ns=ctx.clock.now_ns(),
             image_id=image.id,
@@ -90,9 +91,17 @@ async def create_container(
         ctx.registry.add(container)
         _AFTER_ROW()
         await _build(ctx, container, image)
-        ctx.registry.replace_state(container, ContainerState(status="created"))
+        takes = name if replaces else ""
+        ctx.registry.replace_state(container, ContainerState(status="created", takes_name=takes))
+    if replaces:
+        await uncancelled(take_over(ctx, container))
     ctx.events.publish("container", "create", container_id, container_attributes(container))
     return container_id, warnings
+
+
+def _image(ctx: EngineContext, name: str, platform: str) -> Image:
+    wanted = parse_platform(platform) if platform else None
+    return ctx.images.catalog.resolve(name, platform=wanted)
 
 
 def _defaults(image: Image) -> ContainerConfig:
@@ -139,7 +148,9 @@ def _check_against_host(
     return warnings + validate_check(merged.healthcheck)
 
 
-def _checked_name(ctx: EngineContext, name: str) -> str:
+def _checked_name(ctx: EngineContext, name: str, *, is_needed: bool) -> str:
+    if not name and is_needed:
+        raise InvalidInputError("a container can be replaced by its name only")
     if not name:
         return generate_name(ctx.registry.is_name_free)
     check_name(name.removeprefix("/"), shown=name)

@@ -62,6 +62,7 @@ async def create_one(request: web.Request) -> web.Response:
         host_config=body.host_config,
         networking_config=body.networking_config,
         platform=params.text(request, "platform") if version >= (1, 41) else "",
+        replaces=params.flag(request, "replace"),
     )
     return json_answer({"Id": container_id, "Warnings": [*notes, *warnings]}, status=201)
 
