@@ -10,30 +10,18 @@ Spec: image-spec v1.1, layer.md §Applying Changesets.
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from naru.errors import CorruptDataError, FaultError, InvalidInputError, NaruError
-from naru.linux import mount, xattr
+from naru.errors import InvalidInputError
+from naru.linux import mount
 from naru.linux.mount import Mount
 from naru.store import tar_read, whiteout
+from naru.store.tar_place import EntryPlacer, failure
 from naru.store.tar_read import Entry, Readable, TarReader, show
 from naru.store.tree import Tree
-
-_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_DEVICE_TYPES = {
-    tar_read.CHARACTER: stat.S_IFCHR,
-    tar_read.BLOCK_DEVICE: stat.S_IFBLK,
-    tar_read.FIFO: stat.S_IFIFO,
-}
-# Nanoseconds. The kernel bounds times to what the filesystem can hold; Python wants 64 bits.
-_MAX_TIME = 2**33 * 10**9
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-_OURS = (errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, *_DISK_FULL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +102,8 @@ class _Layer:
     def __init__(self, stream: Readable, root: int, *, alone: bool = False) -> None:
         self._reader = TarReader(stream)
         self._tree = Tree(root, alone=alone)
-        self._size = 0
+        self._placer = EntryPlacer(self._reader, self._tree, what="layer", path_of_link=clean_name)
         self._count = 0
-        # What the process's umask takes away from a mode, and open(2) cannot be told to ignore.
-        self._masked = _umask() | 0o7000
-        self._directories: dict[bytes, Entry] = {}
 
     def apply(self) -> Applied:
         entry = None
@@ -126,131 +111,24 @@ class _Layer:
             while (entry := self._reader.next()) is not None:
                 self._count += 1
                 self._place(entry)
-            self._finish_directories()
+            self._placer.finish()
             self._reader.drain()
         except OSError as error:
-            raise _failure(entry, error) from error
+            raise failure("layer", entry, error) from error
         finally:
             self._tree.close()
-        return Applied(entries=self._count, size=self._size, has_root=b"" in self._directories)
+        placer = self._placer
+        return Applied(entries=self._count, size=placer.size, has_root=placer.has_root)
 
     def _place(self, entry: Entry) -> None:
         path = clean_name(entry.name)
-        if not path:
-            if entry.kind == tar_read.DIRECTORY:
-                self._directories[b""] = entry
-            return
         parent_path, _, name = path.rpartition(b"/")
         if name.startswith(whiteout.PREFIX):
             self._whiteout(parent_path, name)
-            return
-        parent, parent_path = self._tree.parent(parent_path)
-        path = parent_path + b"/" + name if parent_path else name
-        kind = entry.kind
-        if kind == tar_read.REGULAR:
-            self._file(entry, parent, name)
-        elif kind == tar_read.DIRECTORY:
-            self._directory(entry, parent, name)
-            self._directories[path] = entry
-        elif kind == tar_read.HARD_LINK:
-            self._hard_link(entry, parent, name)
-        else:
-            self._special(entry, parent, name)
-        self._tree.mark(path, parent_path)
-
-    def _file(self, entry: Entry, parent: int, name: bytes) -> None:
-        mode = entry.mode
-        try:
-            descriptor = os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
-        except FileExistsError:
-            self._tree.remove(parent, name)
-            descriptor = os.open(name, _FILE_FLAGS, mode, dir_fd=parent)
-        try:
-            if entry.size:
-                self._reader.copy_to(descriptor)
-                self._size += entry.size
-            if entry.uid or entry.gid:
-                os.fchown(descriptor, entry.uid, entry.gid)
-            # A change of owner drops setuid, and writing to a file drops it as well.
-            if mode & self._masked:
-                os.fchmod(descriptor, mode)
-            if entry.xattrs:
-                self._set_xattrs(entry, parent, name)
-            os.utime(descriptor, ns=_times(entry))
-        finally:
-            os.close(descriptor)
-
-    def _directory(self, entry: Entry, parent: int, name: bytes) -> None:
-        try:
-            os.mkdir(name, entry.mode, dir_fd=parent)
-        except FileExistsError:
-            if not self._tree.is_directory(parent, name):
-                self._tree.remove(parent, name)
-                os.mkdir(name, entry.mode, dir_fd=parent)
-            self._own(entry, parent, name)
-            os.chmod(name, entry.mode, dir_fd=parent)
-        else:
-            if entry.uid or entry.gid:
-                self._own(entry, parent, name)
-            if entry.mode & self._masked:
-                os.chmod(name, entry.mode, dir_fd=parent)
-        if entry.xattrs:
-            self._set_xattrs(entry, parent, name)
-
-    def _hard_link(self, entry: Entry, parent: int, name: bytes) -> None:
-        target_parent_path, _, target_name = clean_name(entry.link).rpartition(b"/")
-        if not target_name:
-            raise InvalidInputError(f"layer: {entry}: hard link to {show(entry.link)}")
-        try:
-            target_parent, _ = self._tree.existing(target_parent_path)
-            target = os.stat(target_name, dir_fd=target_parent, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-                raise
-            self._tree.require_parent(entry.link)
-            raise CorruptDataError(
-                f"layer: {entry}: hard link to {show(entry.link)}, which is not there"
-            ) from error
-        if stat.S_ISDIR(target.st_mode):
-            raise InvalidInputError(f"layer: {entry}: hard link to a directory")
-
-        try:
-            self._link(target_parent, target_name, parent, name)
-        except FileExistsError:
-            present = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            if (present.st_dev, present.st_ino) == (target.st_dev, target.st_ino):
-                return
-            self._tree.remove(parent, name)
-            target_parent, _ = self._tree.existing(target_parent_path)
-            self._link(target_parent, target_name, parent, name)
-
-    @staticmethod
-    def _link(source: int, source_name: bytes, parent: int, name: bytes) -> None:
-        os.link(source_name, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
-
-    def _special(self, entry: Entry, parent: int, name: bytes) -> None:
-        if entry.kind == tar_read.CHARACTER and entry.major == entry.minor == 0:
-            raise InvalidInputError(f"layer: {entry}: character device 0:0 is overlay's own")
-        try:
-            self._make_special(entry, parent, name)
-        except FileExistsError:
-            self._tree.remove(parent, name)
-            self._make_special(entry, parent, name)
-        if entry.uid or entry.gid:
-            self._own(entry, parent, name)
-        if entry.kind != tar_read.SYMLINK and entry.mode & self._masked:
-            os.chmod(name, entry.mode, dir_fd=parent)
-        if entry.xattrs:
-            self._set_xattrs(entry, parent, name)
-        os.utime(name, ns=_times(entry), dir_fd=parent, follow_symlinks=False)
-
-    def _make_special(self, entry: Entry, parent: int, name: bytes) -> None:
-        if entry.kind == tar_read.SYMLINK:
-            os.symlink(entry.link, name, dir_fd=parent)
-            self._size += len(entry.link)
-            return
-        device = os.makedev(entry.major, entry.minor)
-        os.mknod(name, entry.mode | _DEVICE_TYPES[entry.kind], device, dir_fd=parent)
+        elif path:
+            self._placer.place(entry, path)
+        elif entry.kind == tar_read.DIRECTORY:
+            self._placer.keep_root(entry)
 
     def _whiteout(self, parent_path: bytes, name: bytes) -> None:
         hidden = whiteout.hidden_name(name)
@@ -267,57 +145,3 @@ class _Layer:
             self._tree.hide_children(parent_path)
         else:
             self._tree.hide(parent, parent_path, hidden)
-
-    @staticmethod
-    def _own(entry: Entry, parent: int, name: bytes) -> None:
-        os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
-
-    @staticmethod
-    def _set_xattrs(entry: Entry, parent: int, name: bytes) -> None:
-        for attribute, value in (entry.xattrs or {}).items():
-            if not whiteout.is_overlay_xattr(attribute):
-                xattr.set_at(parent, name, attribute, value)
-
-    def _finish_directories(self) -> None:
-        """Set the times of directories, which every entry in them has changed."""
-        for path, entry in reversed(self._directories.items()):
-            if not path:
-                root = self._tree.root
-                os.fchown(root, entry.uid, entry.gid)
-                os.fchmod(root, entry.mode)
-                self._set_xattrs(entry, root, b".")
-                os.utime(root, ns=_times(entry))
-                continue
-            parent_path, _, name = path.rpartition(b"/")
-            try:
-                parent, parent_path = self._tree.existing(parent_path)
-                if self._tree.is_directory(parent, name):
-                    os.utime(name, ns=_times(entry), dir_fd=parent, follow_symlinks=False)
-            except (FileNotFoundError, NotADirectoryError):
-                # A later entry took its place.
-                continue
-
-
-def _umask() -> int:
-    """Return the umask without setting it: other threads make files, too."""
-    for line in Path("/proc/self/status").read_bytes().splitlines():
-        if line.startswith(b"Umask:"):
-            return int(line.split()[1], 8)
-    return 0o777
-
-
-def _times(entry: Entry) -> tuple[int, int]:
-    moment = entry.mtime_ns
-    if not -_MAX_TIME <= moment <= _MAX_TIME:
-        moment = _MAX_TIME if moment > 0 else -_MAX_TIME
-    return moment, moment
-
-
-def _failure(entry: Entry | None, error: OSError) -> NaruError:
-    """Tell a broken disk from an entry that no disk could take."""
-    number = error.errno or errno.EIO
-    reason = os.strerror(number).lower()
-    message = f"layer: {entry}: {reason}" if entry else f"layer: {reason}"
-    if number in _DISK_FULL:
-        return FaultError(message, hint="the disk is full; remove images or add space")
-    return FaultError(message) if number in _OURS else InvalidInputError(message)
