@@ -9,10 +9,15 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from naru.aio import KeyedLock, TaskSet
+from naru.builder.cache_mounts import CacheMounts
+from naru.builder.context import Workshop
+from naru.builder.running import RunningBuilds
+from naru.builder.services import BuildServices
 from naru.clock import Clock, SystemClock
 from naru.daemon.config import NO_WORD
 from naru.daemon.remapping import remapped
 from naru.daemon.settings import DaemonConfig
+from naru.db.build_cache import BuildCacheRows
 from naru.db.containers import ContainerRows
 from naru.db.database import Database
 from naru.distribution.hosts import HostsConfig
@@ -69,6 +74,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
     if config.init_path:
         facts = replace(facts, init_path=config.init_path)
     snapshots, driver = _snapshotter(config, data_root, database, say)
+    images = _images(config, data_root, snapshots, database, clock)
     return EngineContext(
         config=replace(_engine_config(config, default_runtime, driver), id_maps=id_maps),
         clock=clock,
@@ -77,7 +83,14 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         locks=KeyedLock(),
         events=EventBus(clock, EventJournal(data_root / "events")),
         registry=Registry(ContainerRows(database)),
-        images=_images(config, data_root, snapshots, database, clock),
+        images=images,
+        builds=BuildServices(
+            images,
+            BuildCacheRows(database),
+            Workshop(data_root / "builds"),
+            CacheMounts(data_root / "build-cache"),
+            RunningBuilds(),
+        ),
         networks=Networks(_network_config(config, data_root), database, clock),
         volumes=Volumes(data_root / "volumes", database, clock),
         runtimes=runtimes,

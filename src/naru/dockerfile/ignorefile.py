@@ -61,7 +61,7 @@ class IgnoreRules:
             if not text:
                 raise InvalidInputError('illegal exclusion pattern: "!"')
             text = _clean(text)
-            self._patterns.append(_Pattern(text, is_exception, _compiled(text)))
+            self._patterns.append(_Pattern(text, is_exception, pattern_regex(text)))
 
     def leaves_out(self, path: str) -> bool:
         """Say whether `path`, relative and with slashes, is left out, itself or by a parent."""
@@ -83,10 +83,15 @@ class IgnoreRules:
         )
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def pattern_regex(pattern: str) -> re.Pattern[str]:
+    """Return a pattern as a regular expression for whole paths; only `**` crosses a slash.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
     try:
         return re.compile(_regex(pattern), re.DOTALL)
-    except (re.error, FutureWarning) as error:
+    except re.error as error:
         raise InvalidInputError(f"syntax error in pattern: {pattern}") from error
 
 

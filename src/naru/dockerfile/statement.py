@@ -112,14 +112,16 @@ def _json_or(rest: str, *, splits: bool) -> tuple[tuple[str, ...], bool]:
     """Return the words of the JSON form, or else the text, as words or as one."""
     if rest.startswith("["):
         try:
-            return tuple(msgspec.json.decode(rest, type=list[str])), True
-        except msgspec.ValidationError as error:
-            raise InvalidInputError(
-                "when using JSON array syntax, arrays must be comprised of strings only"
-            ) from error
+            words = msgspec.json.decode(rest)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
-            # Then it is a command that begins with a bracket.
+            # Then it is a command, or a pattern, that begins with a bracket.
             pass
+        else:
+            if not all(isinstance(word, str) for word in words):
+                raise InvalidInputError(
+                    "when using JSON array syntax, arrays must be comprised of strings only"
+                )
+            return tuple(words), True
     if splits:
         return tuple(rest.split()), False
     return ((rest,) if rest else ()), False

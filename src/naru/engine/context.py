@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from naru.aio import KeyedLock, TaskSet
+from naru.builder.services import BuildServices
 from naru.clock import Clock
 from naru.engine.attachments import Attachments
 from naru.engine.events import EventBus
@@ -76,6 +77,7 @@ class EngineContext:
     events: EventBus
     registry: Registry
     images: ImageServices
+    builds: BuildServices
     networks: Networks
     volumes: Volumes
     runtimes: Mapping[str, OciRuntime]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from naru.aio import in_thread
+from naru.engine.build_steps import sweep_builds
 from naru.engine.containers.finish import container_exited
 from naru.engine.context import EngineContext
 from naru.engine.exec import exec_ended
@@ -26,6 +27,7 @@ async def start_engine(ctx: EngineContext) -> None:
     ctx.health.start(lambda container_id: watch_health(ctx, container_id))
     ctx.logs.start()
     await reconcile(ctx)
+    await sweep_builds(ctx)
     await _restore_execs(ctx)
 
 

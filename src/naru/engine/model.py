@@ -49,6 +49,8 @@ class ContainerRecord(msgspec.Struct, kw_only=True):
     host_config: HostConfig
     endpoints: dict[str, EndpointSettings]
     mounts: list[MountRecord]
+    # Made for one step of a build: a start of the engine finds the build gone, and removes it.
+    is_build_step: bool = False
 
 
 class ContainerState(msgspec.Struct, kw_only=True):

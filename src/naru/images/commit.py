@@ -194,7 +194,7 @@ def _build_config(
         platform=image.platform or (below.platform if below else host_platform()),
         diff_ids=[
             *(below.diff_ids if below else ()),
-            *((DiffId(layer.stored.digest),) if layer else ()),
+            *((DiffId(Digest(layer.stored.diff_id)),) if layer else ()),
         ],
         config=image.config,
         created=print_rfc3339(moment),
@@ -217,3 +217,15 @@ def _described(layer: Descriptor) -> Descriptor:
     """Return a layer of the parent as an OCI manifest names it, whatever named it before."""
     compression = mediatype.layer_compression(layer.media_type)
     return Descriptor(media_type=_OCI_LAYERS[compression], digest=layer.digest, size=layer.size)
+
+
+def stored_layers(services: ImageServices, image: Image) -> list[StoredLayer]:
+    """Return the layers of an image as they are stored, lowest first.
+
+    Raises:
+        CorruptDataError: the image is damaged.
+    """
+    return [
+        StoredLayer(layer.digest, layer.size, mediatype.layer_compression(layer.media_type), diff)
+        for layer, diff in zip(_manifest_of(services, image).layers, image.layers, strict=True)
+    ]

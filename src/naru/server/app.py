@@ -8,6 +8,7 @@ from naru.engine.context import EngineContext
 from naru.server.keys import CONTEXT
 from naru.server.middleware import add_headers, errors_as_answers
 from naru.server.routes import (
+    build,
     containers,
     distribution,
     events,
@@ -26,6 +27,7 @@ _ROUTES = (
     *rootfs.ROUTES,
     *execs.ROUTES,
     *images.ROUTES,
+    *build.ROUTES,
     *distribution.ROUTES,
     *networks.ROUTES,
     *volumes.ROUTES,

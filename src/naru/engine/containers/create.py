@@ -49,6 +49,7 @@ async def create_container(
     networking_config: NetworkingConfig | None,
     platform: str = "",
     replaces: bool = False,
+    is_build_step: bool = False,
 ) -> tuple[str, list[str]]:
     """Make a container and return its id and the warnings.
 
@@ -83,6 +84,7 @@ async def create_container(
             host_config=host_config,
             endpoints=wanted_endpoints(ctx, host_config, networking_config),
             mounts=mounts,
+            is_build_step=is_build_step,
         ),
         ContainerState(status="removing", removes_volumes=True),
     )

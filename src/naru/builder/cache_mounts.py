@@ -1,0 +1,97 @@
+"""Folders of `RUN --mount=type=cache`: they outlive builds, and are all the cache there is to prune.
+
+What steps came to is kept as images, and those are pruned as images.
+
+Spec: Dockerfile reference, "RUN --mount=type=cache".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from naru.aio import KeyedLock, in_thread
+from naru.dockerfile.instructions import RunMount
+from naru.linux import fs
+
+_NAME_LENGTH = 25
+_FILES = "files"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFolder:
+    """One folder: its name, when it was made and last used (nanoseconds), and its size in bytes."""
+
+    name: str
+    created_ns: int
+    used_ns: int
+    size: int
+    is_in_use: bool
+
+
+class CacheMounts:
+    """The cache folders of one engine."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._locks = KeyedLock()
+        self._users: Counter[str] = Counter()
+
+    @contextlib.asynccontextmanager
+    async def use(self, mount: RunMount) -> AsyncIterator[Path]:
+        """Give the folder that a mount names, made if it is not there.
+
+        A `locked` one is given to one step at a time, a `private` one as well: the next step
+        waits for it. Folders in use are not pruned.
+        """
+        identity = mount.options.get("id") or mount.target
+        name = hashlib.sha256(identity.encode()).hexdigest()[:_NAME_LENGTH]
+        is_shared = mount.options.get("sharing", "shared") == "shared"
+        self._users[name] += 1
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                if not is_shared:
+                    await stack.enter_async_context(self._locks.hold(name))
+                yield await in_thread(self._make, name, mount)
+        finally:
+            self._users[name] -= 1
+
+    def _make(self, name: str, mount: RunMount) -> Path:
+        folder = self._root / name
+        files = folder / _FILES
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            files.mkdir()
+            options = mount.options
+            os.chown(files, int(options.get("uid", "0")), int(options.get("gid", "0")))
+            files.chmod(int(options.get("mode", "755"), 8))
+        # The folder's own time says when it was last used.
+        os.utime(folder)
+        return files
+
+    def walk(self) -> Sequence[CacheFolder]:
+        """Return all folders, the one that was not used for longest first. For worker threads."""
+        found = []
+        with contextlib.suppress(FileNotFoundError):
+            for folder in self._root.iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    status = folder.stat()
+                    found.append(
+                        CacheFolder(
+                            name=folder.name,
+                            created_ns=(folder / _FILES).stat().st_ctime_ns,
+                            used_ns=status.st_mtime_ns,
+                            size=fs.tree_size(folder),
+                            is_in_use=self._users[folder.name] > 0,
+                        )
+                    )
+        return sorted(found, key=lambda folder: folder.used_ns)
+
+    def remove(self, name: str) -> None:
+        """Remove a folder. Idempotent. For worker threads."""
+        fs.remove_tree(self._root / name)
