@@ -67,6 +67,8 @@ async def pieces_of_thread(
     def write(piece: bytes) -> None:
         room.acquire()
         if not is_read:
+            # For the next try, by a writer that does not give up.
+            room.release()
             raise ReaderGoneError
         loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
@@ -76,7 +78,9 @@ async def pieces_of_thread(
         except Exception as error:  # noqa: BLE001 - raised below, where the reader is
             failures.append(error)
         finally:
-            loop.call_soon_threadsafe(pieces.put_nowait, None)
+            # The loop may have ended before: then nobody waits for the end.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(pieces.put_nowait, None)
 
     threading.Thread(target=run, name="naru-pieces", daemon=True).start()
     is_whole = False
@@ -88,8 +92,7 @@ async def pieces_of_thread(
     finally:
         if not is_whole:
             is_read = False
-            # As often as it may write before it sees: whoever writes to hide an error tries again.
-            room.release(_PIECES_AHEAD)
+            room.release()
             await uncancelled(_drained(pieces))
     if failures:
         raise failures[0]

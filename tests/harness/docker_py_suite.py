@@ -86,9 +86,16 @@ def images() -> dict[str, bytes]:
         .file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\npostgres:x:70:70::/:/bin/sh\n")
         .tar(),
     ]
+    names = ("alpine:3.10", "alpine:latest", "busybox:latest", "hello-world:latest")
+    # Pruning it has to free something.
+    own = {"hello-world:latest": [Tree().file("hello", "Hello from Docker!\n").tar()]}
     return {
-        name: docker_archive([name], layers, {"Cmd": ["/bin/sh"], "Labels": {"stand-in": name}})
-        for name in ("alpine:3.10", "alpine:latest", "busybox:latest", "hello-world:latest")
+        name: docker_archive(
+            [name],
+            [*layers, *own.get(name, [])],
+            {"Cmd": ["/bin/sh"], "Labels": {"stand-in": name}},
+        )
+        for name in names
     }
 
 

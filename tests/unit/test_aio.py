@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
-from naru.aio import KeyedLock, TaskSet, in_thread, uncancelled
+from naru.aio import (
+    KeyedLock,
+    ReaderGoneError,
+    TaskSet,
+    in_thread,
+    pieces_of_thread,
+    uncancelled,
+)
 
 
 async def test_work_in_a_thread_does_not_stop_the_loop() -> None:
@@ -99,3 +108,66 @@ async def test_a_lock_is_forgotten_after_its_last_user() -> None:
         async with locks.hold("a"):
             raise ValueError("x")
     assert not locks._locks
+
+
+async def test_pieces_of_a_thread_come_in_order_and_then_its_failure() -> None:
+    def work(write: Callable[[bytes], None]) -> None:
+        for number in range(20):
+            write(b"%d" % number)
+        raise ZeroDivisionError
+
+    pieces = pieces_of_thread(work)
+    for number in range(20):
+        assert await anext(pieces) == b"%d" % number
+    with pytest.raises(ZeroDivisionError):
+        await anext(pieces)
+
+
+async def test_a_thread_waits_for_a_slow_reader() -> None:
+    written = 0
+
+    def work(write: Callable[[bytes], None]) -> None:
+        nonlocal written
+        for _ in range(100):
+            write(b"x")
+            written += 1
+
+    async with contextlib.aclosing(pieces_of_thread(work)) as pieces:
+        assert await anext(pieces) == b"x"
+        await asyncio.sleep(0.1)
+        assert 0 < written < 10
+
+
+async def test_a_thread_whose_reader_goes_has_ended_when_it_is_gone() -> None:
+    ended = threading.Event()
+
+    def work(write: Callable[[bytes], None]) -> None:
+        try:
+            while True:
+                write(b"x")
+        finally:
+            ended.set()
+
+    async with contextlib.aclosing(pieces_of_thread(work)) as pieces:
+        async for _ in pieces:
+            break
+    assert ended.is_set()
+
+
+async def test_a_thread_that_writes_on_after_its_reader_went_is_no_trouble() -> None:
+    def work(write: Callable[[bytes], None]) -> None:
+        for _ in range(50):
+            with contextlib.suppress(ReaderGoneError):
+                write(b"x")
+
+    async with contextlib.aclosing(pieces_of_thread(work)) as pieces:
+        await anext(pieces)
+
+
+async def test_many_slow_readers_leave_threads_to_others() -> None:
+    streams = [pieces_of_thread(lambda write: [write(b"x") for _ in range(20)]) for _ in range(50)]
+    for stream in streams:
+        assert await anext(stream) == b"x"
+    assert await in_thread(lambda: 1) == 1
+    for stream in streams:
+        await stream.aclose()

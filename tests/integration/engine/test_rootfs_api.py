@@ -192,6 +192,17 @@ def test_a_running_container_is_held_still_and_goes_on(engine: Engine) -> None:
         engine.api("DELETE", f"/images/{made}", query={"force": True}).ok(200)
 
 
+def test_a_container_that_ends_while_it_is_committed_is_committed(engine: Engine) -> None:
+    ids = []
+    for _ in range(8):
+        container = engine.up("sh", "-c", "echo $(date +%s%N) > /f")
+        ids.append(commit(engine, container))
+        assert engine.wait(container) == 0
+        assert engine.state(container)["Status"] == "exited"
+    for image_id in set(ids):
+        engine.api("DELETE", f"/images/{image_id}", query={"force": True}).ok(200)
+
+
 @pytest.mark.parametrize(
     ("query", "status", "message"),
     [

@@ -44,7 +44,12 @@ async def _freeze(ctx: EngineContext, container: Container) -> None:
         ctx.registry.save_state(container)
         ctx.health.unwatch(container.id)
         _BEFORE_FREEZE()
-        await ctx.runtimes[container.host_config.runtime].pause(container.id)
+        try:
+            await ctx.runtimes[container.host_config.runtime].pause(container.id)
+        except (ConflictError, NotFoundError):
+            # It has ended on its own, and its end is on its way: nobody writes any more.
+            _set_running(ctx, container)
+            return
         _AFTER_FREEZE()
     ctx.events.publish("container", "pause", container.id, container_attributes(container))
 
@@ -64,7 +69,11 @@ async def thaw(ctx: EngineContext, container: Container) -> None:
         except NaruError:
             _log.exception("container %s cannot be unpaused", container.short_id)
             return
-        container.state.status, container.state.is_frozen = "running", False
-        ctx.registry.save_state(container)
-        ctx.health.watch(container.id)
+        _set_running(ctx, container)
     ctx.events.publish("container", "unpause", container.id, container_attributes(container))
+
+
+def _set_running(ctx: EngineContext, container: Container) -> None:
+    container.state.status, container.state.is_frozen = "running", False
+    ctx.registry.save_state(container)
+    ctx.health.watch(container.id)
