@@ -40,6 +40,7 @@ from naru.network.networks import Networks
 from naru.runtime.exits import ExitWatcher
 from naru.runtime.log_keeping import LogKeeper
 from naru.runtime.oci_runtime import OciRuntime
+from naru.runtime.oom import OomWatcher
 from naru.store.content import ContentStore
 from naru.store.native import NativeSnapshotter
 from naru.store.overlay import OverlaySnapshotter, supports_overlay
@@ -95,6 +96,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         volumes=Volumes(data_root / "volumes", database, clock),
         runtimes=runtimes,
         exits=ExitWatcher(exec_root, clock),
+        ooms=OomWatcher(),
         logs=LogKeeper(),
         waiters=Waiters(),
         attachments=Attachments(),

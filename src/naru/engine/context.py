@@ -24,6 +24,7 @@ from naru.network.networks import Networks
 from naru.runtime.exits import ExitWatcher
 from naru.runtime.log_keeping import LogKeeper
 from naru.runtime.oci_runtime import OciRuntime
+from naru.runtime.oom import OomWatcher
 from naru.specgen.facts import HostFacts
 from naru.specgen.id_maps import IdMaps
 from naru.volumes.volumes import Volumes
@@ -82,6 +83,7 @@ class EngineContext:
     volumes: Volumes
     runtimes: Mapping[str, OciRuntime]
     exits: ExitWatcher
+    ooms: OomWatcher
     logs: LogKeeper
     waiters: Waiters
     attachments: Attachments

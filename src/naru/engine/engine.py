@@ -5,6 +5,7 @@ from __future__ import annotations
 from naru.aio import in_thread
 from naru.engine.build_steps import sweep_builds
 from naru.engine.containers.finish import container_exited
+from naru.engine.containers.oom import ran_out_of_memory
 from naru.engine.context import EngineContext
 from naru.engine.exec import exec_ended
 from naru.engine.health import watch_health
@@ -24,6 +25,7 @@ async def start_engine(ctx: EngineContext) -> None:
     await in_thread(ctx.volumes.repair)
     await in_thread(ctx.networks.start)
     ctx.exits.start(lambda end: _ended(ctx, end))
+    ctx.ooms.start(lambda container_id: ran_out_of_memory(ctx, container_id))
     ctx.health.start(lambda container_id: watch_health(ctx, container_id))
     ctx.logs.start()
     await reconcile(ctx)
@@ -35,6 +37,7 @@ async def stop_engine(ctx: EngineContext) -> None:
     """Let go of everything. Containers go on; the next engine finds them."""
     await ctx.health.close()
     ctx.exits.close()
+    ctx.ooms.close()
     await ctx.tasks.close()
     await ctx.logs.close()
     await in_thread(ctx.networks.close)

@@ -12,6 +12,7 @@ import pytest
 
 from harness.engine import Engine
 from harness.narud import EngineUnderTest
+from harness.waiting import eventually
 
 _M = 1 << 20
 
@@ -109,17 +110,21 @@ def test_what_the_kernel_refuses_changes_nothing(engine: Engine) -> None:
 
 
 def test_restart_policies_change_while_it_runs(engine: Engine) -> None:
-    container = engine.up("sh", "-c", "trap 'exit 3' USR1; while :; do sleep 0.05; done")
-    _update(engine, container, RestartPolicy={"Name": "on-failure", "MaximumRetryCount": 2})
-    assert engine.inspect(container)["HostConfig"]["RestartPolicy"] == {
-        "Name": "on-failure",
-        "MaximumRetryCount": 2,
-    }
-    engine.api("POST", f"/containers/{container}/kill", query={"signal": "USR1"}).ok(204)
-    engine.await_status(container, "running")
+    script = "while [ ! -e /end ]; do sleep 0.05; done; rm /end; exit 3"
+    container = engine.up("sh", "-c", script)
+    policy = {"Name": "on-failure", "MaximumRetryCount": 2}
+    _update(engine, container, RestartPolicy=policy)
+    assert engine.inspect(container)["HostConfig"]["RestartPolicy"] == policy
+    engine.exec(container, "touch", "/end")
+
+    def restarted() -> bool:
+        found = engine.inspect(container)
+        return found["RestartCount"] == 1 and found["State"]["Status"] == "running"
+
+    eventually(restarted, "it was restarted", timeout_s=30)
     _update(engine, container, RestartPolicy={"Name": "no"})
-    engine.api("POST", f"/containers/{container}/kill", query={"signal": "USR1"})
-    engine.await_status(container, "exited")
+    engine.exec(container, "touch", "/end")
+    assert engine.await_status(container, "exited")["ExitCode"] == 3
 
 
 @pytest.mark.parametrize(

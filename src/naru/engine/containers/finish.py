@@ -43,7 +43,7 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
         ended = ContainerState(
             status="restarting" if restarts else "exited",
             exit_code=end.exit_code,
-            oom_killed=end.oom_killed,
+            oom_killed=end.oom_killed or state.oom_killed,
             started_ns=state.started_ns,
             finished_ns=end.finished_ns,
             restart_count=state.restart_count,
@@ -52,8 +52,11 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
             health=at_rest(state.health),
         )
         ctx.health.unwatch(container.id)
+        ctx.ooms.unwatch(container.id)
         ctx.registry.replace_state(container, ended)
         container.needs_tidying = True
+        if end.oom_killed and not state.oom_killed:
+            ctx.events.publish("container", "oom", container.id, container_attributes(container))
         _tell(ctx, container, ran_for)
         comes_back = restarts or container.keep_after_exit
         ctx.waiters.exited(container.id, end.exit_code, comes_back=comes_back)
@@ -74,8 +77,6 @@ async def _finish_log(ctx: EngineContext, container: Container) -> None:
 
 
 def _tell(ctx: EngineContext, container: Container, ran_for: float) -> None:
-    if container.state.oom_killed:
-        ctx.events.publish("container", "oom", container.id, container_attributes(container))
     ctx.events.publish(
         "container",
         "die",

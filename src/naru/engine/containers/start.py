@@ -14,6 +14,7 @@ from naru.aio import in_thread, uncancelled
 from naru.engine.attachments import AttachStreams, log_path
 from naru.engine.container_log import keep_log
 from naru.engine.containers.networking import join_networks
+from naru.engine.containers.oom import watch_memory
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.spec_request import spec_request, write_etc_files
 from naru.engine.containers.tidying import release_resources, tidy
@@ -87,8 +88,9 @@ async def launch(ctx: EngineContext, container: Container, *, restart_count: int
 
 
 async def look_after(ctx: EngineContext, container: Container) -> None:
-    """Follow process, log and health of a container that runs."""
+    """Follow process, memory, log and health of a container that runs."""
     ctx.exits.watch(container.id)
+    watch_memory(ctx, container)
     if container.state.status == "running":
         ctx.health.watch(container.id)
     await keep_log(ctx, container)
