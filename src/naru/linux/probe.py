@@ -114,11 +114,14 @@ def device_nodes(path: str) -> tuple[DeviceNode, ...]:
     """Return the device at `path`, or all devices below it if it is a directory.
 
     A link is followed to a device, which then appears under the link's own name; links inside a
-    directory are passed over, as are filesystems mounted there.
+    directory are passed over, as are filesystems mounted there. What is neither a device nor a
+    directory comes back without a type.
     """
     if (node := _device_node(path, follow=True)) is not None:
         return (node,)
     top = os.path.normpath(path)
+    if os.path.lexists(top) and not os.path.isdir(top):
+        return (DeviceNode(top, "", 0, 0),)
     found: list[DeviceNode] = []
     for directory, folders, names in os.walk(top):
         folders[:] = [name for name in folders if not os.path.ismount(f"{directory}/{name}")]

@@ -101,6 +101,11 @@ def _mapped(mapping: DeviceMapping, facts: HostFacts) -> list[tuple[DeviceNode, 
             f'error gathering device information while adding custom device "{source}": '
             "no such file or directory"
         )
+    if not found[0].type:
+        raise InvalidInputError(
+            f'error gathering device information while adding custom device "{source}": '
+            "not a device node"
+        )
     target = mapping.path_in_container or source
     top = posixpath.normpath(source)
     return [

@@ -15,7 +15,10 @@ ALL_CAPABILITIES = frozenset(f"CAP_{name}" for name in CAPABILITIES)
 
 @dataclass(frozen=True, slots=True)
 class DeviceNode:
-    """A device of the host; `type` is `c` or `b`, `mode` the permission bits."""
+    """A device of the host; `type` is `c` or `b`, `mode` the permission bits.
+
+    Without a type it is something else that is there.
+    """
 
     path: str
     type: str

@@ -39,6 +39,14 @@ _FLAGS: Final = {
     "defaults": "",
 }
 _VALUES: Final = frozenset({"size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "huge"})
+# What tools such as lxcfs show in another way; nothing that the kernel or a runtime trusts.
+_HARMLESS_IN_PROC: Final = frozenset(
+    f"/proc/{name}"
+    for name in (
+        "cpuinfo diskstats meminfo stat swaps uptime loadavg slabinfo net/dev"
+        " sys/kernel/ns_last_pid sys/crypto/fips_enabled"
+    ).split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +92,9 @@ def container_mounts(
         and not (is_mapped and host_config.ipc_mode == "host" and mount["type"] == "mqueue")
     ]
     others = [_from_point(point) for point in asked.values()]
+    etc_access = ["ro"] if host_config.readonly_rootfs else []
     others += [
-        _bind(str(path), destination, ["rbind", "rprivate"])
+        _bind(str(path), destination, ["rbind", *etc_access, "rprivate"])
         for destination, path in etc_files.items()
         if destination not in asked
     ]
@@ -155,6 +164,7 @@ def _from_point(point: MountPoint) -> Json:
             f"invalid mount config for type {point.type!r}: "
             f"invalid specification: destination can't be '{point.destination}'"
         )
+    _check_proc(point, destination)
     if point.type == "tmpfs":
         return _mount(
             "tmpfs", "tmpfs", destination, tmpfs_options(point.options, read_only=point.read_only)
@@ -168,6 +178,21 @@ def _from_point(point: MountPoint) -> Json:
         recursive, propagation = "bind", propagation.removeprefix("r")
     access = ["rro" if "rro" in point.options else "ro"] if point.read_only else []
     return _bind(point.source, destination, [recursive, *access, propagation])
+
+
+def _check_proc(point: MountPoint, destination: str) -> None:
+    """Keep /proc what it says it is: programs read there who they are and what confines them.
+
+    Raises:
+        InvalidInputError: in runc's words.
+    """
+    if destination == "/proc" and point.source != "/proc":
+        raise InvalidInputError(
+            f'"{point.source or point.type}" cannot be mounted on "/proc" because it is not of '
+            "type proc"
+        )
+    if destination.startswith("/proc/") and destination not in _HARMLESS_IN_PROC:
+        raise InvalidInputError(f'"{destination}" cannot be mounted because it is inside /proc')
 
 
 def tmpfs_options(options: Iterable[str], *, read_only: bool = False) -> list[str]:

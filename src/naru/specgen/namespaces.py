@@ -67,13 +67,13 @@ def sysctls(
         InvalidInputError: a setting that is not the container's own.
     """
     asked = dict(host_config.sysctls or {})
+    if config.domainname:
+        asked.setdefault("kernel.domainname", config.domainname)
     check_sysctls(asked, host_config, has_own_network=netns_path is not None)
     if netns_path is not None and not host_config.network_mode.startswith("container:"):
         # Capabilities would be asked for what cannot hurt anybody in a namespace of its own.
         asked.setdefault(_EVERY_PORT, "0")
         asked.setdefault(_EVERY_PING, f"0 {id_maps.last_gid if id_maps else _LAST_GID}")
-    if config.domainname and host_config.uts_mode != "host":
-        asked.setdefault("kernel.domainname", config.domainname)
     return asked
 
 
@@ -87,6 +87,8 @@ def check_sysctls(
     """
     for name in asked:
         plain = name.replace("/", ".")
+        if not all(plain.split(".")):
+            raise InvalidInputError(f'sysctl "{name}" is not in a separate kernel namespace')
         if plain in _IPC_SYSCTLS or plain.startswith("fs.mqueue."):
             if host_config.ipc_mode == "host":
                 raise InvalidInputError(

@@ -108,6 +108,6 @@ def _numbers(path: str, facts: HostFacts) -> Json:
 
 def _block_device(path: str, facts: HostFacts) -> DeviceNode:
     found = facts.find_devices(path)
-    if len(found) != 1 or found[0].path != path:
+    if len(found) != 1 or found[0].path != path or not found[0].type:
         raise InvalidInputError(f"no such device: {path}")
     return found[0]

@@ -1,21 +1,17 @@
-"""Which system calls a container may make: the built-in allow-list, and profiles of users. Pure.
+"""Which system calls a container may make unless somebody says otherwise: the allow-list. Pure.
 
 The built-in list admits what programs of all kinds need and leaves out what reaches beyond a
 container: loading modules, mounting, foreign processes' memory, the clock, namespaces, kernel
 tracing, io_uring. A capability that a container was given opens the calls that need it.
 
-Spec: runtime-spec v1.0.2, config-linux.md, Seccomp; Docker's profile format, with `archMap`,
-`includes` and `excludes`.
+Spec: runtime-spec v1.0.2, config-linux.md, Seccomp.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from naru.errors import InvalidInputError
 from naru.oci.runtime_spec import Json
 
 _ALLOW: Final = "SCMP_ACT_ALLOW"
@@ -115,7 +111,7 @@ _MACHINES: Final[Mapping[str, tuple[str, str]]] = {
     "s390x": ("s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr", "S390X S390"),
 }
 # Go's names of machines, which profiles use, by ours.
-_GO_NAMES: Final = {
+GO_NAMES: Final = {
     "x86_64": "amd64",
     "aarch64": "arm64",
     "armv7l": "arm",
@@ -137,7 +133,7 @@ def default_filter(
     """Return the built-in filter for a machine; None for one that it does not know."""
     if machine not in _MACHINES:
         return None
-    own_calls, architectures = _MACHINES[machine]
+    own_calls = _MACHINES[machine][0]
     held = set(capabilities)
     names = set(ALLOWED) | set(own_calls.split())
     if kernel >= _SAFE_TRACING_KERNEL:
@@ -161,7 +157,7 @@ def default_filter(
     return {
         "defaultAction": _DENY,
         "defaultErrnoRet": _EPERM,
-        "architectures": [f"SCMP_ARCH_{name}" for name in architectures.split()],
+        "architectures": architectures_of(machine),
         "syscalls": rules,
     }
 
@@ -177,97 +173,6 @@ def _argument(index: int, value: int, operator: str) -> Json:
     return {"index": index, "value": value, "op": operator}
 
 
-def from_profile(
-    text: str, machine: str, kernel: tuple[int, int], capabilities: Iterable[str]
-) -> Json:
-    """Return the filter that a user's profile means on this machine.
-
-    Raises:
-        InvalidInputError: it is no profile.
-    """
-    try:
-        profile = msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise InvalidInputError(f"Decoding seccomp profile failed: {error}") from error
-    if not isinstance(profile.get("defaultAction"), str):
-        raise InvalidInputError("Decoding seccomp profile failed: there is no defaultAction")
-    architectures = profile.get("architectures") or []
-    arch_map = profile.get("archMap") or []
-    if architectures and arch_map:
-        raise InvalidInputError(
-            "both 'architectures' and 'archMap' are specified in the seccomp profile, "
-            "use either 'architectures' or 'archMap'"
-        )
-    held = set(capabilities)
-    result: Json = {"defaultAction": profile["defaultAction"]}
-    for key in ("defaultErrnoRet", "flags", "listenerPath", "listenerMetadata"):
-        if profile.get(key) is not None:
-            result[key] = profile[key]
-    result["architectures"] = architectures or _mapped(arch_map, machine)
-    result["syscalls"] = [
-        _plain(rule)
-        for rule in _rules(profile)
-        if _applies(rule, _GO_NAMES.get(machine, machine), kernel, held)
-    ]
-    return result
-
-
-def _rules(profile: Json) -> list[Json]:
-    rules = profile.get("syscalls")
-    if rules is None:
-        return []
-    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        raise InvalidInputError("Decoding seccomp profile failed: syscalls is no list of objects")
-    for rule in rules:
-        if rule.get("name") and rule.get("names"):
-            raise InvalidInputError(
-                "both 'name' and 'names' are specified in the seccomp profile, "
-                "use either 'name' or 'names'"
-            )
-        if not isinstance(rule.get("action"), str):
-            raise InvalidInputError("Decoding seccomp profile failed: a rule has no action")
-    return rules
-
-
-def _mapped(arch_map: Any, machine: str) -> list[str]:
-    own = _MACHINES.get(machine, ("", ""))[1].split()
-    if not own or not isinstance(arch_map, list):
-        return []
-    for entry in arch_map:
-        if isinstance(entry, dict) and entry.get("architecture") == f"SCMP_ARCH_{own[0]}":
-            return [entry["architecture"], *(entry.get("subArchitectures") or [])]
-    return []
-
-
-def _applies(rule: Json, go_name: str, kernel: tuple[int, int], held: set[str]) -> bool:
-    includes, excludes = rule.get("includes") or {}, rule.get("excludes") or {}
-    if includes.get("arches") and go_name not in includes["arches"]:
-        return False
-    if any(capability not in held for capability in includes.get("caps") or ()):
-        return False
-    if (minimum := includes.get("minKernel")) and kernel < _version(minimum):
-        return False
-    if go_name in (excludes.get("arches") or ()):
-        return False
-    if any(capability in held for capability in excludes.get("caps") or ()):
-        return False
-    maximum = excludes.get("minKernel")
-    return not (maximum and kernel >= _version(maximum))
-
-
-def _version(text: Any) -> tuple[int, int]:
-    try:
-        major, minor = str(text).split(".")[:2]
-        return int(major), int(minor)
-    except ValueError as error:
-        raise InvalidInputError(f"invalid kernel version: {text}") from error
-
-
-def _plain(rule: Json) -> Json:
-    names = rule.get("names") or [rule.get("name")]
-    plain: Json = {"names": names, "action": rule["action"]}
-    if rule.get("args"):
-        plain["args"] = rule["args"]
-    if rule.get("errnoRet") is not None:
-        plain["errnoRet"] = rule["errnoRet"]
-    return plain
+def architectures_of(machine: str) -> list[str]:
+    """Return the architectures of a machine, its own first; none for one that is not known."""
+    return [f"SCMP_ARCH_{name}" for name in _MACHINES.get(machine, ("", ""))[1].split()]

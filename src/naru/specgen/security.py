@@ -14,6 +14,7 @@ from naru.errors import InvalidInputError, NotSupportedError
 from naru.oci.runtime_spec import Json
 from naru.specgen import seccomp
 from naru.specgen.facts import ALL_CAPABILITIES, HostFacts
+from naru.specgen.seccomp_profile import from_profile
 
 DEFAULT_CAPABILITIES: Final = tuple(
     f"CAP_{name}"
@@ -55,6 +56,7 @@ class SecurityOptions:
     apparmor: str | None = None
     system_paths_open: bool = False
     writable_cgroups: bool = False
+    labels: tuple[str, ...] = ()
 
 
 def parse_security_options(options: Iterable[str]) -> SecurityOptions:
@@ -62,11 +64,11 @@ def parse_security_options(options: Iterable[str]) -> SecurityOptions:
 
     Raises:
         InvalidInputError: an unknown option or a value that makes no sense.
-        NotSupportedError: an SELinux label; only `label=disable` can be honoured.
     """
     no_new_privileges: bool | None = None
     profile: str | None = None
     apparmor: str | None = None
+    labels: list[str] = []
     open_paths = writable_cgroups = False
     for option in options:
         separator = "=" if "=" in option else ":"
@@ -82,13 +84,14 @@ def parse_security_options(options: Iterable[str]) -> SecurityOptions:
         elif name == "apparmor":
             apparmor = value
         elif name == "label":
-            if value != "disable":
-                raise NotSupportedError(f"security option {option}: SELinux labels are not set")
+            labels.append(value)
         elif name == "systempaths" and value == "unconfined":
             open_paths = True
         else:
             raise InvalidInputError(f'invalid --security-opt 2: "{option}"')
-    return SecurityOptions(no_new_privileges, profile, apparmor, open_paths, writable_cgroups)
+    return SecurityOptions(
+        no_new_privileges, profile, apparmor, open_paths, writable_cgroups, tuple(labels)
+    )
 
 
 def _boolean(value: str, option: str) -> bool:
@@ -161,6 +164,7 @@ def process_security(host_config: HostConfig, facts: HostFacts, *, no_new_privil
         InvalidInputError, NotSupportedError: a security option that cannot be honoured.
     """
     options = parse_security_options(host_config.security_opt or ())
+    check_labels(options, facts)
     chosen = options.no_new_privileges
     result: Json = {"noNewPrivileges": no_new_privileges if chosen is None else chosen}
     profile = options.apparmor
@@ -172,6 +176,17 @@ def process_security(host_config: HostConfig, facts: HostFacts, *, no_new_privil
         if not host_config.privileged:
             result["apparmorProfile"] = profile
     return result
+
+
+def check_labels(options: SecurityOptions, facts: HostFacts) -> None:
+    """Refuse labels where they would mean something; without SELinux they do not, as in Docker.
+
+    Raises:
+        NotSupportedError: SELinux is there, and a label other than `disable` is asked for.
+    """
+    asked = [label for label in options.labels if label != "disable"]
+    if asked and facts.selinux:
+        raise NotSupportedError(f"security option label={asked[0]}: SELinux labels are not set")
 
 
 def seccomp_filter(
@@ -198,7 +213,7 @@ def seccomp_filter(
         return None
     if text in ("", "builtin"):
         return seccomp.default_filter(facts.architecture, facts.kernel, capabilities)
-    return seccomp.from_profile(text, facts.architecture, facts.kernel, capabilities)
+    return from_profile(text, facts.architecture, facts.kernel, capabilities)
 
 
 def hidden_paths(host_config: HostConfig) -> Json:

@@ -16,7 +16,12 @@ from naru.specgen.facts import HostFacts
 from naru.specgen.mounts import tmpfs_options
 from naru.specgen.process import rlimits
 from naru.specgen.resource_checks import validate_resources
-from naru.specgen.security import capabilities_of, check_capabilities, parse_security_options
+from naru.specgen.security import (
+    capabilities_of,
+    check_capabilities,
+    check_labels,
+    parse_security_options,
+)
 
 _RESTART_POLICIES: Final = ("no", "always", "on-failure", "unless-stopped")
 
@@ -59,7 +64,7 @@ def refuse_unsupported(host_config: HostConfig) -> None:
             "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
         )
     if host_config.userns_mode not in ("", "host"):
-        raise NotSupportedError(f"user namespace mode {host_config.userns_mode} is not supported")
+        raise InvalidInputError(f"invalid USER mode: {host_config.userns_mode}")
     if host_config.cgroup:
         raise NotSupportedError(f"cgroup mode {host_config.cgroup} is not supported")
 
@@ -116,7 +121,7 @@ def _check_options(host_config: HostConfig, facts: HostFacts) -> None:
         raise InvalidInputError("SHM size can not be less than 0")
     check_capabilities(host_config)
     capabilities_of(host_config, facts)
-    parse_security_options(host_config.security_opt or ())
+    check_labels(parse_security_options(host_config.security_opt or ()), facts)
     rlimits(host_config.ulimits or (), {}, facts)
     device_rules(host_config.device_cgroup_rules or ())
     check_devices(host_config.devices or ())

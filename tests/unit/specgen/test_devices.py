@@ -51,6 +51,13 @@ def test_an_absent_device_is_told_in_dockers_words() -> None:
     )
 
 
+def test_what_is_no_device_is_told_too() -> None:
+    facts = HostFacts(find_devices=lambda path: (DeviceNode(path, "", 0, 0),))
+    host = HostConfig(devices=[DeviceMapping(path_on_host="/etc/passwd")])
+    with pytest.raises(InvalidInputError, match='"/etc/passwd": not a device node'):
+        devices(host, facts)
+
+
 def test_rules_are_read() -> None:
     assert device_rules(["c 10:* rw", "a *:* rwm"]) == [
         {"allow": True, "type": "c", "major": 10, "access": "rw"},

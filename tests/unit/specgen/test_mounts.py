@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from naru.api.host_config import HostConfig
@@ -70,3 +72,24 @@ def test_shm_has_the_size_that_was_asked_for() -> None:
     mounts = container_mounts(HostConfig(shm_size=4096), [], {})
     shm = next(m for m in mounts if m["destination"] == "/dev/shm")
     assert "size=4096" in shm["options"]
+
+
+@pytest.mark.parametrize("destination", ["/proc", "/proc/self/attr", "/proc/../proc/sys"])
+@pytest.mark.parametrize("kind", ["bind", "tmpfs"])
+def test_proc_stays_what_it_is(kind: str, destination: str) -> None:
+    with pytest.raises(InvalidInputError, match="/proc"):
+        container_mounts(HostConfig(), [MountPoint(kind, "/x", destination)], {})
+
+
+def test_the_hosts_proc_and_what_nobody_trusts_may_be_shown() -> None:
+    points = [MountPoint("bind", "/proc", "/proc"), MountPoint("bind", "/x", "/proc/meminfo")]
+    found = [m["source"] for m in container_mounts(HostConfig(), points, {})]
+    assert {"/proc", "/x"} <= set(found)
+
+
+def test_etc_files_are_read_only_with_their_root() -> None:
+    etc = {"/etc/hosts": Path("/h")}
+    for read_only in (True, False):
+        mounts = container_mounts(HostConfig(readonly_rootfs=read_only), [], etc)
+        [hosts] = [mount for mount in mounts if mount["destination"] == "/etc/hosts"]
+        assert ("ro" in hosts["options"]) == read_only

@@ -1,13 +1,11 @@
-"""The built-in filter, and profiles in Docker's format."""
+"""The built-in filter."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
-from naru.errors import InvalidInputError
 from naru.specgen import seccomp
 
 _KERNEL = (6, 1)
@@ -71,57 +69,3 @@ def test_each_machine_has_its_architectures() -> None:
     assert _default([], "aarch64")["architectures"] == ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]
     assert "arch_prctl" not in _free(_default([], "aarch64"))
     assert seccomp.default_filter("vax", _KERNEL, []) is None
-
-
-_PROFILE = {
-    "defaultAction": "SCMP_ACT_ERRNO",
-    "defaultErrnoRet": 1,
-    "archMap": [
-        {"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]},
-        {"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": None},
-    ],
-    "syscalls": [
-        {"names": ["read"], "action": "SCMP_ACT_ALLOW", "comment": "c"},
-        {"name": "old", "action": "SCMP_ACT_ALLOW"},
-        {"names": ["admin"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_SYS_ADMIN"]}},
-        {"names": ["common"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": ["CAP_SYS_ADMIN"]}},
-        {"names": ["arm"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["arm64"]}},
-        {"names": ["new"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "5.0"}},
-        {"names": ["newer"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "7.0"}},
-    ],
-}
-
-
-def _names(text: str, machine: str, capabilities: list[str]) -> list[str]:
-    filter_ = seccomp.from_profile(text, machine, _KERNEL, capabilities)
-    return [name for rule in filter_["syscalls"] for name in rule["names"]]
-
-
-def test_conditions_of_a_profile_are_decided_here() -> None:
-    text = msgspec.json.encode(_PROFILE).decode()
-    assert _names(text, "x86_64", []) == ["read", "old", "common", "new"]
-    assert _names(text, "aarch64", ["CAP_SYS_ADMIN"]) == ["read", "old", "admin", "arm", "new"]
-    filter_ = seccomp.from_profile(text, "x86_64", _KERNEL, [])
-    assert filter_["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
-    assert filter_["defaultErrnoRet"] == 1
-    assert filter_["syscalls"][0] == {"names": ["read"], "action": "SCMP_ACT_ALLOW"}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"defaultAction": 5}',
-        '{"defaultAction": "X", "syscalls": {}}',
-        '{"defaultAction": "X", "syscalls": [5]}',
-        '{"defaultAction": "X", "syscalls": [{"names": ["a"]}]}',
-        '{"defaultAction": "X", "syscalls": [{"name": "a", "names": ["a"], "action": "X"}]}',
-        '{"defaultAction": "X", "architectures": ["A"], "archMap": [{}]}',
-        '{"defaultAction": "X", "syscalls": [{"names": ["a"], "action": "X", "includes": {"minKernel": "x"}}]}',
-    ],
-)
-def test_what_is_no_profile_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInputError):
-        seccomp.from_profile(text, "x86_64", _KERNEL, [])

@@ -87,8 +87,10 @@ def test_old_and_new_spellings_mean_the_same() -> None:
 
 
 def test_labels_and_profiles_that_cannot_be_honoured_are_refused() -> None:
-    with pytest.raises(NotSupportedError):
-        parse_security_options(["label=type:x"])
+    labels = HostConfig(security_opt=["label=disable", "label:type:x"])
+    assert process_security(labels, HostFacts(), no_new_privileges=False)
+    with pytest.raises(NotSupportedError, match="label=type:x"):
+        process_security(labels, HostFacts(selinux=True), no_new_privileges=False)
     host = HostConfig(security_opt=["apparmor=mine"])
     with pytest.raises(InvalidInputError, match="AppArmor is not enabled"):
         process_security(host, HostFacts(), no_new_privileges=False)

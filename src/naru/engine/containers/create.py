@@ -139,7 +139,7 @@ def _check_against_host(
     """Refuse what this host or this engine cannot do, and return the warnings."""
     warnings = validate_host_config(host_config, ctx.facts)
     check_user_namespace(ctx, host_config)
-    _pin_joined_container(ctx, host_config)
+    _pin_joined_containers(ctx, host_config)
     log_policy(host_config.log_config.type, host_config.log_config.config or {})
     check_on_host(host_config.log_config.type)
     parse_port_requests(
@@ -194,16 +194,17 @@ def fill_defaults(ctx: EngineContext, host_config: HostConfig) -> None:
     )
 
 
-def _pin_joined_container(ctx: EngineContext, host_config: HostConfig) -> None:
-    """Keep the id of a container to be joined, so that the mode survives its renaming."""
-    kind, _, name = host_config.network_mode.partition(":")
-    if kind != "container":
-        return
-    try:
-        host_config.network_mode = f"container:{ctx.registry.find(name).id}"
-    except NotFoundError as error:
-        # 404 would tell clients that the image is missing.
-        raise InvalidInputError(error.message) from error
+def _pin_joined_containers(ctx: EngineContext, host_config: HostConfig) -> None:
+    """Keep the ids of containers to be joined, so that the modes survive their renaming."""
+    for field in ("network_mode", "pid_mode", "ipc_mode"):
+        kind, _, name = getattr(host_config, field).partition(":")
+        if kind != "container":
+            continue
+        try:
+            setattr(host_config, field, f"container:{ctx.registry.find(name).id}")
+        except NotFoundError as error:
+            # 404 would tell clients that the image is missing.
+            raise InvalidInputError(error.message) from error
 
 
 def _default_hostname(ctx: EngineContext, container_id: str, host_config: HostConfig) -> str:
