@@ -7,6 +7,7 @@ one connects anew. Nothing is buffered here: who could not send keeps what was t
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -74,6 +75,8 @@ class Endpoint:
             OSError: it was not sent, or perhaps in part.
         """
         try:
+            if self._socket is not None and _is_gone(self._socket):
+                self.close()
             if self._socket is None:
                 self._socket = self._connect()
             self._socket.sendall(message)
@@ -125,6 +128,13 @@ class Endpoint:
         except BaseException:
             connection.close()
             raise
+
+
+def _is_gone(connection: socket.socket) -> bool:
+    """Say whether the other side has hung up: what is sent then is lost without a word."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def _udp(address: Address) -> socket.socket:

@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -64,6 +65,7 @@ class _Kept:
     seen: tuple[int, int] = (0, -1)
     looked_at: float = 0.0
     has_ended: bool = False
+    has_failed: bool = False
 
 
 class LogKeeper:
@@ -164,21 +166,34 @@ class LogKeeper:
             return False
         is_first = kept.seen[1] < 0
         async with kept.lock:
-            try:
-                await self._ship(kept)
-                if log.max_bytes and _look(log.spool)[1] >= log.max_bytes:
-                    await rotate(log.monitored, log.spool, log.max_files)
-                    await in_thread(trim, log.spool, log.max_bytes, log.max_files)
-                    seen = (0, 0)
-            except ConflictError:
-                # Its conmon has ended; the exit tells the engine, which will say so.
-                return False
-            except (NaruError, OSError) as error:
-                _log.warning("log of container %s: %s", container_id[:12], error)
-                await asyncio.sleep(_POLL_S)
-                return True
-        kept.seen = seen
+            failed = await self._attempt(container_id, kept, self._ship(kept))
+            # What cannot be shipped must not fill the disk either.
+            if log.max_bytes and _look(log.spool)[1] >= log.max_bytes:
+                failed |= await self._attempt(container_id, kept, self._rotate(log))
+                seen = (0, 0)
+        if failed:
+            await asyncio.sleep(_POLL_S)
+            return True
+        kept.seen, kept.has_failed = seen, False
         return not is_first or seen[1] > 0
+
+    async def _attempt(self, container_id: str, kept: _Kept, step: Awaitable[None]) -> bool:
+        """Take a step, and say whether it failed; the engine's log hears of the first time."""
+        try:
+            await step
+        except ConflictError:
+            # Its conmon has ended; the exit tells the engine, which will say so.
+            return False
+        except (NaruError, OSError) as error:
+            if not kept.has_failed:
+                _log.warning("log of container %s: %s", container_id[:12], error)
+            kept.has_failed = True
+            return True
+        return False
+
+    async def _rotate(self, log: KeptLog) -> None:
+        await rotate(log.monitored, log.spool, log.max_files)
+        await in_thread(trim, log.spool, log.max_bytes, log.max_files)
 
     async def _ship(self, kept: _Kept) -> None:
         shipment = kept.log.shipment

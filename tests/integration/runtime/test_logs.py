@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from pathlib import Path
 
@@ -67,15 +68,21 @@ async def test_the_keeper_keeps_logs_bounded(workshop: Workshop) -> None:
     path = workshop.log_path(bundle)
     keeper = LogKeeper()
     keeper.start()
-    await keeper.keep(bundle.path.name, KeptLog(bundle, path, 1_000_000, 3))
+    log = KeptLog(bundle, path, 1_000_000, 3)
+    await keeper.keep(bundle.path.name, log)
     await workshop.start(bundle)
     deadline = time.monotonic() + 20
-    oldest = path.with_name(f"{path.name}.2")
-    while not oldest.exists() and time.monotonic() < deadline:
+    older = path.with_name(f"{path.name}.1")
+    while not older.exists() and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.3)
-    assert oldest.exists()
+    assert older.exists()
     assert not path.with_name(f"{path.name}.3").exists()
+    await workshop.runtime.kill(bundle.path.name, signal.SIGKILL)
+    await workshop.wait(bundle)
+    await keeper.ended(bundle.path.name, log)
+    files = list(path.parent.glob(f"{path.name}*"))
+    assert sum(file.stat().st_blocks * 512 for file in files) <= 3_000_000 + 4096 * len(files)
     await keeper.close()
 
 
