@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import signal
@@ -394,3 +396,16 @@ def _nothing_beyond(engine: EngineUnderTest, before: Any) -> None:
         return True
 
     eventually(probe, "nothing is left behind", timeout_s=10)
+
+
+def test_a_restart_that_was_cut_short_is_finished(own_engine: EngineUnderTest) -> None:
+    own_engine.terminate()
+    own_engine.start_engine(env={"NARU_FAULT": "engine.restart.after_stop=kill"})
+    container = own_engine.up(host={"AutoRemove": True})
+    first = own_engine.state(container)["Pid"]
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        own_engine.api("POST", f"/containers/{container}/restart", query={"t": 0})
+    own_engine.await_death()
+    own_engine.start_engine()
+    state = own_engine.await_status(container, "running")
+    assert state["Pid"] not in (0, first)

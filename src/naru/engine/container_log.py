@@ -98,7 +98,7 @@ async def end_log(ctx: EngineContext, container: Container) -> None:
     log = kept_log(ctx, container)
     if log is None:
         return
-    goes = container.host_config.auto_remove and not container.keep_after_exit
+    goes = container.host_config.auto_remove and not container.state.comes_back
     if goes and not isinstance(log.shipment, RemoteShipment):
         await ctx.logs.forget(container.id)
     else:

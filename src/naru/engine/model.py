@@ -67,6 +67,9 @@ class ContainerState(msgspec.Struct, kw_only=True):
     restart_count: int = 0
     # Set by stop and kill; keeps restart policies from bringing the container back.
     stopped_by_user: bool = False
+    # A restart is between its stop and its start: --rm must not strike, and an engine that is
+    # started goes on with it.
+    comes_back: bool = False
     # Part of the intent to remove: whether anonymous volumes go along.
     removes_volumes: bool = False
     # Seconds that the restart before this run was held back; zero after a user's start.
@@ -98,8 +101,6 @@ class Container:
     state: ContainerState
     # What the last run used was not given back, or not all of it; the next step tries again.
     needs_tidying: bool = False
-    # While a restart is between its stop and its start, --rm must not strike.
-    keep_after_exit: bool = False
 
     @property
     def short_id(self) -> str:

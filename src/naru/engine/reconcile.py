@@ -120,7 +120,8 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
             restart_later(ctx, container)
         case Action.TIDY:
             await release_resources(ctx, container)
-            if container.host_config.auto_remove and container.state.started_ns:
+            ended = container.state.started_ns and not container.state.comes_back
+            if container.host_config.auto_remove and ended:
                 await remove_stopped(ctx, container, volumes=True)
 
 
@@ -175,7 +176,7 @@ def _start_by_policy(ctx: EngineContext, container: Container) -> None:
     state = container.state
     if ctx.registry.get(container.id) is None or state.status == "restarting":
         return
-    if restarts_with_engine(
+    if state.comes_back or restarts_with_engine(
         container.host_config.restart_policy,
         exit_code=state.exit_code,
         restart_count=state.restart_count,

@@ -6,6 +6,8 @@ import asyncio
 from collections import defaultdict
 from typing import TypeVar
 
+from naru.errors import FaultError
+
 T = TypeVar("T")
 
 
@@ -42,6 +44,12 @@ class Waiters:
     def became_healthy(self, container_id: str) -> None:
         """Tell that a probe found the container well."""
         _resolve(self._health, container_id, None)
+
+    def removal_failed(self, container_id: str, reason: str) -> None:
+        """Tell who waits for the removal that it did not come about."""
+        for future in self._removals.pop(container_id, []):
+            if not future.done():
+                future.set_exception(FaultError(reason))
 
     def removed(self, container_id: str, exit_code: int) -> None:
         """Tell that the container is gone: everybody is answered."""

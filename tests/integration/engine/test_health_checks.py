@@ -222,8 +222,8 @@ def test_an_unhealthy_container_is_killed_and_its_policy_brings_it_back(engine: 
 
 @pytest.mark.naru_only
 def test_an_unhealthy_container_is_stopped_for_good(engine: Engine) -> None:
-    check = _check(["CMD", "false"], Retries=1, OnFailure="stop")
-    script = "trap 'exit 3' TERM; while :; do sleep 0.05; done"
+    check = _check(_SICK_IF, Retries=1, OnFailure="stop")
+    script = "trap 'exit 3' TERM; touch /tmp/sick; while :; do sleep 0.05; done"
     host = {"RestartPolicy": {"Name": "always"}}
     container = engine.up("sh", "-c", script, Healthcheck=check, host=host)
     state = engine.await_status(container, "exited", timeout_s=30)

@@ -88,8 +88,16 @@ def test_what_is_not_running_is_started_by_a_restart_without_a_stop(engine: Engi
     assert [action for action, _ in _actions(engine, container, since)] == ["start", "restart"]
 
 
+def _up_with_trap(engine: Engine, at_term: str, **config: Any) -> str:
+    """Return a container that does something at SIGTERM, and is ready for it."""
+    script = f"trap '{at_term}' TERM; echo ready; while :; do sleep 0.05; done"
+    container = engine.up("sh", "-c", script, **config)
+    eventually(lambda: b"ready" in engine.logs(container)["stdout"], "the trap is set")
+    return container
+
+
 def test_stopping_a_paused_container_lets_it_go_on(engine: Engine) -> None:
-    container = engine.up("sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done")
+    container = _up_with_trap(engine, "exit 5")
     engine.api("POST", f"/containers/{container}/pause").ok(204)
     since = time.time()
     engine.api("POST", f"/containers/{container}/stop", query={"t": 20}).ok(204)
@@ -101,14 +109,13 @@ def test_stopping_a_paused_container_lets_it_go_on(engine: Engine) -> None:
 
 
 def test_stop_without_a_limit_waits_for_the_process(engine: Engine) -> None:
-    script = "trap 'sleep 1; exit 6' TERM; while :; do sleep 0.05; done"
-    container = engine.up("sh", "-c", script, StopTimeout=0)
+    container = _up_with_trap(engine, "sleep 1; exit 6", StopTimeout=0)
     engine.api("POST", f"/containers/{container}/stop", query={"t": -1}).ok(204)
     assert engine.state(container)["ExitCode"] == 6
 
 
 def test_the_containers_own_timeout_holds_when_none_is_asked_for(engine: Engine) -> None:
-    container = engine.up("sh", "-c", "trap '' TERM; while :; do sleep 0.05; done", StopTimeout=0)
+    container = _up_with_trap(engine, "", StopTimeout=0)
     engine.api("POST", f"/containers/{container}/stop").ok(204)
     assert engine.state(container)["ExitCode"] == 137
 
@@ -161,7 +168,13 @@ def test_a_removal_that_fails_leaves_a_dead_container_that_can_be_removed(
 ) -> None:
     engine = make_engine(env={"NARU_FAULT": "engine.remove.before_row=raise"})
     container = engine.create("true", name="naru-test-dead")
-    answer = engine.api("DELETE", f"/containers/{container}")
+    query = {"condition": "removed"}
+    with engine.hijack(f"/containers/{container}/wait", query=query) as waiter:
+        answer = engine.api("DELETE", f"/containers/{container}")
+        text = waiter.read_until(b"}}")
+    told = json.loads(text[text.index(b"{") :])
+    assert told["StatusCode"] == -1
+    assert "fault injected" in told["Error"]["Message"]
     assert answer.status == 500
     assert answer.message.startswith('cannot remove container "/naru-test-dead": fault injected')
     state = engine.state(container)

@@ -49,6 +49,7 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
             restart_count=state.restart_count,
             restart_delay=next_delay(state.restart_delay, ran_for=ran_for) if restarts else 0,
             stopped_by_user=state.stopped_by_user,
+            comes_back=state.comes_back,
             health=at_rest(state.health),
         )
         ctx.health.unwatch(container.id)
@@ -58,13 +59,13 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
         if end.oom_killed and not state.oom_killed:
             ctx.events.publish("container", "oom", container.id, container_attributes(container))
         _tell(ctx, container, ran_for)
-        comes_back = restarts or container.keep_after_exit
+        comes_back = restarts or ended.comes_back
         ctx.waiters.exited(container.id, end.exit_code, comes_back=comes_back)
         _AFTER_STATE()
         await release_resources(ctx, container)
         if restarts:
             restart_later(ctx, container)
-        elif container.host_config.auto_remove and not container.keep_after_exit:
+        elif container.host_config.auto_remove and not comes_back:
             await remove_stopped(ctx, container, volumes=True)
 
 

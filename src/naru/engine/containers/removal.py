@@ -35,6 +35,7 @@ async def remove_stopped(ctx: EngineContext, container: Container, *, volumes: b
         container.state.status = "dead"
         container.state.error = reason
         ctx.registry.save_state(container)
+        ctx.waiters.removal_failed(container.id, reason)
         raise FaultError(f'cannot remove container "/{container.name}": {reason}') from error
 
 

@@ -185,5 +185,5 @@ async def _give_up(
     container.state.pid = 0
     ctx.registry.save_state(container)
     ctx.waiters.exited(container.id, container.state.exit_code)
-    if container.host_config.auto_remove and not container.keep_after_exit:
+    if container.host_config.auto_remove and not container.state.comes_back:
         await remove_stopped(ctx, container, volumes=True)

@@ -18,8 +18,10 @@ from naru.errors import (
     NotFoundError,
     NotModifiedError,
 )
+from naru.faults import fault_point
 from naru.runtime.oci_runtime import signal_number
 
+_AFTER_STOP = fault_point("engine.restart.after_stop")
 _KILL_PATIENCE = 12.0
 _ALIVE = ("running", "paused", "restarting")
 
@@ -164,7 +166,7 @@ async def _kill(ctx: EngineContext, name: str, signal: str, *, by_user: bool) ->
 async def restart_container(
     ctx: EngineContext, name: str, *, signal: str = "", timeout: int | None = None
 ) -> None:
-    """Stop a container if it runs, and start it.
+    """Stop a container if it runs, and start it; an engine killed in between goes on at its start.
 
     Raises:
         NotFoundError: no such container.
@@ -172,16 +174,19 @@ async def restart_container(
     """
     container = ctx.registry.find(name)
     number = parse_signal(signal or container.config.stop_signal or "SIGTERM")
-    container.keep_after_exit = True
     try:
         if container.state.status in _ALIVE:
+            container.state.comes_back = True
             await _end(ctx, container, number, _grace(ctx, container, timeout))
             ctx.events.publish("container", "stop", container.id, container_attributes(container))
+            _AFTER_STOP()
         async with ctx.locks.hold(container.id):
             if not container.is_running:
                 await launch(ctx, container, restart_count=0)
-    finally:
-        container.keep_after_exit = False
+    except NaruError:
+        container.state.comes_back = False
+        ctx.registry.save_state(container)
+        raise
     ctx.events.publish("container", "restart", container.id, container_attributes(container))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import check_of
 from naru.engine.model import Container
-from naru.errors import ConflictError, InvalidInputError
+from naru.errors import ConflictError, FaultError, InvalidInputError
 
 _ALIVE = ("running", "paused", "restarting")
 
@@ -28,8 +28,11 @@ class Waiter:
         self._shown = shown
 
     async def result(self) -> Answer:
-        """Return the exit code in the API's words."""
-        return self._shown(await self._future)
+        """Return the exit code in the API's words, or why there is none."""
+        try:
+            return self._shown(await self._future)
+        except FaultError as error:
+            return {"StatusCode": -1, "Error": {"Message": error.message}}
 
 
 async def wait_container(ctx: EngineContext, name: str, condition: str) -> Waiter:
