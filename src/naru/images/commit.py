@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from naru.db.images import ImageRow
-from naru.errors import CorruptDataError
+from naru.errors import ConflictError, CorruptDataError, NotFoundError
 from naru.faults import fault_point
 from naru.images.catalog import Image
 from naru.images.layer_intake import LayerIntake, StoredLayer
@@ -84,12 +84,15 @@ def commit_snapshot(services: ImageServices, key: str | None, image: NewImage) -
     an attempt that fails. Idempotent, but for the time.
 
     Raises:
-        NotFoundError: no active snapshot `key`.
+        NotFoundError: no active snapshot `key`, or the parent was removed.
+        ConflictError: the snapshot has another parent.
         CorruptDataError: the parent is damaged.
         FaultError: the disk is full or fails.
     """
     try:
         with services.lease(OWNER) as lease_id:
+            if image.parent is not None:
+                _hold(services, image.parent, lease_id)
             layer = None if key is None else commit_layer(services, key, image.parent, lease_id)
             return store_image(services, image, layer, lease_id)
     except Exception:
@@ -106,6 +109,9 @@ def commit_layer(
     """
     below = parent.layers if parent else ()
     under = parent.chain_id if parent else None
+    info = services.snapshots.stat(key)
+    if info is not None and info.parent != under:
+        raise ConflictError(f"snapshot {key} is not built on the image that is to be its parent")
     _BEFORE_LAYER()
     with contextlib.ExitStack() as stack:
         found = stack.enter_context(services.snapshots.difference(key))
@@ -176,6 +182,17 @@ def store_image(
     _BEFORE_CATALOG()
     services.catalog.add([(row, [name.with_default_tag() for name in image.names])])
     return config.digest
+
+
+def _hold(services: ImageServices, parent: Image, lease_id: str) -> None:
+    """Keep an image's blobs from collection, even if the image is removed meanwhile.
+
+    Raises:
+        NotFoundError: it is removed already.
+    """
+    services.leases.add(lease_id, "blob", parent.id, parent.manifest_digest)
+    if services.rows.get(parent.id) is None:
+        raise NotFoundError(f"No such image: {parent.id}")
 
 
 def _build_config(

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from harness.archives import Tree, busybox_layer, docker_archive
 from harness.engine import Engine
 from harness.narud import EngineUnderTest
 from harness.requirements import requires
@@ -230,6 +231,16 @@ def test_what_cannot_be_committed_is_refused(
     answer = engine.api("POST", "/commit", query=query)
     assert answer.status in (status if isinstance(status, tuple) else (status,))
     assert re.fullmatch(message, answer.json()["message"])
+
+
+def test_a_container_whose_image_was_removed_cannot_be_committed(engine: Engine) -> None:
+    layers = [busybox_layer(), Tree().file("gone").tar()]
+    engine.load(docker_archive(["naru-test/gone:1"], layers))
+    container = engine.create("true", image="naru-test/gone:1")
+    engine.api("DELETE", "/images/naru-test/gone:1", query={"force": True}).ok(200)
+    assert engine.api("POST", "/commit", query={"container": container}).status in (404, 500)
+    assert "gone" in exported(engine, container)
+    assert changes(engine, container) == []
 
 
 @pytest.mark.parametrize("what", ["changes", "export"])

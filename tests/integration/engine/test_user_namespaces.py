@@ -232,3 +232,23 @@ def test_a_mapping_that_cannot_be_is_refused_at_the_start(
         assert 'Error during uid lookup for "no-such-account"' in engine.log_tail()
     finally:
         engine.destroy()
+
+
+def test_what_a_mapped_container_changed_becomes_an_image(remapped: EngineUnderTest) -> None:
+    done = remapped.sh("rm /bin/vi; rm -r /var; mkdir /var; echo hi > /var/new; chown 33:44 /var")
+    found = remapped.api("GET", f"/containers/{done.id}/changes").ok(200).json()
+    kinds = {item["Path"]: item["Kind"] for item in found}
+    assert kinds == {
+        "/bin": 0,
+        "/bin/vi": 2,
+        "/var": 0,
+        "/var/new": 1,
+        "/var/tmp": 2,
+        "/var/www": 2,
+    }
+    query = {"container": done.id, "repo": "naru-test/mapped", "tag": "1"}
+    remapped.api("POST", "/commit", query=query).ok(201)
+    again = remapped.sh("ls /var; stat -c %u:%g /var /var/new", image="naru-test/mapped:1")
+    assert again.out == "new\n33:44\n0:0\n"
+    remapped.remove(again.id)
+    remapped.api("DELETE", "/images/naru-test/mapped:1").ok(200)

@@ -12,13 +12,14 @@ import pytest
 from harness.archives import Tree, docker_archive
 from harness.image_store import Store
 from harness.requirements import requires
-from naru.errors import FaultError, NotFoundError
+from naru.errors import ConflictError, FaultError, NotFoundError
 from naru.images.catalog import Image
 from naru.images.commit import NewImage, commit_snapshot
 from naru.linux import mount
 from naru.oci.image_config import RunDefaults
 from naru.oci.manifest import MAX_MANIFEST_SIZE, Manifest, parse_manifest
 from naru.oci.reference import Reference
+from naru.store.tar_create import write_layer
 
 pytestmark = requires("root")
 
@@ -103,6 +104,28 @@ async def test_an_image_from_nothing_has_only_what_was_made(store: Store) -> Non
     assert image is not None
     assert (len(image.layers), image.parent_id, image.config.os) == (1, "", "linux")
     assert store.read(image_id, "f") == b"x"
+
+
+async def test_a_parent_that_goes_meanwhile_leaves_its_layers(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = await active(store, "echo new > etc/a")
+
+    def remove(*arguments: object) -> None:
+        store.remove("base:1", force=True)
+        write_layer(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("naru.images.commit.write_layer", remove)
+    image_id = commit_snapshot(store.services, "c", NewImage(base, RunDefaults()))
+    image = store.services.catalog.get(image_id)
+    assert image is not None
+    for layer in manifest_of(store, image).layers:
+        assert store.services.content.stat(layer.digest) == layer.size
+    assert store.read(image_id, "etc/b") == b"b\n"
+    with pytest.raises(NotFoundError, match="No such image"):
+        commit_snapshot(store.services, "c", NewImage(base, RunDefaults()))
+    with pytest.raises(ConflictError, match="is not built on the image"):
+        commit_snapshot(store.services, "c", NewImage(None, RunDefaults()))
 
 
 async def test_nothing_is_left_of_what_fails(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from naru.engine.context import EngineContext
 from naru.engine.images import publish_image_event
 from naru.engine.system import ENGINE_VERSION
 from naru.engine.views import container_attributes
-from naru.errors import InvalidInputError
+from naru.errors import InvalidInputError, NotFoundError
 from naru.images.catalog import check_tag_target
 from naru.images.commit import NewImage, commit_snapshot
 from naru.oci.image_config import RunDefaults
@@ -43,7 +43,7 @@ async def commit_container(
     is held still meanwhile.
 
     Raises:
-        NotFoundError: no such container.
+        NotFoundError: no such container, or its image was removed.
         ConflictError: it is being removed.
         InvalidInputError: the name or an instruction is malformed.
 
@@ -56,6 +56,9 @@ async def commit_container(
     changed = apply_changes(_as_defaults(asked), changes)
     merged = merge_config(_as_config(changed), container.config)
     parent = ctx.images.catalog.get(container.record.image_id)
+    if parent is None:
+        # Removed by force while the container had it: its config and history are lost.
+        raise NotFoundError(f"No such image: {container.record.image_id}")
     command = container.config.cmd or []
     image = NewImage(
         parent=parent,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from naru.aio import in_thread
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.tidying import tidy
@@ -12,6 +14,7 @@ from naru.engine.views import container_attributes
 from naru.errors import FaultError, NaruError
 from naru.faults import fault_point
 
+_log = logging.getLogger(__name__)
 _AFTER_MARK = fault_point("engine.remove.after_mark")
 _BEFORE_ROW = fault_point("engine.remove.before_row")
 
@@ -54,3 +57,14 @@ async def _remove(ctx: EngineContext, container: Container, *, volumes: bool) ->
     ctx.execs.forget_container(container.id)
     ctx.events.publish("container", "destroy", container.id, container_attributes(container))
     ctx.waiters.removed(container.id, exit_code)
+    await _collect_layers(ctx, container)
+
+
+async def _collect_layers(ctx: EngineContext, container: Container) -> None:
+    """Free the layers of an image that was removed by force, and was kept up by the container."""
+    if ctx.images.catalog.get(container.record.image_id) is not None:
+        return
+    try:
+        await in_thread(ctx.images.garbage.collect)
+    except NaruError:
+        _log.exception("layers below container %s are not collected yet", container.short_id)
