@@ -89,6 +89,10 @@ def _shared_process(ctx: EngineContext, mode: str, what: str) -> int:
         return 0
     donor = ctx.registry.find(name)
     if not donor.is_running:
+        if what == "IPC":
+            raise ConflictError(
+                f"can't join IPC of container {donor.id}: container {donor.id} is not running"
+            )
         raise ConflictError(f"cannot join {what} of a non running container: {donor.id}")
     return donor.state.pid
 
