@@ -22,6 +22,8 @@ _THROTTLES: Final = {
     "blkio_device_read_iops": ("IOPS", "read"),
     "blkio_device_write_iops": ("IOPS", "write"),
 }
+# Of a directory; longer ones no file system has.
+_MAX_NAME: Final = 255
 _NO_SUPPORT: Final = "or the cgroup is not mounted."
 
 
@@ -42,6 +44,22 @@ def validate_resources(asked: Resources, facts: HostFacts, *, is_update: bool = 
         *_check_cpuset(asked, facts),
         *_check_others(asked, facts),
     ]
+
+
+def check_cgroup_parent(parent: str) -> None:
+    """Refuse what is no path of groups, or names a slice of systemd's.
+
+    Raises:
+        InvalidInputError: it does.
+    """
+    words = parent.split("/")
+    if any(word in (".", "..") or len(word) > _MAX_NAME or "\0" in word for word in words):
+        raise InvalidInputError(f"invalid cgroup-parent {parent!r}: not a path of control groups")
+    if parent.endswith(".slice") and len(words) == 1:
+        raise InvalidInputError(
+            f"cgroup-parent {parent} is a slice of systemd, and the cgroup driver is cgroupfs",
+            hint=f"give the path of a control group, such as /{parent}",
+        )
 
 
 def _check_memory(asked: Resources, facts: HostFacts, *, is_update: bool) -> list[str]:

@@ -9,7 +9,12 @@ import pytest
 from naru.api.host_config import HostConfig, Resources, ThrottleDevice
 from naru.errors import InvalidInputError
 from naru.specgen.facts import HostFacts
-from naru.specgen.resource_checks import parse_ranges, print_ranges, validate_resources
+from naru.specgen.resource_checks import (
+    check_cgroup_parent,
+    parse_ranges,
+    print_ranges,
+    validate_resources,
+)
 
 _FACTS = HostFacts(cpus=2, cgroup_version=1, cpu_realtime=True)
 _M = 1 << 20
@@ -75,6 +80,19 @@ def test_an_update_leaves_open_what_it_does_not_speak_of() -> None:
     asked = Resources(memory=10 * _M)
     validate_resources(asked, _FACTS)
     assert (asked.memory_swap, asked.oom_kill_disable) == (20 * _M, False)
+
+
+@pytest.mark.parametrize("parent", ["../up", "/a/../..", "a/./b", "x" * 256, "nul\0"])
+def test_a_parent_cannot_leave_the_tree_of_groups(parent: str) -> None:
+    with pytest.raises(InvalidInputError, match="invalid cgroup-parent"):
+        check_cgroup_parent(parent)
+
+
+def test_a_slice_is_systemds_and_a_path_is_a_path() -> None:
+    with pytest.raises(InvalidInputError, match="is a slice of systemd"):
+        check_cgroup_parent("machine.slice")
+    for parent in ("", "/", "a", "/a/b/", "/machine.slice", "a/machine.slice"):
+        check_cgroup_parent(parent)
 
 
 def test_ranges_come_back_as_they_went() -> None:

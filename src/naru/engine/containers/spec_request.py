@@ -27,7 +27,7 @@ _RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
 def cgroup_path(ctx: EngineContext, container: Container) -> str:
     """Return the container's cgroup, from the root of every hierarchy."""
     parent = container.host_config.cgroup_parent or ctx.config.cgroup_parent
-    return f"/{parent.strip('/')}/{container.id}"
+    return "/" + "/".join([*filter(None, parent.split("/")), container.id])
 
 
 def spec_request(
