@@ -231,3 +231,21 @@ async def test_skopeo_reads_both_sides_of_an_archive(store: Store, tmp_path: Pat
         copied = tmp_path / f"copy-{source.partition(':')[0]}"
         subprocess.run(["skopeo", "copy", "-q", source, f"dir:{copied}"], check=True)
         assert (copied / image.id.removeprefix("sha256:")).read_bytes() == image.config.raw
+
+
+async def test_a_damaged_archive_of_ours_changes_nothing(store: Store, other: Store) -> None:
+    await store.load(docker_archive(["x:1"], LAYERS))
+    archive = saved(store, "x:1")
+    await other.load(docker_archive(["x:1"], [BASE]))
+    before = other.footprint()
+    layer = archive.index(b"upper\n")
+    config = archive.index(b'"created_by"')
+    broken = [archive[:end] for end in (100, 600, len(archive) // 2, layer, len(archive) - 1100)]
+    broken += [
+        archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1 :]
+        for place in (layer, config)
+    ]
+    for data in broken:
+        with pytest.raises(NaruError):
+            await other.load(data)
+        assert other.footprint() == before
