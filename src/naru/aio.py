@@ -25,6 +25,18 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     return await loop.run_in_executor(_executor, lambda: function(*args, **kwargs))
 
 
+async def in_own_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do as `in_thread` does, in a thread made for it: for work that waits for a client.
+
+    Clients that send nothing for hours must not use up the threads that all others share.
+    """
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="naru-client") as thread:
+        future = loop.run_in_executor(thread, lambda: function(*args, **kwargs))
+        thread.shutdown(wait=False)
+        return await future
+
+
 async def uncancelled(work: Awaitable[T]) -> T:
     """Finish `work` even if the caller is cancelled; the cancellation is raised afterwards.
 

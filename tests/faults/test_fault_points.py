@@ -103,6 +103,10 @@ class _Tour:
         if waits_for_rotation:
             self._await_rotation()
         self.exec_something()
+        for path in ("/data", "/tmp"):
+            archive = Tree().file("copied", "yes\n").tar()
+            self.api("PUT", "/containers/tour/archive", archive, path=path)
+        self.api("GET", "/containers/tour/archive", path="/data")
         self.api("POST", "/containers/tour/update", {"CpuShares": 512, "PidsLimit": 1000})
         name, _, tag = _COMMITTED.rpartition(":")
         self.api("POST", "/commit", container="tour", repo=name, tag=tag)

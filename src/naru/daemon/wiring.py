@@ -27,6 +27,7 @@ from naru.engine.event_journal import EventJournal
 from naru.engine.events import EventBus
 from naru.engine.exec_sessions import ExecSessions
 from naru.engine.health_watches import HealthWatches
+from naru.engine.open_files import OpenFiles
 from naru.engine.registry import Registry
 from naru.engine.samplers import Samplers
 from naru.engine.waiters import Waiters
@@ -103,6 +104,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         execs=ExecSessions(),
         health=HealthWatches(),
         samplers=Samplers(tasks, clock),
+        open_files=OpenFiles(),
     )
 
 

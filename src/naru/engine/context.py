@@ -16,6 +16,7 @@ from naru.engine.attachments import Attachments
 from naru.engine.events import EventBus
 from naru.engine.exec_sessions import ExecSessions
 from naru.engine.health_watches import HealthWatches
+from naru.engine.open_files import OpenFiles
 from naru.engine.registry import Registry
 from naru.engine.samplers import Samplers
 from naru.engine.waiters import Waiters
@@ -90,3 +91,4 @@ class EngineContext:
     execs: ExecSessions
     health: HealthWatches
     samplers: Samplers
+    open_files: OpenFiles

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from naru.aio import TaskSet, in_thread, uncancelled
+from naru.aio import TaskSet, in_own_thread, in_thread, uncancelled
 from naru.images.pipe import Pipe, PipeClosedError
 
 T = TypeVar("T")
@@ -15,16 +15,19 @@ T = TypeVar("T")
 _BATCH = 1 << 20
 
 
-async def read_in_thread(chunks: AsyncIterator[bytes], work: Callable[[Pipe], T]) -> T:
+async def read_in_thread(
+    chunks: AsyncIterator[bytes], work: Callable[[Pipe], T], pipe: Pipe | None = None
+) -> T:
     """Run `work` in a thread with the chunks as its stream, and return its result.
 
     When the source of the chunks fails or the caller is cancelled, `work` finds its stream
     broken, and has ended when this returns. Once `work` has failed, no more chunks are read.
+    Whoever passes the `pipe` can break the stream from outside.
 
     Raises:
         Exception: whatever the source or else `work` raises.
     """
-    pipe = Pipe()
+    pipe = pipe or Pipe()
     results: list[T] = []
     failures: list[Exception] = []
 
@@ -36,7 +39,7 @@ async def read_in_thread(chunks: AsyncIterator[bytes], work: Callable[[Pipe], T]
         finally:
             pipe.abandon()
 
-    working = TaskSet("intake").start(in_thread(guarded))
+    working = TaskSet("intake").start(in_own_thread(guarded))
     try:
         await _feed(chunks, pipe)
     finally:

@@ -29,10 +29,10 @@ MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
-_MNT_DETACH = 0x2
+MNT_DETACH = 0x2
 _UMOUNT_NOFOLLOW = 0x8
-_CLONE_FS = 0x200
-_CLONE_NEWNS = 0x20000
+CLONE_FS = 0x200
+CLONE_NEWNS = 0x20000
 # Covered for an instant, in a namespace that nobody else sees.
 _HIDDEN_PLACE = Path("/proc")
 # The kernel reads one page of options, with the closing zero in it.
@@ -105,7 +105,7 @@ def unmount(path: Path, *, lazy: bool = False) -> None:
     Raises:
         FaultError: the mount is busy, or the kernel refused for another reason.
     """
-    flags = _UMOUNT_NOFOLLOW | (_MNT_DETACH if lazy else 0)
+    flags = _UMOUNT_NOFOLLOW | (MNT_DETACH if lazy else 0)
     if _libc.umount2(os.fsencode(path), flags) == 0:
         return
     number = ctypes.get_errno()
@@ -147,13 +147,13 @@ def in_private_namespace(work: Callable[[], T]) -> T:
     """
 
     def alone() -> T:
-        _unshare(_CLONE_NEWNS | _CLONE_FS)
+        unshare(CLONE_NEWNS | CLONE_FS)
         # Nothing done here may travel back to where the namespace was copied from, and what is
         # unmounted there must not be kept alive here.
         _raw_mount("", "/", "", MS_REC | MS_SLAVE, "")
         return work()
 
-    return _in_own_thread(alone)
+    return in_own_thread(alone)
 
 
 def _mount_one(mount: Mount, place: Path) -> None:
@@ -204,14 +204,14 @@ def _mount_in(directory: str, mount: Mount, place: str, data: str) -> None:
     """Mount from a thread whose working directory is its own, so that short paths work."""
 
     def work() -> None:
-        _unshare(_CLONE_FS)
+        unshare(CLONE_FS)
         os.chdir(directory)
         _raw_mount(mount.source, place, mount.type, mount.flags, data)
 
-    _in_own_thread(work)
+    in_own_thread(work)
 
 
-def _in_own_thread(work: Callable[[], T]) -> T:
+def in_own_thread(work: Callable[[], T]) -> T:
     """Run `work` in a thread that may change what it shares with others, and ends after it."""
     answer: list[T] = []
     failure: list[Exception] = []
@@ -230,7 +230,12 @@ def _in_own_thread(work: Callable[[], T]) -> T:
     return answer[0]
 
 
-def _unshare(flags: int) -> None:
+def unshare(flags: int) -> None:
+    """Part the calling thread from what it shares with others: one that `in_own_thread` made.
+
+    Raises:
+        FaultError: the kernel refused.
+    """
     if _libc.unshare(flags) != 0:
         raise FaultError(f"unshare: {os.strerror(ctypes.get_errno())}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -45,9 +45,11 @@ def no_content() -> web.Response:
     return web.Response(status=204)
 
 
-async def begin(request: web.Request, content_type: str) -> web.StreamResponse:
+async def begin(
+    request: web.Request, content_type: str, headers: Mapping[str, str] | None = None
+) -> web.StreamResponse:
     """Send the head of a stream at once and return its body's end."""
-    response = web.StreamResponse(headers={"Content-Type": content_type})
+    response = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
     await response.prepare(request)
     request[_BEGUN] = True
     return response

@@ -8,6 +8,7 @@ from naru.engine.context import EngineContext
 from naru.server.keys import CONTEXT
 from naru.server.middleware import add_headers, errors_as_answers
 from naru.server.routes import (
+    archive,
     build,
     containers,
     distribution,
@@ -25,6 +26,7 @@ _ROUTES = (
     *events.ROUTES,
     *containers.ROUTES,
     *rootfs.ROUTES,
+    *archive.ROUTES,
     *execs.ROUTES,
     *images.ROUTES,
     *build.ROUTES,

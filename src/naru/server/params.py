@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from typing import TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
@@ -115,6 +116,13 @@ def platform(request: web.Request, key: str, *, since: ApiVersion) -> Platform |
             )
         raise InvalidInputError("both OS and Architecture must be provided")
     return found.normalised()
+
+
+def raw_text(request: web.Request, key: str) -> str:
+    """Return a parameter that may hold any bytes, such as a path: no UTF-8 becomes surrogates."""
+    query = request.rel_url.raw_query_string
+    pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+    return dict(reversed(pairs)).get(key, "")
 
 
 def filters(request: web.Request) -> Filters:

@@ -46,6 +46,7 @@ async def _remove(ctx: EngineContext, container: Container, *, volumes: bool) ->
     _AFTER_MARK()
     for stream in ctx.attachments.take(container.id):
         await stream.close()
+    await ctx.open_files.settle(container.id)
     await tidy(ctx, container)
     await ctx.logs.forget(container.id)
     await in_thread(delete_files, ctx, container.id)

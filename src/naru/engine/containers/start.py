@@ -66,6 +66,7 @@ async def launch(ctx: EngineContext, container: Container, *, restart_count: int
     """
     streams = ctx.attachments.take(container.id)
     try:
+        await ctx.open_files.settle(container.id)
         await tidy(ctx, container)
         started = await uncancelled(_bring_up(ctx, container, streams))
     except BaseException as error:

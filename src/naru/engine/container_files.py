@@ -1,0 +1,103 @@
+"""Opening the files of a container, running or not, for a copy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from naru.aio import in_thread
+from naru.engine.containers.mount_requests import READ_ONLY_TOP
+from naru.engine.containers.tidying import tidy
+from naru.engine.containers.user_namespace import id_maps
+from naru.engine.containers.volume_mounts import unmount_idle_volumes
+from naru.engine.context import EngineContext
+from naru.engine.model import Container, MountRecord
+from naru.engine.open_files import BreakOff, Hold
+from naru.errors import ConflictError, NotFoundError, NotSupportedError
+from naru.runtime import bundle as bundles
+from naru.runtime.file_view import ContainerFiles, ViewMount, open_running, open_stopped
+
+_ETC_FILES = ("hosts", "hostname", "resolv.conf")
+
+
+async def hold_files(ctx: EngineContext, container: Container, break_off: BreakOff) -> Hold:
+    """Open a container's files, or share them with the copies that go on; release them at the end.
+
+    Raises:
+        ConflictError: the container is being removed.
+        FaultError: the files cannot be had.
+    """
+
+    async def open_files() -> ContainerFiles:
+        if not container.is_running:
+            await tidy(ctx, container)
+        return await in_thread(_open, ctx, container)
+
+    async with ctx.locks.hold(container.id):
+        if container.state.status in ("removing", "dead"):
+            raise ConflictError(f"container {container.id} is marked for removal")
+        return await ctx.open_files.take(container.id, open_files, break_off)
+
+
+def _open(ctx: EngineContext, container: Container) -> ContainerFiles:
+    bundle = bundles.existing(ctx.config.exec_root, container.id)
+    if container.is_running and id_maps(ctx, container.host_config) is not None:
+        # What is mounted there has the owners that they are on the host.
+        raise NotSupportedError(
+            f"container {container.id} runs in a user namespace: stop it to copy files"
+        )
+    if container.is_running and (files := open_running(bundle)) is not None:
+        return files
+    # A process that is gone leaves its root mounted until its end was taken note of.
+    is_mounted = container.is_running
+    try:
+        return open_stopped(
+            bundle,
+            [] if is_mounted else ctx.images.snapshots.mounts(container.id),
+            _view_mounts(ctx, container),
+            read_only=container.host_config.readonly_rootfs,
+            is_mounted=is_mounted,
+        )
+    finally:
+        unmount_idle_volumes(ctx, container)
+
+
+def _view_mounts(ctx: EngineContext, container: Container) -> list[ViewMount]:
+    """Return what a start would mount, but for what exists only while a process is there."""
+    mounts = [_view_mount(ctx, mount) for mount in container.record.mounts if mount.type != "tmpfs"]
+    asked = {mount.destination for mount in mounts}
+    mounts += _etc_mounts(ctx, container, asked)
+    return sorted(mounts, key=lambda mount: mount.destination.count("/"))
+
+
+def _view_mount(ctx: EngineContext, mount: MountRecord) -> ViewMount:
+    source = Path(mount.source)
+    stack = tuple(ctx.images.snapshots.mounts(mount.source)) if mount.type == "image" else ()
+    if mount.type == "volume":
+        source = ctx.volumes.path(mount.name)
+    elif mount.type == "bind" and not ("required" in mount.options or os.path.lexists(source)):
+        source.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return ViewMount(
+        destination=mount.destination,
+        source=source,
+        stack=stack,
+        subpath=mount.subpath,
+        read_only=not mount.read_write,
+        writable_below=READ_ONLY_TOP in mount.options,
+        is_recursive="bind" not in mount.options,
+    )
+
+
+def _etc_mounts(ctx: EngineContext, container: Container, asked: set[str]) -> list[ViewMount]:
+    """Return the files in /etc as the last start has left them; before the first there are none."""
+    owner = container.id
+    if container.joined_container():
+        with contextlib.suppress(NotFoundError):
+            owner = ctx.registry.find(container.joined_container()).id
+    folder = ctx.config.container_dir(owner)
+    return [
+        ViewMount(destination=f"/etc/{name}", source=folder / name)
+        for name in _ETC_FILES
+        if f"/etc/{name}" not in asked and (folder / name).exists()
+    ]
