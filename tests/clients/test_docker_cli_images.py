@@ -228,8 +228,8 @@ def test_a_container_is_exported_and_imported(
     run("export", "-o", str(path), "exported").ok()
     run("import", "-c", 'CMD ["cat", "/f"]', str(path), name).ok()
     assert run("run", "--rm", name).ok().out == "hi\n"
-    steps = run("history", "-q", name).ok().lines()
-    assert len(steps) == 1
+    assert len(run("history", "-q", name).ok().lines()) == 1
+    assert run("inspect", "-f", "{{.Config.Cmd}} {{.Config.Env}}", name).ok().out == "[cat /f] []\n"
     for verb in ("export", "save"):
         with engine.terminal(program, verb, "exported") as terminal:
             terminal.expect("cowardly refusing to save to a terminal")

@@ -125,11 +125,35 @@ _OPTIONAL: dict[str, dict[str, object]] = {
 }
 
 
+# From API 1.50 on an image's config has only what is set, so that no key marks it.
+_IMAGE_CONFIG: dict[str, object] = {
+    "ArgsEscaped": False,
+    "Cmd": NilList(),
+    "Entrypoint": NilList(),
+    "Env": NilList(),
+    "ExposedPorts": NilMap(),
+    "Healthcheck": None,
+    "Labels": NilMap(),
+    "OnBuild": NilList(),
+    "Shell": NilList(),
+    "StopSignal": "",
+    "User": "",
+    "Volumes": NilMap(),
+    "WorkingDir": "",
+}
+
+
+class _ImageConfig(GoStruct):
+    """The config of an image."""
+
+
 def as_go(value: Any, key: str = "", parent: str = "") -> Any:
     """Mark an answer: objects become structs or maps, nulls what they are in Go."""
     if isinstance(value, dict):
         is_map = key in _MAPS or (parent, key) in _MAPS_IN
         inner = {name: as_go(item, "" if is_map else name, key) for name, item in value.items()}
+        if "RepoTags" in inner and isinstance(inner.get("Config"), GoStruct):
+            inner["Config"] = _ImageConfig(inner["Config"])
         return inner if is_map else GoStruct(inner)
     if isinstance(value, list):
         return [as_go(item, "", key) for item in value]
@@ -151,6 +175,8 @@ def missing_field(struct: dict[str, Any], name: str) -> object:
     spelled = _SPELLINGS.get(name, "")
     if spelled in struct:
         return struct[spelled]
+    if isinstance(struct, _ImageConfig) and name in _IMAGE_CONFIG:
+        return _IMAGE_CONFIG[name]
     for mark, optional in _OPTIONAL.items():
         if mark in struct:
             if name in optional:

@@ -92,7 +92,7 @@ def _record(key: bytes, value: bytes) -> bytes:
 
 
 def _ascii(name: bytes) -> bytes:
-    return bytes(byte for byte in name if byte < 0x80)
+    return name if name.isascii() else bytes(byte for byte in name if byte < 0x80)
 
 
 def _header(
