@@ -88,6 +88,15 @@ def _bad_addresses(config: DaemonConfig) -> Iterator[str]:
 
 
 def _bad_entries(config: DaemonConfig) -> Iterator[str]:
+    if config.default_ipc_mode not in ("private", "shareable"):
+        yield (
+            f'IPC mode "{config.default_ipc_mode}" is not supported as default value for the engine'
+        )
+    if config.default_cgroupns_mode not in ("", "private", "host"):
+        yield (
+            f'cgroupns mode "{config.default_cgroupns_mode}" is not supported as default value for '
+            "the engine"
+        )
     if config.log_level not in _LEVELS:
         yield f"invalid logging level: {config.log_level}"
     for entry in (*config.log_opt, *config.label, *config.add_runtime):

@@ -57,6 +57,20 @@ SETTINGS = (
         "Where subnets come from (base=CIDR,size=BITS)",
         "default-address-pools",
     ),
+    Setting(
+        "default-cgroupns-mode",
+        "text",
+        "",
+        "cgroup namespace of containers: private or host",
+        "default-cgroupns-mode",
+    ),
+    Setting(
+        "default-ipc-mode",
+        "text",
+        "private",
+        "IPC namespace of containers: private or shareable",
+        "default-ipc-mode",
+    ),
     Setting("default-runtime", "text", "", "OCI runtime of containers", "default-runtime"),
     Setting("default-shm-size", "bytes", 64 << 20, "Size of /dev/shm", "default-shm-size"),
     Setting(
@@ -111,7 +125,13 @@ SETTINGS = (
     Setting("no-new-privileges", "bool", False, "Set no-new-privileges", "no-new-privileges"),
     Setting("pidfile", "text", "/run/naru.pid", "File with the engine's pid", "pidfile", "p"),
     Setting("registry-mirror", "list", (), "Mirrors of registries", "registry-mirrors"),
-    Setting("seccomp-profile", "text", "", "Seccomp profile of containers", "seccomp-profile"),
+    Setting(
+        "seccomp-profile",
+        "text",
+        "",
+        "File with the seccomp profile of containers, builtin or unconfined",
+        "seccomp-profile",
+    ),
     Setting(
         "shutdown-timeout",
         "int",

@@ -21,6 +21,8 @@ class DaemonConfig:
     data_root: str
     debug: bool
     default_address_pool: tuple[str, ...]
+    default_cgroupns_mode: str
+    default_ipc_mode: str
     default_runtime: str
     default_shm_size: int
     default_ulimit: tuple[str, ...]

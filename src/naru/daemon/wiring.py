@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,6 +43,7 @@ from naru.runtime.exits import ExitWatcher
 from naru.runtime.log_keeping import LogKeeper
 from naru.runtime.oci_runtime import OciRuntime
 from naru.runtime.oom import OomWatcher
+from naru.specgen.seccomp_profile import from_profile
 from naru.store.content import ContentStore
 from naru.store.native import NativeSnapshotter
 from naru.store.overlay import OverlaySnapshotter, supports_overlay
@@ -128,13 +130,34 @@ def _engine_config(config: DaemonConfig, default_runtime: str, driver: str) -> E
         dns_search=config.dns_search,
         labels=config.label,
         no_new_privileges=config.no_new_privileges,
-        seccomp_profile=config.seccomp_profile,
+        seccomp_profile=_seccomp_text(config.seccomp_profile),
+        seccomp_name=config.seccomp_profile or "builtin",
+        ipc_mode=config.default_ipc_mode,
+        cgroupns_mode=config.default_cgroupns_mode,
         host_gateway_ip=config.host_gateway_ip,
         debug=config.debug,
         cdi_spec_dirs=config.cdi_spec_dir,
         insecure_registries=config.insecure_registry,
         registry_mirrors=config.registry_mirror,
     )
+
+
+def _seccomp_text(setting: str) -> str:
+    """Return the profile that the engine gives to containers, checked once for all of them.
+
+    Raises:
+        InvalidInputError: the file cannot be read, or holds none.
+    """
+    if setting in ("", "builtin"):
+        return ""
+    if setting == "unconfined":
+        return setting
+    try:
+        text = Path(setting).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"opening seccomp profile ({setting}) failed: {error}") from error
+    from_profile(text, platform.machine(), (0, 0), ())
+    return text
 
 
 def _engine_id(data_root: Path) -> str:

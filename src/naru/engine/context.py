@@ -52,7 +52,11 @@ class EngineConfig:
     dns_search: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     no_new_privileges: bool = False
+    # The text of a profile, `unconfined`, or nothing for the built-in one; and what it is called.
     seccomp_profile: str = ""
+    seccomp_name: str = "builtin"
+    ipc_mode: str = "private"
+    cgroupns_mode: str = ""
     host_gateway_ip: str = ""
     debug: bool = False
     insecure_registries: tuple[str, ...] = ()

@@ -215,7 +215,7 @@ def _discovered_devices(ctx: EngineContext) -> list[Json]:
 def _security_options(ctx: EngineContext) -> list[str]:
     options = []
     if ctx.facts.seccomp:
-        options.append("name=seccomp,profile=builtin")
+        options.append(f"name=seccomp,profile={ctx.config.seccomp_name}")
     if ctx.config.id_maps is not None:
         options.append("name=userns")
     if ctx.facts.cgroup_version == 2:

@@ -14,7 +14,7 @@ from naru.engine.graph_driver import graph_driver_view
 from naru.engine.health_rule import Health
 from naru.engine.model import Container, Json, MountRecord
 from naru.engine.network_views import network_settings_view
-from naru.specgen.security import MASKED_PATHS, READONLY_PATHS
+from naru.specgen.security import MASKED_PATHS, READONLY_PATHS, parse_security_options
 from naru.units import ZERO_TIME, print_rfc3339
 
 # Docker's structs leave these out where they are empty, and clients tell absent from null.
@@ -128,7 +128,7 @@ def inspect_view(ctx: EngineContext, container: Container, api: ApiVersion) -> J
         "Platform": "linux",
         "MountLabel": "",
         "ProcessLabel": "",
-        "AppArmorProfile": "",
+        "AppArmorProfile": _apparmor_profile(ctx, container),
         "ExecIDs": ctx.execs.ids_of(container.id) or None,
         "HostConfig": host_config_view(container),
         "GraphDriver": graph_driver_view(ctx, container),
@@ -181,3 +181,12 @@ def _drop_empty(view: Json, names: tuple[str, ...]) -> None:
         # False and zero count as given for Init and StopTimeout, which are null when they are not.
         if view[name] in (None, "", [], {}) or (view[name] is False and name != "Init"):
             del view[name]
+
+
+def _apparmor_profile(ctx: EngineContext, container: Container) -> str:
+    """Return the profile in force, as far as there can be one."""
+    host_config = container.host_config
+    if not ctx.facts.apparmor:
+        return ""
+    asked = parse_security_options(host_config.security_opt or ()).apparmor or ""
+    return "unconfined" if host_config.privileged else asked

@@ -7,17 +7,20 @@ link meanwhile, files under other owners. `bundle.remove` takes them off.
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from naru.errors import InvalidInputError
+from naru.errors import FaultError, InvalidInputError
 from naru.linux import mapped_mounts, mount, mount_tree, safe_path
 from naru.linux.mount import Mount
 from naru.runtime.bundle import Bundle
 from naru.runtime.user_namespaces import owner_of
 from naru.specgen.id_maps import IdMaps
+
+_log = logging.getLogger(__name__)
 
 
 def bind_inside(
@@ -50,11 +53,19 @@ def _bind(
             if maps:
                 owner = owner_of(bundle.exec_root, bundle.path.name, maps)
                 with mapped_mounts.open_namespace(owner.namespace) as namespace:
-                    mount_tree.map_ids(copy, namespace)
+                    _map(copy, namespace, shown)
             mount_tree.put(copy, target)
     finally:
         os.close(descriptor)
     return target
+
+
+def _map(copy: int, namespace: int, shown: str) -> None:
+    """Map ids where the file system can; elsewhere, as on NFS, files keep their owners."""
+    try:
+        mount_tree.map_ids(copy, namespace)
+    except FaultError:
+        _log.warning("the file system of %s cannot map ids: it is mounted as it is", shown)
 
 
 def mount_view(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -332,6 +333,41 @@ def test_annotations_reach_the_runtime(own_engine: EngineUnderTest) -> None:
     assert spec["annotations"]["org.example/a"] == "b"
     assert own_engine.inspect(made)["HostConfig"]["Annotations"] == host["Annotations"]
     own_engine.remove(made)
+
+
+@pytest.mark.naru_only
+def test_the_engine_has_defaults_for_all_containers(
+    make_engine: Callable[..., EngineUnderTest], tmp_path: Path
+) -> None:
+    profile = tmp_path / "profile.json"
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}
+    text = json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]})
+    profile.write_text(text)
+    engine = make_engine(
+        f"--seccomp-profile={profile}",
+        "--default-ipc-mode=shareable",
+        "--default-cgroupns-mode=private",
+        "--no-new-privileges",
+    )
+    done = engine.sh("mkdir /x; grep NoNewPrivs /proc/self/status")
+    assert "Function not implemented" in done.err
+    assert done.out == "NoNewPrivs:\t1\n"
+    host = engine.inspect(done.id)["HostConfig"]
+    assert (host["IpcMode"], host["CgroupnsMode"]) == ("shareable", "private")
+    done = engine.sh("mkdir /x", host={"SecurityOpt": ["seccomp=builtin"]})
+    assert done.code == 0
+    options = engine.api("GET", "/info").json()["SecurityOptions"]
+    assert f"name=seccomp,profile={profile}" in options
+    engine.remove_all()
+    engine.terminate()
+    profile.write_text("{}")
+    engine.spawn()
+    assert engine.await_death() == 1
+    assert "Decoding seccomp profile failed" in engine.log_tail()
+
+
+def test_the_kernel_is_the_hosts(engine: Engine) -> None:
+    assert engine.sh("uname -r").out.strip() == os.uname().release
 
 
 def test_a_terminal_has_the_size_that_is_asked_for(engine: Engine) -> None:

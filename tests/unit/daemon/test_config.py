@@ -160,6 +160,14 @@ def test_values_of_the_wrong_kind_are_refused(file: Path, key: str, value: objec
         ("--log-level=loud", "invalid logging level: loud"),
         ("--mtu=x", "--mtu takes a whole number, got 'x'"),
         ("--mtu=20", "invalid mtu: 20"),
+        (
+            "--default-ipc-mode=host",
+            'IPC mode "host" is not supported as default value for the engine',
+        ),
+        (
+            "--default-cgroupns-mode=x",
+            'cgroupns mode "x" is not supported as default value for the engine',
+        ),
         ("--icc=maybe", "--icc takes true or false, got 'maybe'"),
         ("--dns=1.2.3", "1.2.3 is not an ip address"),
         ("--ip=host", "host is not an ip address"),

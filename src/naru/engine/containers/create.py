@@ -175,7 +175,7 @@ def fill_defaults(ctx: EngineContext, host_config: HostConfig) -> None:
     """Write the engine's defaults into what the request leaves open, as inspect shows them."""
     config = ctx.config
     host_config.network_mode = host_config.network_mode or "bridge"
-    host_config.ipc_mode = host_config.ipc_mode or "private"
+    host_config.ipc_mode = host_config.ipc_mode or config.ipc_mode
     host_config.runtime = host_config.runtime or config.default_runtime
     host_config.shm_size = host_config.shm_size or config.shm_size
     host_config.restart_policy.name = host_config.restart_policy.name or "no"
@@ -189,9 +189,11 @@ def fill_defaults(ctx: EngineContext, host_config: HostConfig) -> None:
         )
     if host_config.init is None and config.init_by_default:
         host_config.init = True
-    host_config.cgroupns_mode = host_config.cgroupns_mode or (
-        "host" if ctx.facts.cgroup_version == 1 or host_config.privileged else "private"
-    )
+    if not host_config.cgroupns_mode:
+        # Who is privileged sees all groups of version 1, which are mounted for all of them.
+        is_old = ctx.facts.cgroup_version == 1
+        chosen = config.cgroupns_mode or ("host" if is_old else "private")
+        host_config.cgroupns_mode = "host" if is_old and host_config.privileged else chosen
 
 
 def _pin_joined_containers(ctx: EngineContext, host_config: HostConfig) -> None:
