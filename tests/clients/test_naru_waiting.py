@@ -1,4 +1,7 @@
-"""What naru has beyond docker for who waits: `run --wait`, `wait --condition`, `ps --watch`."""
+"""What naru has beyond docker for who waits: `run --wait`, `wait --condition`, `ps --watch`.
+
+Where it asks for nothing but Docker's own API it must work with Docker's engine as well.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import pytest
 from harness.engine import Engine
 from harness.waiting import eventually
 
-pytestmark = pytest.mark.naru_only
 _OFTEN = ("--health-interval", "100ms", "--health-retries", "1")
 _SLEEP = ("busybox", "sleep", "1000")
 
@@ -43,19 +45,13 @@ def test_run_says_that_the_container_ended(engine: Engine) -> None:
     assert answer.err.endswith(" ended with exit code 3 before it was ready\n")
 
 
-def test_run_waits_with_docker_engines_too(engine: Engine) -> None:
-    # Nothing but Docker's own API is asked for.
-    env = {"DOCKER_API_VERSION": "1.41"}
-    words = ("--health-cmd", "true", *_OFTEN, *_SLEEP)
-    engine.naru("run", "--wait", *words, env=env).ok()
-
-
 def test_waiting_goes_without_attaching(engine: Engine) -> None:
     answer = engine.naru("run", "--wait", "-a", "stdout", *_SLEEP)
     assert answer.code == 1
     assert "cannot specify both --attach and --wait" in answer.err
 
 
+@pytest.mark.naru_only
 def test_wait_takes_conditions(engine: Engine) -> None:
     container = engine.naru("create", "--health-cmd", "true", *_OFTEN, *_SLEEP).ok().out.strip()
     timer = threading.Timer(0.3, engine.start, (container,))
@@ -72,6 +68,7 @@ def test_wait_takes_conditions(engine: Engine) -> None:
     assert "must be one of not-running, next-exit, removed, healthy" in answer.err
 
 
+@pytest.mark.naru_only
 def test_replace_takes_the_name(engine: Engine) -> None:
     first = engine.naru("run", "-d", "--name", "naru-test-web", *_SLEEP).ok().out.strip()
     words = ("--replace", "--name", "naru-test-web", *_SLEEP)
@@ -89,7 +86,8 @@ def test_replace_takes_the_name(engine: Engine) -> None:
 
 
 def test_a_watched_table_follows_on_a_terminal_and_ends_with_ctrl_c(engine: Engine) -> None:
-    child = engine.terminal("naru", "ps", "--watch=100ms", "--format", "{{.Names}} {{.State}}")
+    words = ("--filter", "name=naru-test-seen", "--format", "{{.Names}} {{.State}}")
+    child = engine.terminal("naru", "ps", "--watch=100ms", *words)
     engine.up(name="naru-test-seen")
     child.expect_exact("naru-test-seen running")
     engine.remove("naru-test-seen")
@@ -101,7 +99,8 @@ def test_a_watched_table_follows_on_a_terminal_and_ends_with_ctrl_c(engine: Engi
 
 
 def test_a_watched_table_is_printed_per_change_on_a_pipe(engine: Engine) -> None:
-    words = ["ps", "--watch=100ms", "-a", "--format", "{{.Names}} {{.State}}"]
+    words = ["ps", "--watch=100ms", "-a", "--filter", "name=naru-test-piped"]
+    words += ["--format", "{{.Names}} {{.State}}"]
     program = subprocess.Popen(
         [engine.naru_program, *words], stdout=subprocess.PIPE, env=engine.environ, text=True
     )

@@ -24,7 +24,7 @@ def check_request(config: ContainerConfig, host_config: HostConfig) -> None:
         if entry.startswith("=") or not entry:
             raise InvalidInputError(f"invalid environment variable: {entry}")
     if config.stop_signal and not signal_number(config.stop_signal):
-        raise InvalidInputError(f"Invalid signal: {config.stop_signal}")
+        raise InvalidInputError(f"invalid signal: {config.stop_signal}")
 
 
 def _check_network_options(config: ContainerConfig, host_config: HostConfig) -> None:

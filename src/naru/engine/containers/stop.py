@@ -36,7 +36,7 @@ def parse_signal(text: str) -> int:
     if not number and text.isdigit() and int(text):
         raise InvalidInputError(f"the linux daemon does not support signal {text}")
     if not number:
-        raise InvalidInputError(f"Invalid signal: {text}")
+        raise InvalidInputError(f"invalid signal: {text}")
     return number
 
 
