@@ -25,7 +25,8 @@ from naru.store.tar_read import Entry
 from naru.store.tar_write import TarWriter, Write
 
 _PLAIN = safe_path.RESOLVE_NO_SYMLINKS | safe_path.RESOLVE_BENEATH
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
+# The last is readlink(2)'s, of what is no link any more.
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.EINVAL)
 _KINDS = {
     stat.S_IFREG: tar_read.REGULAR,
     stat.S_IFDIR: tar_read.DIRECTORY,
@@ -103,10 +104,7 @@ class TreeWriter:
         """
         parent, _, last = path.rpartition(b"/")
         try:
-            directory = self._open_directory(parent)
-            if directory is None:
-                return False
-            return self._add(directory, last, name or path)
+            return self._add(self._open_directory(parent), last, name or path)
         except OSError as error:
             if error.errno in _GONE:
                 return False
@@ -170,19 +168,17 @@ class TreeWriter:
         return True
 
     def _add_file(self, entry: Entry, directory: int, last: bytes) -> bool:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(last, flags, dir_fd=directory)
+        descriptor = _open_regular(directory, last)
+        if descriptor is None:
+            return False
         try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return False
-            entry.size = status.st_size
-            self._archive.add(entry, _FileContent(descriptor))
+            entry.size = os.fstat(descriptor).st_size
+            self._archive.add(entry, _FileContent(descriptor, entry))
         finally:
             os.close(descriptor)
         return True
 
-    def _open_directory(self, path: bytes) -> int | None:
+    def _open_directory(self, path: bytes) -> int:
         if self._directory < 0 or path != self._parent:
             self._close_directory()
             self._directory = safe_path.openat2(
@@ -197,14 +193,34 @@ class TreeWriter:
             self._directory = -1
 
 
+def _open_regular(directory: int, name: bytes) -> int | None:
+    """Open a file to read it; None if it is no regular one.
+
+    By now the name may stand for a device, and to open one of those can have effects.
+    """
+    place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            return None
+        return os.open(b"/proc/self/fd/%d" % place, os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(place)
+
+
 class _FileContent:
     """A file that somebody may be cutting off: what is missing reads as zeros."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, entry: Entry) -> None:
         self._descriptor = descriptor
+        self._entry = entry
 
     def read(self, count: int, /) -> bytes:
-        return os.read(self._descriptor, count) or bytes(count)
+        try:
+            return os.read(self._descriptor, count) or bytes(count)
+        except OSError as error:
+            # Its header is out: it cannot be left out any more.
+            reason = os.strerror(error.errno or errno.EIO).lower()
+            raise FaultError(f"read {self._entry}: {reason}") from error
 
 
 def _walk(root: int) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import json
 import re
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
@@ -191,6 +192,21 @@ def test_a_running_container_is_held_still_and_goes_on(engine: Engine) -> None:
     assert (commits[1]["imageRef"], commits[1]["comment"]) == ("", "")
     for made in {image_id, unpaused, paused}:
         engine.api("DELETE", f"/images/{made}", query={"force": True}).ok(200)
+
+
+@pytest.mark.naru_only
+def test_commits_of_one_container_do_not_wake_it_for_each_other(engine: Engine) -> None:
+    since = int(time.time())
+    container = engine.up("sh", "-c", "while :; do date +%s%N > /f; done")
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: commit(engine, container), range(4)))
+    assert engine.state(container)["Status"] == "running"
+    filters = {"container": [container], "event": ["pause", "unpause", "commit"]}
+    query = {"since": since, "until": int(time.time()) + 1, "filters": filters}
+    seen = engine.api("GET", "/events", query=query).ok(200).body.splitlines()
+    assert [json.loads(line)["Action"] for line in seen] == ["pause", "commit", "unpause"] * 4
+    for image_id in set(made):
+        engine.api("DELETE", f"/images/{image_id}", query={"force": True}).ok(200)
 
 
 def test_a_container_that_ends_while_it_is_committed_is_committed(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
@@ -79,6 +80,35 @@ def test_a_file_that_shrinks_is_filled_up(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(tar_create.os, "read", cut)
     assert members(tree_tar(tmp_path))["f"].size == 5
+
+
+def test_a_file_that_cannot_be_read_breaks_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").write_bytes(b"12345")
+
+    def fail(descriptor: int, count: int) -> bytes:
+        raise OSError(errno.ESTALE, "stale")
+
+    monkeypatch.setattr(tar_create.os, "read", fail)
+    with pytest.raises(FaultError, match="read 'f': stale file handle"):
+        tree_tar(tmp_path)
+
+
+def test_what_becomes_a_fifo_meanwhile_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").write_bytes(b"12345")
+
+    def swap(*arguments: object, **options: object) -> os.stat_result:
+        monkeypatch.undo()
+        found = os.stat(*arguments, **options)  # type: ignore[arg-type]
+        (tmp_path / "f").unlink()
+        os.mkfifo(tmp_path / "f")
+        return found
+
+    monkeypatch.setattr(tar_create.os, "stat", swap)
+    assert members(tree_tar(tmp_path)) == {}
 
 
 def test_what_is_gone_is_left_out(tmp_path: Path) -> None:

@@ -26,14 +26,17 @@ _AFTER_FREEZE = fault_point("engine.freezing.after_freeze")
 async def frozen(ctx: EngineContext, container: Container) -> AsyncIterator[None]:
     """Pause a container for the block, if it runs; one that is paused already stays so.
 
+    Blocks for one container take turns: the end of one must not wake it for another.
+
     Raises:
         NaruError: the runtime refused to pause it.
     """
-    try:
-        await _freeze(ctx, container)
-        yield
-    finally:
-        await uncancelled(thaw(ctx, container))
+    async with ctx.locks.hold(f"frozen {container.id}"):
+        try:
+            await _freeze(ctx, container)
+            yield
+        finally:
+            await uncancelled(thaw(ctx, container))
 
 
 async def _freeze(ctx: EngineContext, container: Container) -> None:
