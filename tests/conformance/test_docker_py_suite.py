@@ -18,6 +18,8 @@ from harness.registry import serving
 from harness.requirements import requires
 
 _KNOWN = Path(__file__).parent / "docker_py_known.toml"
+# What the suite's own Makefile asks for; some of its tests read fields that newer versions dropped.
+_API_VERSION = "1.41"
 
 
 def _known() -> dict[str, str]:
@@ -33,7 +35,7 @@ def test_docker_pys_own_tests_end_as_known(make_engine: Callable[..., EngineUnde
     with serving({f"library/{k}": v for k, v in docker_py_suite.images().items()}) as address:
         engine = make_engine(f"--registry-mirror=http://{address}")
         docker_py_suite.load_images(engine)
-        outcome = docker_py_suite.run(engine)
+        outcome = docker_py_suite.run(engine, api_version=_API_VERSION)
     failed, known = outcome.failed(), _known()
     count = f"{len(outcome.tests)} tests, {outcome.count('passed')} passed"
     print(f"docker-py: {count}, {outcome.count('skipped')} skipped, {len(failed)} failed")

@@ -15,7 +15,9 @@ from naru.server.routes import (
     events,
     images,
     networks,
+    plugins,
     rootfs,
+    swarm,
     system,
     volumes,
 )
@@ -33,6 +35,8 @@ _ROUTES = (
     *distribution.ROUTES,
     *networks.ROUTES,
     *volumes.ROUTES,
+    *plugins.ROUTES,
+    *swarm.ROUTES,
 )
 _VERSION = r"/v{version:[0-9.]+}"
 

@@ -38,7 +38,8 @@ async def errors_as_answers(request: web.Request, handler: Handler) -> web.Strea
         return await _handled(request, handler)
     except NaruError as error:
         status = outcome_of(error).status
-        if status >= 500:
+        # Above 500 it is no fault of ours: what is asked for is not there, or not now.
+        if status == 500:
             _log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
         _check_not_begun(request, error)
         return error_answer(status, error.message)
