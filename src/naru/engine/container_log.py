@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from naru.engine.attachments import log_path
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.runtime import bundle as bundles
+from naru.runtime.fluentd_sink import FluentdSink
 from naru.runtime.gelf_sink import GelfSink
 from naru.runtime.journald_sink import JournaldSink
 from naru.runtime.json_log import JsonFormat, JsonLog
@@ -15,11 +17,17 @@ from naru.runtime.log_attributes import LogSource, extra_attributes
 from naru.runtime.log_driver import LogPolicy
 from naru.runtime.log_keeping import KeptLog
 from naru.runtime.log_shipment import FileShipment, RemoteShipment, Shipment
+from naru.runtime.log_sink import RemoteSink
 from naru.runtime.log_tag import tag_text
 from naru.runtime.syslog_sink import SyslogSink
 from naru.units import print_rfc3339
 
-_REMOTE_SINKS = {"syslog": SyslogSink, "journald": JournaldSink, "gelf": GelfSink}
+_REMOTE_SINKS: dict[str, Callable[[Mapping[str, str], LogSource], RemoteSink]] = {
+    "fluentd": FluentdSink,
+    "gelf": GelfSink,
+    "journald": JournaldSink,
+    "syslog": SyslogSink,
+}
 
 
 def json_path(ctx: EngineContext, container: Container) -> Path:

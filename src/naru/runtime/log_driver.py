@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from naru.errors import InvalidInputError, NotSupportedError
-from naru.runtime import gelf_sink, journald_sink, syslog_sink
+from naru.runtime import fluentd_sink, gelf_sink, journald_sink, syslog_sink
 from naru.runtime.log_attributes import check_patterns
 from naru.runtime.log_tag import check_tag
 from naru.units import parse_bytes, parse_bytes_decimal
 
 # Docker's drivers that are not here.
-_ELSEWHERE: Final = ("awslogs", "etwlogs", "fluentd", "gcplogs", "splunk")
+_ELSEWHERE: Final = ("awslogs", "etwlogs", "gcplogs", "splunk")
 _METADATA: Final = frozenset({"labels", "labels-regex", "env", "env-regex", "tag"})
 _FILES: Final = frozenset({"max-size", "max-file", "compress"})
 # Known to every driver: how lines travel to it, and what is kept for `logs`.
@@ -58,6 +58,11 @@ _DRIVERS: Final = {
         syslog_sink.check_options,
     ),
     "journald": _Driver(_METADATA, "unknown log opt '{}' for journald log driver"),
+    "fluentd": _Driver(
+        fluentd_sink.OPTIONS | _METADATA,
+        "unknown log opt '{}' for fluentd log driver",
+        fluentd_sink.check_options,
+    ),
     "gelf": _Driver(
         gelf_sink.OPTIONS | _METADATA,
         'unknown log opt "{}" for gelf log driver',

@@ -208,6 +208,16 @@ def test_gelf_sends_json_with_what_it_knows(engine: Engine) -> None:
 
 
 @pytest.mark.naru_only
+def test_fluentd_gets_events_also_of_a_container_that_is_removed_at_once(engine: Engine) -> None:
+    with _tcp_server() as (port, lines):
+        options = _config("fluentd", fluentd_address=f"127.0.0.1:{port}", tag="a.{{.Name}}")
+        container = engine.create("echo", "hello", host={**options, "AutoRemove": True})
+        engine.start(container)
+        eventually(lambda: b"hello" in b"".join(lines), "the event arrives")
+    assert b"container_id" in b"".join(lines)
+
+
+@pytest.mark.naru_only
 def test_a_cache_that_is_off_is_not_read(engine: Engine) -> None:
     options = _config("syslog", syslog_address="udp://127.0.0.1:9", cache_disabled="true")
     container = engine.up("true", host=options)

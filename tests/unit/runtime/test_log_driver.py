@@ -57,6 +57,7 @@ def test_options_become_a_policy(driver: str, options: dict[str, str], policy: L
         ("local", {"labels": "b"}, "unknown log opt 'labels' for log driver local"),
         ("syslog", {"max-size": "1m"}, "unknown log opt 'max-size' for syslog log driver"),
         ("journald", {"max-size": "1m"}, "unknown log opt 'max-size' for journald log driver"),
+        ("fluentd", {"a": "b"}, "unknown log opt 'a' for fluentd log driver"),
         ("gelf", {"a": "b"}, 'unknown log opt "a" for gelf log driver'),
         ("none", {"max-size": "1m"}, "unknown log opt 'max-size' for none log driver"),
         ("none", {"mode": "blocking"}, "unknown log opt 'mode' for none log driver"),
@@ -92,7 +93,7 @@ def test_what_makes_no_sense_is_refused(driver: str, options: dict[str, str], te
     assert text in caught.value.message
 
 
-@pytest.mark.parametrize("driver", ["awslogs", "etwlogs", "fluentd", "gcplogs", "splunk"])
+@pytest.mark.parametrize("driver", ["awslogs", "etwlogs", "gcplogs", "splunk"])
 def test_drivers_that_docker_has_and_we_have_not_are_named(driver: str) -> None:
     with pytest.raises(NotSupportedError, match=f"log driver {driver} is not supported"):
         log_policy(driver, {})
