@@ -28,6 +28,7 @@ _AFTER_RENAME = fault_point("runtime.json_log.after_rename")
 
 # What may not stand in a JSON string as it is; bytes above 127 may, if they are UTF-8.
 _ESCAPED: Final = bytes([*range(0x20), ord('"'), ord("\\")])
+_BEGIN: Final = b'{"log":"'
 _COPY_BYTES: Final = 1 << 20
 # More than a line of the largest size is in JSON, each byte of it escaped.
 _TORN_BYTES: Final = 8 << 20
@@ -54,34 +55,35 @@ class JsonFormat:
         """
         if not lines:
             return b""
-        tails = self._line_tails
+        ends = _Ends(self._line_tails)
         if _is_plain(b"".join(lines)):
-            pieces = [
-                b'{"log":"'
-                + line[TEXT_START:]
-                + tails[line[TIME_END:TEXT_START]]
-                + line[:TIME_END]
-                + b'Z"}'
-                for line in lines
-            ]
+            pieces = [line[TEXT_START:] + ends[line[:TEXT_START]] for line in lines]
         else:
-            pieces = [
-                b'{"log":"'
-                + _json_text(line[TEXT_START:])
-                + tails[line[TIME_END:TEXT_START]]
-                + line[:TIME_END]
-                + b'Z"}'
-                for line in lines
-            ]
-        return b"\n".join(pieces) + b"\n"
+            pieces = [_json_text(line[TEXT_START:]) + ends[line[:TEXT_START]] for line in lines]
+        return _BEGIN + _BEGIN.join(pieces)
 
     def records(self, records: Iterable[Record]) -> bytes:
         """Write records."""
         return b"".join(
-            b'{"log":"%b%b%bZ"}\n'
-            % (_json_text(record.data), self._tails[record.stream], record.timestamp)
+            b'%b%b%b%bZ"}\n'
+            % (_BEGIN, _json_text(record.data), self._tails[record.stream], record.timestamp)
             for record in records
         )
+
+
+class _Ends(dict[bytes, bytes]):
+    """What follows the text of a line, by what precedes it in the spool.
+
+    conmon gives the same time to all lines that it reads at once: most are found again.
+    """
+
+    def __init__(self, tails: Mapping[bytes, bytes]) -> None:
+        super().__init__()
+        self._tails = tails
+
+    def __missing__(self, head: bytes) -> bytes:
+        end = self[head] = self._tails[head[TIME_END:]] + head[:TIME_END] + b'Z"}\n'
+        return end
 
 
 def _is_plain(text: bytes) -> bool:
