@@ -191,8 +191,12 @@ def create(
     bundle = existing(exec_root, container_id)
     remove(exec_root, container_id)
     bundle.rootfs.mkdir(parents=True)
-    # A runtime comes here as the container's root, which may be nobody to the host.
-    bundle.path.chmod(0o711 if maps else 0o700)
+    bundle.path.chmod(0o700)
+    if maps:
+        # The runtime comes here as the container's root; nobody else of the host shall, since
+        # that root's setuid programs lie below.
+        os.chown(bundle.path, -1, maps.root_gid)
+        bundle.path.chmod(0o710)
     _AFTER_DIRECTORY()
     mounted = False
     try:

@@ -56,6 +56,9 @@ def test_root_is_nobody_on_the_host(remapped: EngineUnderTest) -> None:
     status = Path(f"/proc/{pid}/status").read_text()
     assert f"Uid:\t{UID}\t{UID}" in status
     assert f"Gid:\t{GID}\t{GID}" in status
+    bundle = (remapped.exec_root / "c" / container).stat()
+    # Setuid programs of the container's root are not for the host's users.
+    assert (bundle.st_mode & 0o7777, bundle.st_uid, bundle.st_gid) == (0o710, 0, GID)
     done = remapped.sh("id -u; cat /proc/self/uid_map; ls -ldn /bin /etc/hosts | cut -c1-40")
     assert done.out.split()[:4] == ["0", "0", str(UID), "65536"]
     info = remapped.api("GET", "/info").json()
