@@ -181,8 +181,16 @@ async def extract_archive(
         place = _destination(hold.files, container, path)
         owner = _user(hold.files, container) if as_user else None
         _, plain = open_plain(stream)
+        hold.files.prepare_writer()
         try:
-            extract(plain, hold.files.root, place, owner=owner, keeps_types=keeps_types)
+            extract(
+                plain,
+                hold.files.root,
+                place,
+                owner=owner,
+                on_host=hold.files.on_host,
+                keeps_types=keeps_types,
+            )
         except ReadOnlyTreeError as error:
             raise _read_only(container, error.path) from error
 
@@ -229,7 +237,7 @@ def _look_at_matches(files: ContainerFiles, pattern: str) -> tuple[PathStat, lis
 
 
 def _archived(files: ContainerFiles, paths: list[str]) -> Generator[bytes]:
-    archive = TreeArchive(files.may_enter)
+    archive = TreeArchive(files.may_enter, files.inside)
     for path in paths:
         descriptor = tree_paths.open_named(files.root, path)
         try:

@@ -14,7 +14,7 @@ from naru.engine.containers.volume_mounts import unmount_idle_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, MountRecord
 from naru.engine.open_files import BreakOff, Hold
-from naru.errors import ConflictError, NotFoundError, NotSupportedError
+from naru.errors import ConflictError, NotFoundError
 from naru.runtime import bundle as bundles
 from naru.runtime.file_view import ContainerFiles, ViewMount, open_running, open_stopped
 
@@ -42,12 +42,8 @@ async def hold_files(ctx: EngineContext, container: Container, break_off: BreakO
 
 def _open(ctx: EngineContext, container: Container) -> ContainerFiles:
     bundle = bundles.existing(ctx.config.exec_root, container.id)
-    if container.is_running and id_maps(ctx, container.host_config) is not None:
-        # What is mounted there has the owners that they are on the host.
-        raise NotSupportedError(
-            f"container {container.id} runs in a user namespace: stop it to copy files"
-        )
-    if container.is_running and (files := open_running(bundle)) is not None:
+    maps = id_maps(ctx, container.host_config)
+    if container.is_running and (files := open_running(bundle, maps)) is not None:
         return files
     # A process that is gone leaves its root mounted until its end was taken note of.
     is_mounted = container.is_running
@@ -58,6 +54,7 @@ def _open(ctx: EngineContext, container: Container) -> ContainerFiles:
             _view_mounts(ctx, container),
             read_only=container.host_config.readonly_rootfs,
             is_mounted=is_mounted,
+            maps=maps,
         )
     finally:
         unmount_idle_volumes(ctx, container)

@@ -108,7 +108,7 @@ def _mounted_overlay(overlay: Mount, namespace: int, owner: MappedTo) -> int:
         options.append(f"{name}{equals}{value}")
     place = _WORKSHOP / "root"
     place.mkdir()
-    _become(owner)
+    become_root(owner.root_uid, owner.root_gid)
     mount.mount_all([replace(overlay, data=",".join(options))], place)
     with mount_tree.copied(place) as copy:
         return os.dup(copy)
@@ -123,9 +123,15 @@ def _map_layer(path: Path, name: str, namespace: int) -> str:
     return name
 
 
-def _become(owner: MappedTo) -> None:
-    """Let this thread, which ends soon, write files as the container's root."""
+def become_root(uid: int, gid: int) -> None:
+    """Let this thread, which must end soon, make files as the root of a user namespace.
+
+    In mapped mounts there is no other root; its rights stay those of the host's.
+
+    Raises:
+        FaultError: the kernel refused.
+    """
     if _libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0:
         raise FaultError(f"keep capabilities: {os.strerror(ctypes.get_errno())}")
-    _libc.setfsgid(owner.root_gid)
-    _libc.setfsuid(owner.root_uid)
+    _libc.setfsgid(gid)
+    _libc.setfsuid(uid)

@@ -19,6 +19,8 @@ _FIRST_FREE: Final = 100_000
 RANGE_SIZE: Final = 65_536
 # The kernel's limit on lines of a map.
 _MAX_RANGES: Final = 340
+# What the kernel shows of owners without a number, in uid and gid alike.
+_NOBODY: Final = 65_534
 _MAX_ID: Final = 0xFFFF_FFFF
 
 
@@ -56,6 +58,10 @@ class IdMaps:
         """
         return _outside(self.uids, uid, "uid"), _outside(self.gids, gid, "gid")
 
+    def inside(self, uid: int, gid: int) -> tuple[int, int]:
+        """Return who a user and a group of the host are in the container; strangers are nobody."""
+        return _inside(self.uids, uid), _inside(self.gids, gid)
+
     @property
     def last_gid(self) -> int:
         """The highest group that the container has."""
@@ -67,6 +73,13 @@ def _outside(ranges: Iterable[IdRange], number: int, what: str) -> int:
         if one.inside <= number < one.inside + one.size:
             return one.outside + number - one.inside
     raise InvalidInputError(f"{what} {number} does not exist in the container's user namespace")
+
+
+def _inside(ranges: Iterable[IdRange], number: int) -> int:
+    for one in ranges:
+        if one.outside <= number < one.outside + one.size:
+            return one.inside + number - one.outside
+    return _NOBODY
 
 
 def map_text(ranges: Iterable[IdRange]) -> str:

@@ -33,6 +33,10 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _OURS = (errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, *_DISK_FULL)
 
 
+Owners = Callable[[int, int], tuple[int, int]]
+"""From a user and a group to a user and a group."""
+
+
 class EntryPlacer:
     """Puts the current entries of a reader into a tree, one after the other; then `finish`."""
 
@@ -44,11 +48,12 @@ class EntryPlacer:
         what: str,
         path_of_link: Callable[[bytes], bytes],
         owner: tuple[int, int] | None = None,
+        on_host: Owners | None = None,
         keeps_mounted: bool = False,
     ) -> None:
         """Prepare; `what` begins the messages of errors, `path_of_link` finds hard links' targets.
 
-        `owner` takes the place of what the entries say. With `keeps_mounted`, a file that cannot
+        `owner` takes the place of what the entries say, and `on_host` says who that is here. With `keeps_mounted`, a file that cannot
         be replaced because it is mounted there gets new content instead.
         """
         self._reader = reader
@@ -56,6 +61,7 @@ class EntryPlacer:
         self._what = what
         self._path_of_link = path_of_link
         self._owner = owner
+        self._on_host = on_host
         self._keeps_mounted = keeps_mounted
         self.size = 0
         """Bytes of files and of symbolic links."""
@@ -211,7 +217,8 @@ class EntryPlacer:
         os.mknod(name, entry.mode | _DEVICE_TYPES[entry.kind], device, dir_fd=parent)
 
     def _owner_of(self, entry: Entry) -> tuple[int, int]:
-        return self._owner or (entry.uid, entry.gid)
+        owner = self._owner or (entry.uid, entry.gid)
+        return self._on_host(*owner) if self._on_host else owner
 
     def _own(self, entry: Entry, parent: int, name: bytes) -> None:
         os.chown(name, *self._owner_of(entry), dir_fd=parent, follow_symlinks=False)

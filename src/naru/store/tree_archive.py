@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from naru.errors import FaultError
 from naru.store import tar_read, whiteout
 from naru.store.tar_header import END, entry_blocks, padding
+from naru.store.tar_place import Owners
 from naru.store.tar_read import Entry
 
 _BLOCK_BYTES = 1 << 20
@@ -53,9 +54,15 @@ class _Level:
 class TreeArchive:
     """One archive in the making."""
 
-    def __init__(self, may_enter: MayEnter = lambda _: True) -> None:
-        """Begin; `may_enter` is asked for every directory below the start, by descriptor."""
+    def __init__(
+        self, may_enter: MayEnter = lambda _: True, inside: Owners = lambda uid, gid: (uid, gid)
+    ) -> None:
+        """Begin; `may_enter` is asked for every directory below the start, by descriptor.
+
+        `inside` says who the owner of a file is to whom the archive is for.
+        """
         self._may_enter = may_enter
+        self._inside = inside
         self._first_names: dict[tuple[int, int], bytes] = {}
         self._small: list[bytes] = []
         self._small_bytes = 0
@@ -153,13 +160,14 @@ class TreeArchive:
         major = minor = 0
         if kind in (tar_read.CHARACTER, tar_read.BLOCK_DEVICE):
             major, minor = os.major(status.st_rdev), os.minor(status.st_rdev)
+        uid, gid = self._inside(status.st_uid, status.st_gid)
         entry = Entry(
             kind,
             name,
             link,
             mode=stat.S_IMODE(status.st_mode),
-            uid=status.st_uid,
-            gid=status.st_gid,
+            uid=uid,
+            gid=gid,
             size=size,
             mtime_ns=status.st_mtime_ns,
             major=major,

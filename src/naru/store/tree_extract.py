@@ -16,7 +16,7 @@ import stat
 from naru.errors import CorruptDataError, ForbiddenError, InvalidInputError
 from naru.store import tar_read
 from naru.store.tar_apply import clean_name
-from naru.store.tar_place import EntryPlacer, failure
+from naru.store.tar_place import EntryPlacer, Owners, failure
 from naru.store.tar_read import Entry, Readable, TarReader
 from naru.store.tree import Tree
 
@@ -35,12 +35,13 @@ def extract(
     directory: bytes,
     *,
     owner: tuple[int, int] | None = None,
+    on_host: Owners | None = None,
     keeps_types: bool = False,
 ) -> None:
     """Extract `stream`, a plain tar, into `directory` below the open directory `root`.
 
     `directory` is relative, and leads through no links; it is there already, and is left as it
-    is but for what goes into it. `owner` takes the place of what the entries say. `keeps_types`
+    is but for what goes into it. `owner` takes the place of what the entries say; `on_host` says who that is here. `keeps_types`
     refuses to put a directory in the place of anything else, or the other way round.
 
     Raises:
@@ -49,7 +50,7 @@ def extract(
         ReadOnlyTreeError: nothing can be written there.
         FaultError: the disk is full or fails.
     """
-    _Extraction(stream, root, directory, owner, keeps_types=keeps_types).run()
+    _Extraction(stream, root, directory, owner, on_host, keeps_types=keeps_types).run()
 
 
 class _Extraction:
@@ -61,6 +62,7 @@ class _Extraction:
         root: int,
         directory: bytes,
         owner: tuple[int, int] | None,
+        on_host: Owners | None,
         *,
         keeps_types: bool,
     ) -> None:
@@ -74,6 +76,7 @@ class _Extraction:
             what="archive",
             path_of_link=self._path,
             owner=owner,
+            on_host=on_host,
             keeps_mounted=True,
         )
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from harness import leaks, narud
+from harness.archives import Tree
 from harness.engine import BUSYBOX, Engine
 from harness.narud import EngineUnderTest
 from harness.requirements import requires
 from harness.subordinates import FOLDER, GID, UID, subordinate_account
+from harness.waiting import eventually
 
 pytestmark = [requires("root"), pytest.mark.naru_only]
 
@@ -44,10 +48,8 @@ def remapped(shared_remapped: EngineUnderTest) -> Iterator[EngineUnderTest]:
 
 
 def _exec(engine: Engine, container: str, script: str, **config: object) -> tuple[int, str]:
-    words = {"AttachStdout": True, "AttachStderr": True, "Cmd": ["sh", "-c", script], **config}
-    made = engine.api("POST", f"/containers/{container}/exec", words).ok(201).json()["Id"]
-    body = engine.api("POST", f"/exec/{made}/start", {"Tty": True}).ok(200).body
-    return engine.api("GET", f"/exec/{made}/json").json()["ExitCode"], body.decode(errors="replace")
+    done = engine.exec(container, "sh", "-c", script, **config)
+    return done.code, done.out + done.err
 
 
 def test_root_is_nobody_on_the_host(remapped: EngineUnderTest) -> None:
@@ -135,6 +137,35 @@ def test_volumes_are_written_by_root_and_binds_are_the_hosts(
     assert remapped.sh("stat -c %u /v/y; echo > /v/y", host=binds).out == "0\n"
     remapped.remove_all()
     remapped.api("DELETE", "/volumes/naru-test-mapped").ok(204)
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_copies_have_the_owners_that_the_container_sees(
+    remapped: EngineUnderTest, is_running: bool
+) -> None:
+    script = "mkdir /d; echo x > /d/f; chown 7:8 /d/f; [ -z $STAY ] || sleep 1000"
+    container = remapped.up("sh", "-c", script, Env=["STAY=1" if is_running else "STAY="])
+    path = f"/containers/{container}/archive"
+    if is_running:
+        eventually(lambda: _exec(remapped, container, "stat -c %u /d/f")[1] == "7\n", "made")
+    else:
+        remapped.wait(container)
+    body = remapped.api("GET", path, query={"path": "/d/f"}).ok(200).body
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        [member] = archive
+    assert (member.uid, member.gid) == (7, 8)
+    put = Tree().file("g", "g\n", uid=9, gid=10).directory("new").tar()
+    remapped.api("PUT", path, put, query={"path": "/d"}).ok(200)
+    body = remapped.api("GET", path, query={"path": "/d"}).ok(200).body
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        owners = {member.name: (member.uid, member.gid) for member in archive}
+    assert owners == {"d": (0, 0), "d/f": (7, 8), "d/g": (9, 10), "d/new": (0, 0)}
+    if is_running:
+        assert _exec(remapped, container, "stat -c %u:%g /d/g /d/new")[1].split() == ["9:10", "0:0"]
+        stranger = Tree().file("s", "", uid=70_000).tar()
+        answer = remapped.api("PUT", path, stranger, query={"path": "/d"})
+        assert answer.status == 400
+        assert "uid 70000 does not exist in the container's user namespace" in answer.message
 
 
 def test_images_and_parts_of_volumes_are_mapped(remapped: EngineUnderTest) -> None:

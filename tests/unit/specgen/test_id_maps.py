@@ -61,6 +61,8 @@ def test_ranges_follow_each_other_inside() -> None:
     assert map_text(maps.uids) == "0 100000 10\n10 300000 20\n"
     assert spec_mappings(maps.gids) == [{"containerID": 0, "hostID": 700000, "size": 65536}]
     assert maps.on_host(12, 5) == (300002, 700005)
+    assert maps.inside(300002, 700005) == (12, 5)
+    assert maps.inside(0, 299999) == (65534, 65534)
     with pytest.raises(InvalidInputError, match="uid 30 does not exist"):
         maps.on_host(30, 5)
 
