@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from naru.engine.attachments import STDERR, STDOUT, log_path
 from naru.engine.container_log import log_attributes
@@ -30,7 +30,7 @@ async def container_logs(
 ) -> tuple[bool, AsyncIterator[bytes]]:
     """Return whether the container has a terminal, and its log, framed for the wire.
 
-    A log that is followed ends with the container. `tail` is a number of lines, or `all`.
+    A log that is followed ends with the container's present run. `tail` is a number of lines, or `all`.
     `details` puts the labels and variables that the log options name before each line.
 
     Raises:
@@ -52,7 +52,7 @@ async def container_logs(
             until_ns=_moment(until, now),
         ),
         tail=_line_count(tail),
-        follow=follow and _runs(container),
+        follow=follow and container.is_running,
     )
     blocks = log_file.framed(
         log_path(ctx.config.container_dir(container.id)),
@@ -62,14 +62,19 @@ async def container_logs(
             timestamps=timestamps,
             details=details_text(log_attributes(ctx, container)) if details else b"",
         ),
-        stopped=lambda: not _runs(container),
+        stopped=_end_of_run(container),
         clock=ctx.clock,
     )
     return container.config.tty, blocks
 
 
-def _runs(container: Container) -> bool:
-    return container.state.status in ("running", "paused", "restarting")
+def _end_of_run(container: Container) -> Callable[[], bool]:
+    """Return what says that the present run is over, even if the next one has begun.
+
+    Clients follow each run anew: they would see its lines twice.
+    """
+    began = container.state.started_ns
+    return lambda: not container.is_running or container.state.started_ns != began
 
 
 def _moment(text: str, now_ns: int) -> int:

@@ -110,7 +110,8 @@ def inspect_view(ctx: EngineContext, container: Container, api: ApiVersion) -> J
     """Return the whole of `GET /containers/{id}/json`, sizes aside."""
     argv = container.config.argv()
     folder = ctx.config.container_dir(container.id)
-    keeps_log = container.host_config.log_config.type == "json-file"
+    # Docker makes the file at the first start.
+    keeps_log = container.host_config.log_config.type == "json-file" and container.state.started_ns
     return {
         "Id": container.id,
         "Created": print_rfc3339(container.record.created_ns),

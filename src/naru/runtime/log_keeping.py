@@ -154,6 +154,7 @@ class LogKeeper:
             kept.stirred.clear()
             is_watched = self._watch(container_id, kept)
             if not await self._turn(container_id, kept):
+                await self._rest(kept)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(kept.stirred.wait(), None if is_watched else _POLL_S)
             self._unwatch(container_id)
@@ -176,6 +177,12 @@ class LogKeeper:
             return True
         kept.seen, kept.has_failed = seen, False
         return not is_first or seen[1] > 0
+
+    async def _rest(self, kept: _Kept) -> None:
+        """Close the files of a quiet log: a machine has many of those, and few descriptors."""
+        if isinstance(kept.log.shipment, FileShipment):
+            async with kept.lock:
+                await in_thread(kept.log.shipment.close)
 
     async def _attempt(self, container_id: str, kept: _Kept, step: Awaitable[None]) -> bool:
         """Take a step, and say whether it failed; the engine's log hears of the first time."""

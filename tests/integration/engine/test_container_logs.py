@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness.engine import Engine
+from harness.wire import split_frames
 
 _STAMP = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z "
 
@@ -60,6 +61,22 @@ def test_follow_gives_lines_as_they_come_and_ends_with_the_container(engine: Eng
         lines = list(stream.lines())
         assert 0.2 < time.monotonic() - before < 10
     assert [line[8:] for line in lines] == [b"first", b"second"]
+
+
+@pytest.mark.parametrize("policy", ["no", "always"])
+def test_follow_ends_with_the_run_though_the_container_starts_again(
+    engine: Engine, policy: str
+) -> None:
+    host = {"RestartPolicy": {"Name": policy}}
+    script = "echo one; sleep 1; echo two; test -e /x || { touch /x; exit; }; sleep 1000"
+    container = engine.up("sh", "-c", script, host=host)
+    query = {"stdout": True, "follow": True}
+    with engine.stream(f"/containers/{container}/logs", query=query) as stream:
+        if policy == "no":
+            engine.api("POST", f"/containers/{container}/restart", query={"t": 0}).ok(204)
+        lines = split_frames(stream.read())["stdout"].split()
+    assert lines[0] == b"one"
+    assert len(lines) <= 3
 
 
 def test_follow_of_a_stopped_container_ends_at_once(engine: Engine) -> None:

@@ -74,6 +74,11 @@ def test_json_file_is_dockers_file_when_the_container_has_ended(engine: Engine) 
     assert all(entry["time"].endswith("Z") and len(entry["time"]) <= 30 for entry in entries)
 
 
+def test_a_container_that_never_ran_has_no_file(engine: Engine) -> None:
+    container = engine.create("true")
+    assert engine.api("GET", f"/containers/{container}/json").json()["LogPath"] == ""
+
+
 def test_json_file_is_bounded_to_the_byte_and_ends_with_the_newest_line(engine: Engine) -> None:
     done = engine.run("seq", "1", "20000", host=_config("json-file", max_size="10k", max_file="3"))
     path = _path(engine, done.id)
