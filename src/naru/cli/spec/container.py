@@ -46,6 +46,32 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("pause", "p", "bool", "true", "Pause container during commit"),
         ),
     },
+    "cp": {
+        "usage": "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n"
+        "\tnaru cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
+        "about": "Copy files/folders between a container and the local filesystem\n\n"
+        "Use '-' as the source to read a tar archive from stdin\n"
+        "and extract it to a directory destination in a container.\n"
+        "Use '-' as the destination to stream a tar archive of a\n"
+        "container source to stdout.",
+        "aliases": ("container cp", "cp"),
+        "arity": (2, 2),
+        "handler": "naru.cli.commands.cp:copy",
+        "options": (
+            ("archive", "a", "bool", "", "Archive mode (copy all uid/gid information)"),
+            ("follow-link", "L", "bool", "", "Always follow symbol link in SRC_PATH"),
+            (
+                "quiet",
+                "q",
+                "bool",
+                "",
+                (
+                    "Suppress progress output during copy. Progress output is automatically suppressed "
+                    "if no terminal is attached"
+                ),
+            ),
+        ),
+    },
     "diff": {
         "usage": "CONTAINER",
         "about": "Inspect changes to files or directories on a container's filesystem",

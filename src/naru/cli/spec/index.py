@@ -19,6 +19,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Attach local standard input, output, and error streams to a running container",
     ),
     "container commit": ("container", "commit", "Create a new image from a container's changes"),
+    "container cp": (
+        "container",
+        "cp",
+        "Copy files/folders between a container and the local filesystem",
+    ),
     "container create": ("container_run", "create", "Create a new container"),
     "container diff": (
         "container",
@@ -61,6 +66,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "container",
         "wait",
         "Block until one or more containers stop, then print their exit codes",
+    ),
+    "cp": (
+        "container",
+        "cp",
+        "Copy files/folders between a container and the local filesystem",
     ),
     "create": ("container_run", "create", "Create a new container"),
     "diff": (
@@ -188,6 +198,7 @@ ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "attach",
             "commit",
+            "cp",
             "create",
             "diff",
             "events",
