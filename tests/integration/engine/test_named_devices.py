@@ -84,6 +84,9 @@ def test_devices_are_listed(device_engine: EngineUnderTest) -> None:
         {"Source": "cdi", "ID": "nvidia.com/gpu=0"},
     ]
     assert len(info["CDISpecDirs"]) == 1
+    for program in (device_engine.docker, device_engine.naru):
+        shown = program("info").ok().out
+        assert " Discovered Devices:\n  cdi: acme.com/gadget=0\n  cdi: nvidia.com/gpu=0\n" in shown
     assert "DiscoveredDevices" not in device_engine.api("GET", "/info", version="1.49").json()
 
 

@@ -127,6 +127,9 @@ def _drivers(facts: dict[str, Any]) -> list[str]:
     lines.append(f"  Log: {' '.join(plugins.get('Log') or ())}")
     if facts.get("CDISpecDirs"):
         lines += [" CDI spec directories:", *(f"  {path}" for path in facts["CDISpecDirs"])]
+    if devices := facts.get("DiscoveredDevices"):
+        found = (f"  {device['Source']}: {device['ID']}" for device in devices)
+        lines += [" Discovered Devices:", *found]
     swarm = facts.get("Swarm") or {}
     return [*lines, f" Swarm: {swarm.get('LocalNodeState') or 'inactive'}"]
 
