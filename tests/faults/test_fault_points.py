@@ -13,6 +13,7 @@ import http.client
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -48,8 +49,9 @@ class _EngineDied(Exception):
 class _Tour:
     """One pass through everything that an engine does, each step once."""
 
-    def __init__(self, engine: EngineUnderTest, registry: str) -> None:
+    def __init__(self, engine: EngineUnderTest, registry: str, *, falls_ill: bool = False) -> None:
         self._engine = engine
+        self._falls_ill = falls_ill
         self._pulled = f"{registry}/box:1"
         self.step = ""
 
@@ -58,6 +60,7 @@ class _Tour:
         method: str,
         path: str,
         body: object = None,
+        /,
         *,
         version: str | None = None,
         **query: object,
@@ -98,6 +101,8 @@ class _Tour:
         # The volumes of what is replaced stay, so it has no anonymous one.
         plain = request | {"Volumes": {}}
         self.api("POST", "/containers/create", plain, version="1.48", name="tour")
+        if self._falls_ill:
+            self._fall_ill(plain)
         self.api("POST", "/containers/create", request, version="1.48", name="tour", replace=True)
         self.api("POST", "/containers/tour/start")
         if waits_for_rotation:
@@ -114,6 +119,15 @@ class _Tour:
         self.api("POST", "/containers/tour/kill")
         self.api("POST", "/containers/tour/wait")
         self.remove_all()
+
+    def _fall_ill(self, request: dict[str, Any]) -> None:
+        """Let a container be found unhealthy, and something be done about it."""
+        check = {"Test": ["CMD", "false"], "Interval": 10**8, "Retries": 1, "OnFailure": "kill"}
+        request = request | {"Healthcheck": check}
+        self.api("POST", "/containers/create", request, version="1.48", name="tour", replace=True)
+        self.api("POST", "/containers/tour/start")
+        eventually(lambda: b'"unhealthy"' in self.api("GET", "/containers/tour/json"), "it is ill")
+        self.api("POST", "/containers/tour/wait", condition="not-running")
 
     def exec_something(self) -> None:
         """Run a second process in the container."""
@@ -182,7 +196,7 @@ def test_a_kill_at_any_point_is_survived(
     engine.terminate()
     armed = {"NARU_FAULT": f"{point}=kill"}
     engine.spawn(env=armed)
-    tour = _Tour(engine, registry)
+    tour = _Tour(engine, registry, falls_ill="engine.health" in point)
     rotation = "log_rotation" in point
     if _came_up(engine):
         with pytest.raises(_EngineDied):
@@ -206,7 +220,7 @@ def test_a_failure_at_any_point_is_cleaned_up(
     before = engine.footprint()
     engine.terminate()
     engine.spawn(env={"NARU_FAULT": f"{point}=raise"})
-    tour = _Tour(engine, registry)
+    tour = _Tour(engine, registry, falls_ill="engine.health" in point)
     rotation = "log_rotation" in point
     if _came_up(engine):
         failure = ""

@@ -31,7 +31,10 @@ from naru.engine.health_rule import (
 from naru.engine.model import Container
 from naru.engine.views import container_attributes
 from naru.errors import NaruError
+from naru.faults import fault_point
 from naru.ids import new_id
+
+_BEFORE_ACTION = fault_point("engine.health.before_action")
 
 # A killed probe ends at once, unless its container is frozen or the machine overloaded.
 _KILL_PATIENCE = 10.0
@@ -41,7 +44,10 @@ _LAST_WORDS = 0.5
 
 
 async def watch_health(ctx: EngineContext, container_id: str) -> None:
-    """Probe a container until this is cancelled; returns at once when it has no check."""
+    """Probe a container until this is cancelled; returns at once when it has no check.
+
+    It also ends when something is done about a container that is unhealthy.
+    """
     container = ctx.registry.get(container_id)
     check = check_of(container.config) if container else None
     if container is None or check is None:
@@ -54,6 +60,26 @@ async def watch_health(ctx: EngineContext, container_id: str) -> None:
         await ctx.clock.sleep(pause)
         result = await _probe(ctx, container, check)
         _record(ctx, container, check, result)
+        if check.on_failure != "none" and _is_unhealthy(container):
+            # A task of its own: what it does to the container ends this watch.
+            act = _act(ctx, container, check.on_failure, started_ns)
+            ctx.tasks.start(act, name=f"unhealthy {container.short_id}")
+            return
+
+
+def _is_unhealthy(container: Container) -> bool:
+    health = container.state.health
+    return health is not None and health.status == "unhealthy"
+
+
+async def _act(ctx: EngineContext, container: Container, action: str, started_ns: int) -> None:
+    try:
+        _BEFORE_ACTION()
+        await act_on_failure(ctx, container, action, started_ns)
+    finally:
+        if container.state.status == "running" and container.state.started_ns == started_ns:
+            # It did not help: the next probe decides whether to try again.
+            ctx.health.watch(container.id)
 
 
 def _record(
@@ -75,10 +101,6 @@ def _record(
     )
     if after.status == "healthy":
         ctx.waiters.became_healthy(container.id)
-    elif after.status == "unhealthy" and check.on_failure != "none":
-        # A task of its own: what it does to the container ends this watch.
-        action = act_on_failure(ctx, container, check.on_failure, state.started_ns)
-        ctx.tasks.start(action, name=f"unhealthy {container.short_id}")
 
 
 async def _probe(ctx: EngineContext, container: Container, check: HealthCheck) -> ProbeResult:

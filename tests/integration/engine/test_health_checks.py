@@ -323,3 +323,15 @@ def test_health_goes_on_when_the_engine_is_killed(own_engine: EngineUnderTest) -
         return sum("4711" in words for words in commands) <= 2
 
     eventually(alone, "the probe of the dead engine is gone")
+
+
+def test_what_is_to_follow_a_failure_follows_also_from_the_next_engine(
+    own_engine: EngineUnderTest,
+) -> None:
+    own_engine.terminate()
+    own_engine.start_engine(env={"NARU_FAULT": "engine.health.before_action=kill"})
+    check = _check(["CMD", "false"], 200, Retries=1, OnFailure="kill")
+    container = own_engine.up(Healthcheck=check)
+    own_engine.await_death()
+    own_engine.start_engine()
+    assert own_engine.await_status(container, "exited")["ExitCode"] == 137
