@@ -34,6 +34,7 @@ _IMAGE = "naru-test/tour:1"
 _IMPORTED = "naru-test/imported:1"
 _COMMITTED = "naru-test/committed:1"
 _VOLUME = "naru-test-tour"
+_NETWORK = "naru-test-tour"
 
 
 def _points() -> list[str]:
@@ -98,6 +99,7 @@ class _Tour:
                 "LogConfig": log,
             },
         }
+        self.api("POST", "/networks/create", {"Name": _NETWORK})
         # The volumes of what is replaced stay, so it has no anonymous one.
         plain = request | {"Volumes": {}}
         self.api("POST", "/containers/create", plain, version="1.48", name="tour")
@@ -105,6 +107,8 @@ class _Tour:
             self._fall_ill(plain)
         self.api("POST", "/containers/create", request, version="1.48", name="tour", replace=True)
         self.api("POST", "/containers/tour/start")
+        for verb in ("connect", "disconnect"):
+            self.api("POST", f"/networks/{_NETWORK}/{verb}", {"Container": "tour"})
         if waits_for_rotation:
             self._await_rotation()
         self.exec_something()
@@ -145,6 +149,7 @@ class _Tour:
         engine = self._engine
         for method, path, query in (
             ("DELETE", "/containers/tour", {"force": True, "v": True}),
+            ("DELETE", f"/networks/{_NETWORK}", {}),
             ("DELETE", f"/volumes/{_VOLUME}", {}),
             ("DELETE", f"/images/{_COMMITTED}", {"force": True}),
             ("DELETE", f"/images/{_IMAGE}", {"force": True}),

@@ -51,6 +51,8 @@ class ContainerRecord(msgspec.Struct, kw_only=True):
     mounts: list[MountRecord]
     # Made for one step of a build: a start of the engine finds the build gone, and removes it.
     is_build_step: bool = False
+    # Links on the default network: ids of other containers by alias.
+    links: dict[str, str] = {}
 
 
 class ContainerState(msgspec.Struct, kw_only=True):

@@ -180,3 +180,24 @@ def _published_entry(port: PublishedPort) -> Json:
         **({"PublicPort": port.host_port} if port.host_port else {}),
         "Type": port.protocol,
     }
+
+
+def link_names(ctx: EngineContext) -> dict[str, list[str]]:
+    """Return the names that containers have by links of others: `/container/alias`, by id."""
+    found: dict[str, list[str]] = {}
+    for container in ctx.registry:
+        for alias, target_id in container.record.links.items():
+            found.setdefault(target_id, []).append(f"/{container.name}/{alias}")
+    return {target_id: sorted(names) for target_id, names in found.items()}
+
+
+def shown_links(ctx: EngineContext, container: Container) -> list[str] | None:
+    """Return `HostConfig.Links` of inspect."""
+    if container.network_mode != _DEFAULT_NETWORK:
+        return container.host_config.links
+    found = [
+        f"/{target.name if (target := ctx.registry.get(target_id)) else target_id}"
+        f":/{container.name}/{alias}"
+        for alias, target_id in container.record.links.items()
+    ]
+    return found or None

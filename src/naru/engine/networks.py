@@ -186,13 +186,15 @@ def _network_request(body: NetworkCreateRequest, api_version: ApiVersion) -> Net
     ipam = body.ipam or IPAM()
     if ipam.driver not in ("", "default"):
         raise NotFoundError(f'plugin "{ipam.driver}" not found')
+    pools = checked_pools(_pools(ipam))
     ipv4 = body.enable_ipv4 if api_version >= (1, 48) else None
     return NetworkRequest(
         name=body.name,
         driver=driver,
-        pools=checked_pools(_pools(ipam)),
+        pools=pools,
         ipv4=_first_said(ipv4, by_option[0], default=True),
-        ipv6=_first_said(body.enable_ipv6, by_option[1], default=False),
+        # Whoever names a subnet of IPv6 wants it.
+        ipv6=_first_said(body.enable_ipv6, by_option[1], default=_has_ipv6(pools)),
         internal=body.internal,
         attachable=body.attachable,
         options=options,
@@ -203,6 +205,10 @@ def _network_request(body: NetworkCreateRequest, api_version: ApiVersion) -> Net
 
 def _first_said(*said: bool | None, default: bool) -> bool:
     return next((value for value in said if value is not None), default)
+
+
+def _has_ipv6(pools: Iterable[Pool]) -> bool:
+    return any(pool.version == 6 for pool in pools)
 
 
 def _pools(ipam: IPAM) -> Iterable[Pool]:

@@ -1,7 +1,7 @@
 """All containers in memory, equal to their rows at every moment.
 
 A write goes to the database first; memory follows when it held. Look-ups follow Docker's order:
-whole id, name, unambiguous start of an id.
+whole id, name, name of a link, unambiguous start of an id.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ class Registry:
         container = self._by_id.get(name) or self._by_id.get(self._id_by_name.get(name, ""))
         if container is not None:
             return container
+        parent, is_link, alias = name.partition("/")
+        if is_link and (owner := self._by_id.get(self._id_by_name.get(parent, ""))):
+            target = self._by_id.get(owner.record.links.get(alias, ""))
+            if target is not None:
+                return target
         found = matching_prefix(name, self._by_id) if is_id_prefix(name) else []
         if len(found) > 1:
             raise InvalidInputError(f"multiple IDs found with provided prefix: {name}")

@@ -13,7 +13,7 @@ from naru.engine.context import EngineContext
 from naru.engine.graph_driver import graph_driver_view
 from naru.engine.health_rule import Health
 from naru.engine.model import Container, Json, MountRecord
-from naru.engine.network_views import network_settings_view
+from naru.engine.network_views import network_settings_view, shown_links
 from naru.specgen.security import MASKED_PATHS, READONLY_PATHS, parse_security_options
 from naru.units import ZERO_TIME, print_rfc3339
 
@@ -131,7 +131,7 @@ def inspect_view(ctx: EngineContext, container: Container, api: ApiVersion) -> J
         "ProcessLabel": "",
         "AppArmorProfile": _apparmor_profile(ctx, container),
         "ExecIDs": ctx.execs.ids_of(container.id) or None,
-        "HostConfig": host_config_view(container),
+        "HostConfig": host_config_view(container) | {"Links": shown_links(ctx, container)},
         "GraphDriver": graph_driver_view(ctx, container),
         "Mounts": mounts_view(container),
         "Config": config_view(container),

@@ -5,7 +5,7 @@ Spec: hosts(5), resolv.conf(5); the lines and their order are those of Docker 20
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 
 _LOCAL_LINES = (
@@ -67,6 +67,22 @@ def with_own_addresses(
     if kept and wanted and not kept[-1].endswith("\n"):
         kept[-1] += "\n"
     return "".join([*kept, *(f"{address}\t{own}\n" for address in wanted)])
+
+
+def with_links(text: str, links: Mapping[str, str]) -> str:
+    """Return a hosts file in which these names, as they stand on one line, have another address.
+
+    An empty address takes the line away.
+    """
+    kept = []
+    for line in text.splitlines(keepends=True):
+        _, _, names = line.rstrip("\n").partition("\t")
+        address = links.get(names)
+        if address is None:
+            kept.append(line)
+        elif address:
+            kept.append(f"{address}\t{names}\n")
+    return "".join(kept)
 
 
 def hostname_text(hostname: str) -> str:

@@ -10,6 +10,7 @@ from naru.api.host_config import HostConfig, LogConfig
 from naru.engine.containers.create_checks import check_request
 from naru.engine.containers.files import delete_files
 from naru.engine.containers.image_mounts import provide_views
+from naru.engine.containers.links import wanted_links
 from naru.engine.containers.merge import merge_config
 from naru.engine.containers.mount_requests import wanted_mounts
 from naru.engine.containers.networking import wanted_endpoints
@@ -85,6 +86,7 @@ async def create_container(
             endpoints=wanted_endpoints(ctx, host_config, networking_config),
             mounts=mounts,
             is_build_step=is_build_step,
+            links=wanted_links(ctx, host_config),
         ),
         ContainerState(status="removing", removes_volumes=True),
     )

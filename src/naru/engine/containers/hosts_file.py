@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from naru.engine.containers.links import links_of
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.network import etc_files
@@ -20,6 +21,7 @@ def hosts(ctx: EngineContext, container: Container, sandbox: Sandbox | None) -> 
         domainname=container.config.domainname,
         addresses=_own_addresses(sandbox) if sandbox else (),
         extra_hosts=extra,
+        links=[(link.address, link.host_names) for link in links_of(ctx, container)],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from naru.api.filters import Filters
@@ -11,7 +12,7 @@ from naru.engine.containers.inspect import container_sizes
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import Health
 from naru.engine.model import Container
-from naru.engine.network_views import exposed_ports, networks_view, port_list
+from naru.engine.network_views import exposed_ports, link_names, networks_view, port_list
 from naru.engine.views import host_summary_view, mounts_view
 from naru.errors import InvalidInputError, NotFoundError
 
@@ -50,7 +51,11 @@ async def list_containers(
             found.append(container)
         if 0 < limit == len(found):
             break
-    views = [summary_view(ctx, container, api_version) for container in found]
+    links = link_names(ctx)
+    views = [
+        summary_view(ctx, container, api_version, links.get(container.id, ()))
+        for container in found
+    ]
     if size:
         for view, container in zip(views, found, strict=True):
             sizes = await container_sizes(ctx, container.id, container.record.image_id)
@@ -168,13 +173,13 @@ def _image_ids(ctx: EngineContext, names: list[str]) -> set[str] | None:
 
 
 def summary_view(
-    ctx: EngineContext, container: Container, api_version: ApiVersion
+    ctx: EngineContext, container: Container, api_version: ApiVersion, links: Sequence[str]
 ) -> dict[str, Any]:
-    """Return one row of `GET /containers/json`."""
+    """Return one row of `GET /containers/json`; `links` are names by links of others."""
     record = container.record
     return {
         "Id": container.id,
-        "Names": [f"/{container.name}"],
+        "Names": [f"/{container.name}", *links],
         "Image": _shown_image(ctx, container),
         "ImageID": record.image_id,
         "Command": " ".join(_quoted(word) for word in container.config.argv()),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from naru.aio import uncancelled
+from naru.engine.containers.links import remove_link
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.stop import kill_and_wait
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
-from naru.errors import ConflictError, InvalidInputError, NotFoundError
+from naru.errors import ConflictError, NotFoundError
 
 
 async def remove_container(
@@ -15,16 +16,17 @@ async def remove_container(
 ) -> None:
     """Remove a container; `force` kills it first, `volumes` takes its anonymous volumes along.
 
+    With `link` the name is a link's, and the link is all that goes.
+
     Raises:
         NotFoundError: no such container.
         ConflictError: it runs, and `force` is not given.
-        InvalidInputError: `link` is given: there are no links to remove.
+        FaultError: `link` is given, and the name is no link's.
     """
-    container = ctx.registry.find(name)
     if link:
-        raise InvalidInputError(
-            f"Conflict, cannot remove the default link name of the container {name}"
-        )
+        await remove_link(ctx, name)
+        return
+    container = ctx.registry.find(name)
     if container.state.status in ("running", "paused", "restarting"):
         if not force:
             raise ConflictError(_still_there(container))

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
+
+from naru.api.container_config import ContainerConfig
 from naru.engine.containers.hosts_file import hosts
+from naru.engine.containers.links import links_of
 from naru.engine.containers.mount_points import mount_points
 from naru.engine.containers.user_namespace import id_maps
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.errors import ConflictError, InvalidInputError
 from naru.network import etc_files
+from naru.network.legacy_links import variables
 from naru.network.model import Sandbox
 from naru.runtime import bundle as bundles
 from naru.runtime import user_namespaces
@@ -48,7 +53,7 @@ def spec_request(
     exec_root = ctx.config.exec_root
     return SpecRequest(
         container_id=container.id,
-        config=container.config,
+        config=_with_links(ctx, container),
         host_config=container.host_config,
         rootfs=bundle.rootfs,
         hostname=container.config.hostname,
@@ -68,6 +73,14 @@ def spec_request(
         no_new_privileges=ctx.config.no_new_privileges,
         seccomp_profile=ctx.config.seccomp_profile,
     )
+
+
+def _with_links(ctx: EngineContext, container: Container) -> ContainerConfig:
+    """Return the config with the variables of links; what the user says of them counts more."""
+    told = variables(links_of(ctx, container))
+    if not told:
+        return container.config
+    return msgspec.structs.replace(container.config, env=[*told, *(container.config.env or ())])
 
 
 def _device_edits(ctx: EngineContext, container: Container) -> tuple[Edits, ...]:

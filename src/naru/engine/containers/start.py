@@ -13,6 +13,7 @@ from pathlib import Path
 from naru.aio import in_thread, uncancelled
 from naru.engine.attachments import AttachStreams, log_path
 from naru.engine.container_log import keep_log
+from naru.engine.containers.links import follow_links
 from naru.engine.containers.networking import join_networks
 from naru.engine.containers.oom import watch_memory
 from naru.engine.containers.removal import remove_stopped
@@ -85,6 +86,7 @@ async def launch(ctx: EngineContext, container: Container, *, restart_count: int
     )
     ctx.registry.replace_state(container, state)
     await look_after(ctx, container)
+    await follow_links(ctx, container)
     ctx.events.publish("container", "start", container.id, container_attributes(container))
 
 

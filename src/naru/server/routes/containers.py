@@ -261,7 +261,7 @@ async def resize(request: web.Request) -> web.Response:
 ROUTES = (
     ("GET", "/containers/json", list_all),
     ("POST", "/containers/create", create_one),
-    ("GET", "/containers/{name}/json", inspect_one),
+    ("GET", "/containers/{name:.+}/json", inspect_one),
     ("GET", "/containers/{name}/top", top),
     ("GET", "/containers/{name}/stats", read_stats),
     ("GET", "/containers/{name}/logs", read_logs),
@@ -277,5 +277,5 @@ ROUTES = (
     ("POST", "/containers/{name}/attach", attach_to),
     ("GET", "/containers/{name}/attach/ws", attach_websocket),
     ("POST", "/containers/{name}/resize", resize),
-    ("DELETE", "/containers/{name}", remove_one),
+    ("DELETE", "/containers/{name:.+}", remove_one),
 )
