@@ -144,6 +144,9 @@ def _set_host_sysctls(bridge: str, *, ipv6: bool) -> None:
     if os.path.exists(f"/proc/sys/net/ipv6/conf/{bridge}"):
         if ipv6:
             set_sysctl(f"net/ipv6/conf/{bridge}/disable_ipv6", "0")
+            # While the bridge makes sure that its link-local address is nobody else's, it asks
+            # for no neighbour, and what is forwarded to a container in its first second is lost.
+            set_sysctl(f"net/ipv6/conf/{bridge}/accept_dad", "0")
         # A container must not become the host's IPv6 router.
         set_sysctl(f"net/ipv6/conf/{bridge}/accept_ra", "0")
 

@@ -91,7 +91,9 @@ def allow_ipv6(interface: str) -> None:
     """
     for name in ("lo", interface):
         set_sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "0")
-    set_sysctl(f"net/ipv6/conf/{interface}/accept_ra", "0")
+    # Nor does it wait until it is sure that its own link-local address is nobody else's.
+    for setting in ("accept_ra", "accept_dad"):
+        set_sysctl(f"net/ipv6/conf/{interface}/{setting}", "0")
 
 
 def set_interface_sysctls(interface: str, sysctls: tuple[tuple[str, str], ...]) -> None:
