@@ -195,6 +195,9 @@ def test_no_check_means_no_health(engine: Engine) -> None:
     assert "Health" not in engine.state(container)
     assert _summary(engine, container, health=["none"])
     assert "(" not in _summary(engine, container)[0]["Status"]
+    answer = engine.api("GET", "/containers/json", query={"filters": {"health": ["fine"]}})
+    assert answer.status == 400
+    assert answer.message == "Unrecognised filter value for health: fine"
 
 
 def test_times_that_cannot_be_are_refused(engine: Engine) -> None:

@@ -31,6 +31,8 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
         if not container.is_running:
             ctx.exits.forget(container.id)
             return
+        # A probe of what has ended would be one more failure.
+        ctx.health.unwatch(container.id)
         await _finish_log(ctx, container)
         state = container.state
         ran_for = max(end.finished_ns - state.started_ns, 0) / 10**9
@@ -52,7 +54,6 @@ async def container_exited(ctx: EngineContext, container: Container, end: Contai
             comes_back=state.comes_back,
             health=at_rest(state.health),
         )
-        ctx.health.unwatch(container.id)
         ctx.ooms.unwatch(container.id)
         ctx.registry.replace_state(container, ended)
         container.needs_tidying = True

@@ -75,7 +75,7 @@ class _Wanted:
                 raise InvalidInputError(f"invalid filter 'status={status}'")
         for status in filters.get("health"):
             if status not in _HEALTH:
-                raise InvalidInputError(f"invalid filter 'health={status}'")
+                raise InvalidInputError(f"Unrecognised filter value for health: {status}")
         self._exit_codes = {_number(text) for text in filters.get("exited")}
         for text in filters.get("is-task"):
             if text not in ("true", "false", "1", "0"):

@@ -101,7 +101,8 @@ def _cancel_restart(ctx: EngineContext, container: Container) -> None:
     container.state.status = "exited"
     container.state.stopped_by_user = True
     ctx.registry.save_state(container)
-    ctx.waiters.exited(container.id, container.state.exit_code)
+    comes_back = container.state.comes_back
+    ctx.waiters.exited(container.id, container.state.exit_code, comes_back=comes_back)
 
 
 async def _signal(ctx: EngineContext, container: Container, number: int) -> None:
