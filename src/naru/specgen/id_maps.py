@@ -137,11 +137,14 @@ def maps_of(
 def _ranges_of(name: str, number: str, text: str, what: str) -> tuple[IdRange, ...]:
     found: list[IdRange] = []
     inside = 0
-    for owner, first, size in _entries(text):
-        if owner != name and not (number and owner == number):
-            continue
+    # The same entry twice, or under name and number, is one.
+    owners = {name, number} - {""}
+    given = dict.fromkeys((first, size) for owner, first, size in _entries(text) if owner in owners)
+    for first, size in given:
         if size < 1 or first + size - 1 > _MAX_ID:
             raise InvalidInputError(f"/etc/{what}: the range {first}:{size} of {name} is none")
+        if any(one.outside < first + size and first < one.outside + one.size for one in found):
+            raise InvalidInputError(f"/etc/{what}: ranges of {name} overlap at {first}:{size}")
         found.append(IdRange(inside, first, size))
         inside += size
     if not found:

@@ -67,6 +67,15 @@ def test_ranges_follow_each_other_inside() -> None:
         maps.on_host(30, 5)
 
 
+def test_an_entry_that_is_there_twice_is_one() -> None:
+    twice = "ann:1000:10\nann:1000:10\n5:1000:10\n"
+    assert maps_of("ann", "ann", uid="5", subuid=twice, subgid="ann:1:1\n").uids == (
+        IdRange(0, 1000, 10),
+    )
+    with pytest.raises(InvalidInputError, match="ranges of ann overlap at 1009:5"):
+        maps_of("ann", "ann", subuid="ann:1000:10\nann:1009:5\n", subgid="ann:1:1\n")
+
+
 def test_an_account_without_ids_is_refused() -> None:
     with pytest.raises(InvalidInputError, match='no subuid ranges found for user "ann"'):
         maps_of("ann", "ann", subuid="bob:1:1\n", subgid="ann:1:1\n")
