@@ -31,7 +31,8 @@ MAX_EXTENSION = 1 << 20
 REGULAR, HARD_LINK, SYMLINK = b"0", b"1", b"2"
 CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = b"3", b"4", b"5", b"6"
 _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK, _VOLUME = b"x", b"g", b"L", b"K", b"V"
-_SPARSE = b"S"
+SPARSE = b"S"
+"""A kind of GNU's own, see `tar_sparse`."""
 _HEADER_ONLY = frozenset({HARD_LINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO})
 _KINDS = _HEADER_ONLY | {REGULAR}
 # name mode uid gid size mtime checksum type link magic uname gname major minor prefix
@@ -84,6 +85,7 @@ class TarReader:
         self._padding = 0
         self._numbers: dict[bytes, int] = {}
         self._name = b""
+        self._sparse_header = b""
 
     def next(self) -> Entry | None:
         """Return the next entry, past the data of the last one; None at the end.
@@ -122,8 +124,8 @@ class TarReader:
 
     def _checked(self, entry: Entry) -> Entry:
         if entry.kind not in _KINDS:
-            if entry.kind == _SPARSE:
-                raise NotSupportedError(f"tar: {entry}: sparse files are not supported")
+            if entry.kind == SPARSE:
+                raise _no_sparse_files(entry)
             raise NotSupportedError(f"tar: {entry}: unknown kind of entry {entry.kind!r}")
         if not entry.name or b"\0" in entry.name or b"\0" in entry.link:
             raise CorruptDataError(f"tar: {entry}: no valid name")
@@ -207,6 +209,8 @@ class TarReader:
         self._name = name = name.partition(b"\0")[0]
         if not checksum_fits(block, checksum, self._number(checksum)):
             raise CorruptDataError(f"tar: {show(name)}: header checksum does not match")
+        if kind == SPARSE:
+            self._sparse_header = bytes(block)
         major, minor, prefix = rest
         number = self._repeated_number
         entry = Entry(
@@ -244,6 +248,10 @@ class TarReader:
             value = self._numbers[field] = self._number(field)
         return value
 
+    def _sparse_record(self, entry: Entry, key: bytes, value: bytes) -> None:
+        """Take note of a pax record about holes."""
+        raise _no_sparse_files(entry)
+
     def _pax_time(self, value: bytes) -> int:
         try:
             return parse_time(value)
@@ -272,7 +280,7 @@ class TarReader:
                 entry.xattrs = entry.xattrs or {}
                 entry.xattrs[key[len(XATTR_PREFIX) :]] = value
             elif key.startswith(b"GNU.sparse."):
-                raise NotSupportedError(f"tar: {entry}: sparse files are not supported")
+                self._sparse_record(entry, key, value)
             elif not value:
                 continue
             elif key == b"path":
@@ -349,6 +357,10 @@ class _Source:
             parts.append(part)
             missing -= len(part)
         return b"".join(parts)
+
+
+def _no_sparse_files(entry: Entry) -> NotSupportedError:
+    return NotSupportedError(f"tar: {entry}: sparse files are not supported")
 
 
 def _check_range(entry: Entry) -> None:

@@ -17,7 +17,8 @@ from naru.errors import CorruptDataError, ForbiddenError, InvalidInputError
 from naru.store import tar_read
 from naru.store.tar_apply import clean_name
 from naru.store.tar_place import EntryPlacer, Owners, failure
-from naru.store.tar_read import Entry, Readable, TarReader
+from naru.store.tar_read import Entry, Readable
+from naru.store.tar_sparse import SparseTarReader
 from naru.store.tree import Tree
 
 
@@ -66,7 +67,7 @@ class _Extraction:
         *,
         keeps_types: bool,
     ) -> None:
-        self._reader = TarReader(stream)
+        self._reader = SparseTarReader(stream)
         self._tree = Tree(root)
         self._directory = directory
         self._keeps_types = keeps_types

@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import os
+import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from harness import wire
 from harness.archives import Tree
@@ -159,6 +161,27 @@ def test_files_can_be_given_to_the_containers_user(engine: Engine) -> None:
 def test_compressed_archives_are_taken(engine: Engine, box: str, compress: Any) -> None:
     _put(engine, box, "/tmp", compress(_HELLO)).ok(200)
     assert _read(engine, box, "/tmp/hello") == b"hello\n"
+
+
+@pytest.mark.naru_only
+def test_archives_compressed_with_zstd_are_taken(engine: Engine, box: str) -> None:
+    _put(engine, box, "/tmp", zstandard.compress(_HELLO)).ok(200)
+    assert _read(engine, box, "/tmp/hello") == b"hello\n"
+
+
+def test_holes_stay_holes(engine: Engine, box: str, tmp_path: Path) -> None:
+    with (tmp_path / "holes").open("wb") as file:
+        file.truncate(64 << 20)
+        file.seek(32 << 20)
+        file.write(b"in the middle")
+    tar = ["tar", "-cSf", "-", "-C", str(tmp_path), "holes"]
+    _put(engine, box, "/tmp", subprocess.run(tar, capture_output=True, check=True).stdout).ok(200)
+    found = engine.exec(box, "stat", "-c", "%s %b", "/tmp/holes").out.split()
+    assert int(found[0]) == 64 << 20
+    script = "dd if=/tmp/holes bs=1M skip=32 count=1 2>/dev/null | head -c 13"
+    assert engine.exec(box, "sh", "-c", script).out == "in the middle"
+    if engine.is_naru:
+        assert int(found[1]) < 1000
 
 
 def test_a_broken_archive_is_refused(engine: Engine, box: str) -> None:
