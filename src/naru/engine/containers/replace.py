@@ -15,7 +15,6 @@ from naru.faults import fault_point
 from naru.ids import short_id
 
 _BEFORE_REMOVAL = fault_point("engine.replace.before_removal")
-_AFTER_REMOVAL = fault_point("engine.replace.after_removal")
 _AFTER_RENAMING = fault_point("engine.replace.after_renaming")
 
 
@@ -42,7 +41,6 @@ async def take_over(ctx: EngineContext, container: Container) -> None:
                     removal = remove_container(ctx, container.id, force=True, volumes=True)
                     await uncancelled(removal)
                 raise
-            _AFTER_REMOVAL()
             if container.name != name:
                 ctx.registry.rename(container, name)
         _AFTER_RENAMING()
