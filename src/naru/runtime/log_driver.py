@@ -1,4 +1,4 @@
-"""Which log drivers there are, what their options mean, and which are refused. Pure.
+"""Which log drivers there are, what their options mean, and which are refused.
 
 Whatever the driver, conmon writes the container's output to a spool, which `log_file` reads and
 `log_keeping` keeps small; a driver other than `local` and `none` names a sink besides, which the
@@ -106,10 +106,9 @@ def log_policy(driver: str, options: Mapping[str, str]) -> LogPolicy:
     known = _driver(driver)
     buffer_bytes = _delivery(options)
     cached = driver not in ("json-file", "local", "none")
+    allowed = frozenset() if driver == "none" else known.options | _DELIVERY | _CACHE
     for name in options:
-        if name not in known.options | _DELIVERY | _CACHE:
-            raise InvalidInputError(known.unknown.format(name))
-        if driver == "none":
+        if name not in allowed:
             raise InvalidInputError(known.unknown.format(name))
     is_readable = not _boolean(options, "cache-disabled") or not cached
     if driver == "none":
@@ -118,6 +117,10 @@ def log_policy(driver: str, options: Mapping[str, str]) -> LogPolicy:
     check_tag(options.get("tag", ""))
     if known.check is not None:
         known.check(options)
+    # Where nothing is cached, a wish about the cache is fulfilled, if it makes sense.
+    _max_bytes(options.get("cache-max-size", ""), cached=True)
+    _max_files(options.get("cache-max-file", ""), cached=True)
+    _boolean(options, "cache-compress")
     prefix = "cache-" if cached else ""
     max_bytes = _max_bytes(options.get(f"{prefix}max-size", ""), cached=cached)
     max_files = _max_files(options.get(f"{prefix}max-file", ""), cached=cached)
@@ -132,12 +135,15 @@ def log_policy(driver: str, options: Mapping[str, str]) -> LogPolicy:
     )
 
 
-def check_on_host(driver: str) -> None:
-    """Refuse a driver that this machine has not got.
+def check_on_host(driver: str, options: Mapping[str, str]) -> None:
+    """Refuse what this machine has not got when a container is made.
 
     Raises:
+        InvalidInputError: a file or socket that the options name is not there.
         NotSupportedError: there is no journal.
     """
+    if driver == "syslog":
+        syslog_sink.check_on_host(options)
     if driver == "journald" and not journald_sink.is_available():
         raise NotSupportedError("journald is not enabled on this host")
 

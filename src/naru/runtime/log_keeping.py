@@ -62,6 +62,7 @@ class _Kept:
     delivered: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     tasks: TaskSet = field(default_factory=lambda: TaskSet("log"))
+    looking: asyncio.Task[None] | None = None
     seen: tuple[int, int] = (0, -1)
     looked_at: float = 0.0
     has_ended: bool = False
@@ -94,9 +95,14 @@ class LogKeeper:
         """Look after the log of a container that runs."""
         await self._drop(container_id)
         kept = self._kept[container_id] = _Kept(log)
-        kept.tasks.start(self._look_after(container_id, kept), name=container_id[:12])
-        if isinstance(log.shipment, RemoteShipment):
-            kept.tasks.start(self._deliver(kept, log.shipment), name=container_id[:12])
+        looking = self._look_after(container_id, kept)
+        kept.looking = kept.tasks.start(looking, name=f"look {container_id[:12]}")
+        self._start_delivery(container_id, kept)
+
+    def _start_delivery(self, container_id: str, kept: _Kept) -> None:
+        if isinstance(kept.log.shipment, RemoteShipment):
+            delivery = self._deliver(container_id, kept, kept.log.shipment)
+            kept.tasks.start(delivery, name=f"deliver {container_id[:12]}")
 
     async def ended(self, container_id: str, log: KeptLog) -> None:
         """Ship the rest of a log whose container has ended, and cut the spool to its bounds.
@@ -111,11 +117,15 @@ class LogKeeper:
             if not log.spool.exists():
                 return
             kept = self._kept[container_id] = _Kept(log)
-            if isinstance(log.shipment, RemoteShipment):
-                kept.tasks.start(self._deliver(kept, log.shipment), name=container_id[:12])
-        kept.has_ended = True
-        kept.fresh.set()
-        if not isinstance(kept.log.shipment, RemoteShipment):
+            self._start_delivery(container_id, kept)
+        if isinstance(kept.log.shipment, RemoteShipment):
+            async with kept.lock:
+                if kept.looking is not None:
+                    kept.looking.cancel()
+            self._unwatch(container_id)
+            kept.has_ended = True
+            kept.fresh.set()
+        else:
             await self._stop(container_id)
         await in_thread(_finish, kept.log)
 
@@ -211,7 +221,7 @@ class LogKeeper:
         elif shipment is not None:
             kept.fresh.set()
 
-    async def _deliver(self, kept: _Kept, shipment: RemoteShipment) -> None:
+    async def _deliver(self, container_id: str, kept: _Kept, shipment: RemoteShipment) -> None:
         """Feed a service whenever there is something fresh, until it has all of an ended log."""
         retry = _SHORTEST_RETRY_S
         while True:
@@ -229,8 +239,10 @@ class LogKeeper:
                 else:
                     retry = _SHORTEST_RETRY_S
             if kept.has_ended:
-                kept.delivered.set()
                 await in_thread(shipment.close)
+                if self._kept.get(container_id) is kept:
+                    del self._kept[container_id]
+                kept.delivered.set()
                 return
 
     def _watch(self, container_id: str, kept: _Kept) -> bool:

@@ -54,17 +54,25 @@ def check_options(options: Mapping[str, str]) -> None:
     Raises:
         InvalidInputError: with Docker's words.
     """
-    addresses = _addresses(options)
-    for address in addresses if options.get("syslog-address") else ():
-        if address.path and not Path(address.path).exists():
-            raise InvalidInputError(f"stat {address.path}: no such file or directory")
+    _addresses(options)
     _facility(options)
     _format(options)
+    if bool(options.get("syslog-tls-cert")) != bool(options.get("syslog-tls-key")):
+        raise InvalidInputError("syslog-tls-cert and syslog-tls-key must be given together")
+
+
+def check_on_host(options: Mapping[str, str]) -> None:
+    """Refuse a socket or a file that is not there; later it may well come and go.
+
+    Raises:
+        InvalidInputError: with Docker's words.
+    """
+    for address in _addresses(options) if options.get("syslog-address") else ():
+        if address.path and not Path(address.path).exists():
+            raise InvalidInputError(f"stat {address.path}: no such file or directory")
     for name in ("syslog-tls-ca-cert", "syslog-tls-cert", "syslog-tls-key"):
         if (path := options.get(name)) and not Path(path).is_file():
             raise InvalidInputError(f"could not load {name} {path}: no such file")
-    if bool(options.get("syslog-tls-cert")) != bool(options.get("syslog-tls-key")):
-        raise InvalidInputError("syslog-tls-cert and syslog-tls-key must be given together")
 
 
 class SyslogSink:

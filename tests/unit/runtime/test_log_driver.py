@@ -83,6 +83,8 @@ def test_options_become_a_policy(driver: str, options: dict[str, str], policy: L
             "error parsing option max-buffer-size: invalid size: 'x'",
         ),
         ("json-file", {"cache-disabled": "x"}, "invalid value for option cache-disabled: x"),
+        ("json-file", {"cache-compress": "x"}, "invalid value for option cache-compress: x"),
+        ("json-file", {"cache-max-size": "x"}, "invalid size: 'x'"),
         ("json-file", {"tag": "{{.Foo}}"}, "can't evaluate field Foo in type *logger.Info"),
         ("json-file", {"labels-regex": "("}, "error parsing regexp"),
     ],
@@ -111,8 +113,8 @@ def test_journald_is_there_when_its_socket_is(
     monkeypatch.setattr(journald_sink.is_available, "__defaults__", (str(path),))
     assert "journald" not in available_drivers()
     with pytest.raises(NotSupportedError, match="journald is not enabled on this host"):
-        check_on_host("journald")
+        check_on_host("journald", {})
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.bind(str(path))
         assert "journald" in available_drivers()
-        check_on_host("journald")
+        check_on_host("journald", {})

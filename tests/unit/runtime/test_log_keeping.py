@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,8 @@ import pytest
 from naru.runtime.bundle import Monitored
 from naru.runtime.json_log import JsonFormat, JsonLog
 from naru.runtime.log_keeping import KeptLog, LogKeeper
-from naru.runtime.log_shipment import FileShipment
+from naru.runtime.log_lines import Record
+from naru.runtime.log_shipment import FileShipment, RemoteShipment
 
 _ID = "a" * 64
 
@@ -108,3 +109,49 @@ async def test_a_file_that_cannot_be_written_is_caught_up_later(
     target.rmdir()
     await _until(lambda: _shipped(tmp_path) == ["one\n"])
     assert caplog.text.count("Is a directory") == 1
+
+
+class _Sink:
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.is_up = False
+
+    def send(self, records: Sequence[Record]) -> int:
+        if not self.is_up:
+            return 0
+        self.taken += [record.data for record in records]
+        return len(records)
+
+    def close(self) -> None:
+        pass
+
+
+async def test_a_service_gets_the_rest_of_an_ended_log_and_is_left_then(
+    keeper: LogKeeper, tmp_path: Path
+) -> None:
+    sink = _Sink()
+    spool = tmp_path / "container.log"
+    spool.write_bytes(_line("one"))
+    log = KeptLog(Monitored(tmp_path), spool, 0, 1, RemoteShipment(spool, sink))
+    await keeper.keep(_ID, log)
+    with spool.open("ab") as file:
+        file.write(_line("two") + _line("rest", "P"))
+    await keeper.ended(_ID, log)
+    assert sink.taken == []
+    sink.is_up = True
+    await _until(lambda: sink.taken == [b"one\n", b"two\n", b"rest"])
+    await _until(lambda: _open_files(tmp_path) == [])
+    await keeper.forget(_ID)
+
+
+async def test_a_service_that_is_down_is_not_waited_for_when_a_container_goes(
+    keeper: LogKeeper, tmp_path: Path
+) -> None:
+    spool = tmp_path / "container.log"
+    spool.write_bytes(_line("one"))
+    log = KeptLog(Monitored(tmp_path), spool, 0, 1, RemoteShipment(spool, _Sink()))
+    await keeper.keep(_ID, log)
+    await keeper.ended(_ID, log)
+    async with asyncio.timeout(20):
+        await keeper.forget(_ID)
+    await _until(lambda: _open_files(tmp_path) == [])

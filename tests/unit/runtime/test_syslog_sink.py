@@ -16,7 +16,7 @@ from fakes.certificates import Authority
 from naru.errors import InvalidInputError
 from naru.runtime.log_attributes import LogSource
 from naru.runtime.log_lines import STDERR, STDOUT, Record
-from naru.runtime.syslog_sink import SyslogSink, check_options
+from naru.runtime.syslog_sink import SyslogSink, check_on_host, check_options
 
 _SOURCE = LogSource(
     container_id="0123456789ab" + "c" * 52, name="web", image_id="sha256:1", image_name="busybox"
@@ -133,17 +133,29 @@ def test_messages_on_tls_are_counted_and_servers_are_verified(tmp_path: Path) ->
     [
         ({"syslog-address": "foo"}, "syslog-address should be in form proto://address, got foo"),
         ({"syslog-address": "http://x"}, "should be in form proto://address, got http://x"),
-        ({"syslog-address": "unix:///nope"}, "stat /nope: no such file or directory"),
         ({"syslog-address": "tcp://:99999"}, "invalid syslog-address tcp://:99999"),
         ({"syslog-facility": "24"}, "invalid syslog facility"),
         ({"syslog-format": "x"}, "Invalid syslog format"),
-        ({"syslog-tls-ca-cert": "/nope"}, "could not load syslog-tls-ca-cert /nope"),
         ({"syslog-tls-cert": __file__}, "must be given together"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(options: dict[str, str], words: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         check_options(options)
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"syslog-address": "unix:///nope"}, "stat /nope: no such file or directory"),
+        ({"syslog-tls-ca-cert": "/nope"}, "could not load syslog-tls-ca-cert /nope"),
+    ],
+)
+def test_what_is_not_there_is_refused_at_creation_only(options: dict[str, str], words: str) -> None:
+    check_options(options)
+    with pytest.raises(InvalidInputError) as caught:
+        check_on_host(options)
     assert words in caught.value.message
 
 

@@ -143,7 +143,7 @@ def _check_against_host(
     check_user_namespace(ctx, host_config)
     _pin_joined_containers(ctx, host_config)
     log_policy(host_config.log_config.type, host_config.log_config.config or {})
-    check_on_host(host_config.log_config.type)
+    check_on_host(host_config.log_config.type, host_config.log_config.config or {})
     parse_port_requests(
         merged.exposed_ports or {},
         host_config.port_bindings or {},
