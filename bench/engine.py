@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 API = "/v1.41"
 PARALLEL = 4
@@ -154,6 +155,61 @@ def logs(path: str) -> float:
     return took
 
 
+# 3,000 small files, 40 MB in one, and 390 hard links more.
+_GROW = (
+    "mkdir /d; i=0; while [ $i -lt 3000 ]; do echo $i > /d/$i; i=$((i+1)); done;"
+    " dd if=/dev/urandom of=/big bs=1000000 count=40; cp -a /bin /bin2"
+)
+
+
+def of_grown(work: Callable[[Client, str], object]) -> Callable[[str], float]:
+    """Return a case: the time that `work` takes with a container that has written 60 MB."""
+
+    def case(path: str) -> float:
+        client = Client(path)
+        container = client.create("sh", "-c", _GROW)
+        client.call("POST", f"/containers/{container}/start")
+        client.call("POST", f"/containers/{container}/wait")
+        took = timed(lambda: work(client, container))
+        images = f'/images/json?all=1&filters={{"label":["bench={container}"]}}'
+        for image in json.loads(client.call("GET", quote(images, safe="/?=&"))):
+            client.call("DELETE", f"/images/{image['Id']}?force=1")
+        client.remove(container)
+        return took
+
+    return case
+
+
+def diff(client: Client, container: str) -> None:
+    """What the container changed."""
+    client.call("GET", f"/containers/{container}/changes")
+
+
+def export(client: Client, container: str) -> None:
+    """All its files as a tar."""
+    client.call("GET", f"/containers/{container}/export")
+
+
+def commit(client: Client, container: str) -> str:
+    """An image of it."""
+    change = quote(f"LABEL bench={container}")
+    answer = client.call("POST", f"/commit?container={container}&changes={change}")
+    return str(json.loads(answer)["Id"])
+
+
+def save(path: str) -> float:
+    """That image as an archive."""
+    took = 0.0
+
+    def work(client: Client, container: str) -> None:
+        nonlocal took
+        image = commit(client, container)
+        took = timed(lambda: client.call("GET", f"/images/{image}/get"))
+
+    of_grown(work)(path)
+    return took
+
+
 CASES: dict[str, Callable[[str], float]] = {
     "run": run,
     "run_nonet": run_nonet,
@@ -161,6 +217,10 @@ CASES: dict[str, Callable[[str], float]] = {
     "exec": execute,
     "parallel20": parallel,
     "logs": logs,
+    "diff": of_grown(diff),
+    "export": of_grown(export),
+    "commit": of_grown(commit),
+    "save": save,
 }
 
 
