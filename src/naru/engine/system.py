@@ -138,7 +138,7 @@ def _configured(ctx: EngineContext) -> Json:
         "DriverStatus": [["Backing Filesystem", ctx.facts.backing_filesystem]],
         "Plugins": {
             "Volume": ["local"],
-            "Network": ["bridge", "host", "null"],
+            "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
             "Authorization": None,
             "Log": available_drivers(),
         },

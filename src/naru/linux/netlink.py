@@ -49,6 +49,7 @@ _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_SETLINK = 16, 17, 18, 19
 _RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR = 20, 21, 22
 _RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_PROTINFO = 1, 3, 4, 10, 12
+_IFLA_LINK = 5
 _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD = 18, 20, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _IFLA_BRPORT_MODE, _IFLA_BRPORT_ISOLATED = 4, 33
@@ -81,6 +82,23 @@ class Link:
     master: int
     is_up: bool
     alias: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """An interface to be made; `data` is what its kind wants to know, see `link_kinds`.
+
+    It stands on the interface with the index `parent`, if its kind does so, and appears in the
+    namespace that `netns_fd` names, if there is one.
+    """
+
+    name: str
+    kind: str
+    parent: int = 0
+    mac_address: str = ""
+    mtu: int = 0
+    netns_fd: int | None = None
+    data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,20 +179,29 @@ class RouteSocket(NetlinkSocket):
         """Return the routes that take what no other does."""
         return [route for route in self.routes(version) if route.destination.prefixlen == 0]
 
-    def add_bridge(self, name: str, mac_address: str, mtu: int) -> None:
-        """Make a bridge whose hardware address stays the same whatever joins it.
+    def add_link(self, link: NewLink) -> None:
+        """Make an interface, down.
+
+        The hardware address of a bridge that is given one stays, whatever joins it.
 
         Raises:
             NetlinkError: `EEXIST` when the name is taken, or another refusal.
         """
-        body = (
-            _LINK_ANY
-            + text_attribute(_IFLA_IFNAME, name)
-            + attribute(_IFLA_ADDRESS, _mac_bytes(mac_address))
-            + number_attribute(_IFLA_MTU, mtu)
-            + nested_attribute(_IFLA_LINKINFO, text_attribute(_IFLA_INFO_KIND, "bridge"))
-        )
-        self.change(f"add bridge {name}", _RTM_NEWLINK, body, NLM_F_CREATE | NLM_F_EXCL)
+        body = _LINK_ANY + text_attribute(_IFLA_IFNAME, link.name)
+        if link.mac_address:
+            body += attribute(_IFLA_ADDRESS, _mac_bytes(link.mac_address))
+        for kind, value in (
+            (_IFLA_MTU, link.mtu),
+            (_IFLA_LINK, link.parent),
+            (_IFLA_NET_NS_FD, link.netns_fd),
+        ):
+            if value:
+                body += number_attribute(kind, value)
+        info = [text_attribute(_IFLA_INFO_KIND, link.kind)]
+        if link.data:
+            info.append(nested_attribute(_IFLA_INFO_DATA, link.data))
+        body += nested_attribute(_IFLA_LINKINFO, *info)
+        self.change(f"add {link.kind} {link.name}", _RTM_NEWLINK, body, NLM_F_CREATE | NLM_F_EXCL)
 
     def add_veth(self, pair: VethPair) -> None:
         """Make both ends where they belong, this one up. Atomic: there are both or none.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from naru.errors import FaultError, ForbiddenError, InvalidInputError
+from naru.network.addresses import read_address
 from naru.network.ipam import Leases
 from naru.network.model import Address, Network, Pool, Version
 
@@ -94,7 +95,7 @@ def _leases(network: Network, pool: Pool) -> Leases:
 
 def _parse(text: str, version: Version) -> Address:
     try:
-        address = ip_address(text)
+        address = read_address(text)
     except ValueError as error:
         raise InvalidInputError(f"invalid IPv{version} address: {text}") from error
     if address.version != version:

@@ -9,7 +9,7 @@ import os
 
 from naru.errors import FaultError, ForbiddenError
 from naru.faults import fault_point
-from naru.linux.netlink import RouteSocket, VethPair
+from naru.linux.netlink import NewLink, RouteSocket, VethPair
 from naru.linux.sysctl import set_sysctl
 from naru.network.interfaces import configure, existing, is_configured
 from naru.network.ipam import mac_for
@@ -24,6 +24,8 @@ _AFTER_LINK = fault_point("network.connect.after_link")
 
 class BridgeDriver:
     """Networks on a bridge of the host."""
+
+    shares_interface = False
 
     def check(self, network: Network) -> None:
         """Refuse options and subnets that make no bridge."""
@@ -45,7 +47,9 @@ class BridgeDriver:
             if link is None:
                 seed = network.pools[0].network.network_address + 1
                 mac_address = mac_for(wanted[0].ip if wanted else seed)
-                kernel.add_bridge(settings.bridge, mac_address, settings.mtu)
+                kernel.add_link(
+                    NewLink(settings.bridge, "bridge", mac_address=mac_address, mtu=settings.mtu)
+                )
                 link = existing(kernel, settings.bridge)
                 kernel.set_alias(link.index, f"{owner} {network.id}")
             if link.kind != "bridge":

@@ -233,7 +233,8 @@ class Catalog:
                 defaults=self._default_pools(),
             )
             network = replace(network, pools=pools)
-            _refuse_same_interface(network, others)
+            if not driver.shares_interface:
+                _refuse_same_interface(network, others)
             network = replace(network, borrows_interface=_is_there(driver.interface(network)))
             self._changing[network.id] = network
         return network
@@ -271,13 +272,25 @@ class Catalog:
         self._departures.wait(network.id)
         self._firewall.change(remove=network_elements(network))
         _REMOVE_HALF()
-        if not network.borrows_interface:
+        if not network.borrows_interface and not self._pass_on(network):
             driver_of(network).destroy(network)
         self._addresses.close(network.id)
         self._rows.delete_network(network.id)
         with self._guard:
             self._changing.pop(network.id, None)
             self._endpoints.pop(network.id, None)
+
+    def _pass_on(self, network: Network) -> bool:
+        """Give the interface of a network to another one that stands on it, if there is one."""
+        name = driver_of(network).interface(network)
+        with self._guard:
+            for other in self._networks.values():
+                if driver_of(other).interface(other) == name:
+                    heir = replace(other, borrows_interface=False)
+                    self._rows.put_network(conversions.network_row(heir))
+                    self._networks[heir.id] = heir
+                    return True
+        return False
 
     def teardown(self) -> None:
         """Remove the interfaces of all networks; the rows stay."""

@@ -22,11 +22,15 @@ from naru.errors import NotFoundError
 from naru.network.bridge import BridgeDriver
 from naru.network.model import Endpoint, Network
 from naru.network.null import NullDriver
+from naru.network.parent import ParentDriver
 from naru.network.sandbox import OpenSandbox
 
 
 class NetworkDriver(Protocol):
     """One kind of network."""
+
+    # Whether several networks may stand on one interface of the host.
+    shares_interface: bool
 
     def check(self, network: Network) -> None:
         """Look at a network that a user wants. Pure.
@@ -81,6 +85,8 @@ class NetworkDriver(Protocol):
 # Network `host` has no sandbox, so its driver has nothing to do either.
 DRIVERS: dict[str, NetworkDriver] = {
     "bridge": BridgeDriver(),
+    "macvlan": ParentDriver("macvlan"),
+    "ipvlan": ParentDriver("ipvlan"),
     "null": NullDriver(),
     "host": NullDriver(),
 }

@@ -20,10 +20,10 @@ import struct
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 from naru.errors import InvalidInputError, NotSupportedError
+from naru.network.addresses import read_address
 from naru.network.model import (
     ANY_ADDRESS,
     ANY_ADDRESS6,
@@ -179,7 +179,7 @@ class HostPorts:
 def _addresses(request: PortRequest, wanted: str, versions: Collection[Version]) -> list[str]:
     """Return the host's addresses that a port is published on."""
     try:
-        address = ip_address(wanted)
+        address = read_address(wanted)
     except ValueError as error:
         raise InvalidInputError(f"invalid IP address: {wanted}") from error
     if not request.host_ip and str(address) == ANY_ADDRESS:

@@ -6,9 +6,9 @@ Spec: moby, api/types/network, ValidateIPAM, for the rules and the texts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
 
 from naru.errors import InvalidInputError
+from naru.network.addresses import read_address, read_subnet
 from naru.network.model import IpNetwork, Pool
 
 
@@ -74,7 +74,7 @@ def _range_problems(text: str, subnet: IpNetwork) -> list[str]:
 
 def _address_problem(text: str, subnet: IpNetwork) -> str:
     try:
-        address = ip_address(text)
+        address = read_address(text)
     except ValueError:
         return "invalid address"
     if address.version != subnet.version:
@@ -86,7 +86,7 @@ def _address_problem(text: str, subnet: IpNetwork) -> str:
 
 def _network(text: str) -> IpNetwork | None:
     try:
-        return ip_network(text, strict=False) if "/" in text else None
+        return read_subnet(text, strict=False)
     except ValueError:
         return None
 
@@ -94,7 +94,7 @@ def _network(text: str) -> IpNetwork | None:
 def _host_bits(text: str) -> bool:
     """Say whether a CIDR names a host in the subnet rather than the subnet."""
     try:
-        ip_network(text)
+        read_subnet(text)
     except ValueError:
         return True
     return False
@@ -102,10 +102,10 @@ def _host_bits(text: str) -> bool:
 
 def _normal(pool: Pool) -> Pool:
     return Pool(
-        subnet=str(ip_network(pool.subnet)),
-        gateway=str(ip_address(pool.gateway)) if pool.gateway else "",
-        ip_range=str(ip_network(pool.ip_range)) if pool.ip_range else "",
-        auxiliary={name: str(ip_address(text)) for name, text in pool.auxiliary.items()},
+        subnet=str(read_subnet(pool.subnet)),
+        gateway=str(read_address(pool.gateway)) if pool.gateway else "",
+        ip_range=str(read_subnet(pool.ip_range)) if pool.ip_range else "",
+        auxiliary={name: str(read_address(text)) for name, text in pool.auxiliary.items()},
         is_chosen=True,
         shows_gateway=bool(pool.gateway),
     )

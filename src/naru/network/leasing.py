@@ -12,10 +12,12 @@ from ipaddress import ip_address
 from naru.errors import InvalidInputError
 from naru.ids import new_id
 from naru.network.address_book import AddressBook, Lease
+from naru.network.addresses import read_address
 from naru.network.catalog import Catalog
 from naru.network.ipam_requests import joined
 from naru.network.model import VERSIONS, Endpoint, EndpointRequest, Network, Pool, Version
 from naru.network.options import endpoint_settings, interface_prefix
+from naru.network.parent_options import leads_nowhere, routes_by_device
 from naru.network.plan import chosen_mac, free_interface
 
 # Whoever names these in --aux-address wants containers to use another gateway than the bridge.
@@ -67,7 +69,7 @@ class Leasing:
             container_name=container_name,
             hostname=hostname,
             interface=(wished or free_interface(prefix, taken)) if first else "",
-            mac_address=chosen_mac(request.mac_address, first.address) if first else "",
+            mac_address=_mac_address(network, request, first),
             ipv4=_address(leases.get(4)),
             prefix_length=_prefix_length(leases.get(4)),
             gateway=_gateway(network, leases.get(4)),
@@ -79,6 +81,7 @@ class Leasing:
             links=request.links,
             driver_options=request.driver_options,
             gateway_priority=request.gateway_priority,
+            routes_by_device=routes_by_device(network),
         )
 
     def _take_addresses(
@@ -146,7 +149,7 @@ def _address_problem(network: Network, version: Version, text: str) -> str:
 
 def _is_address(text: str) -> bool:
     try:
-        return not ip_address(text).is_unspecified and "%" not in text
+        return not read_address(text).is_unspecified
     except ValueError:
         return False
 
@@ -159,9 +162,20 @@ def _prefix_length(lease: Lease | None) -> int:
     return lease.pool.network.prefixlen if lease else 0
 
 
+def _mac_address(network: Network, request: EndpointRequest, lease: Lease | None) -> str:
+    """Return the hardware address; an ipvlan has its parent's, and cannot have another."""
+    if network.driver == "ipvlan":
+        if request.mac_address:
+            raise InvalidInputError(
+                "ipvlan interfaces do not support custom mac address assignment"
+            )
+        return ""
+    return chosen_mac(request.mac_address, lease.address) if lease else ""
+
+
 def _gateway(network: Network, lease: Lease | None) -> str:
     """Return where the default route of the container leads; of internal networks, nowhere."""
-    if lease is None or network.internal:
+    if lease is None or leads_nowhere(network) or routes_by_device(network):
         return ""
     pool = lease.pool
     return pool.auxiliary.get(_GATEWAY_KEYS[pool.version], pool.gateway)

@@ -10,6 +10,8 @@ from naru.network.sandbox import OpenSandbox
 class NullDriver:
     """A network without wires; every engine has one of a kind."""
 
+    shares_interface = False
+
     def check(self, network: Network) -> None:
         """Refuse a second one."""
         raise ForbiddenError(f'only one instance of "{network.driver}" network is allowed')

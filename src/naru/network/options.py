@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Literal
 
 from naru.errors import InvalidInputError
+from naru.network.addresses import read_address
 from naru.network.model import ANY_ADDRESS, Network, Version
 
 OPTION_BRIDGE = "com.docker.network.bridge.name"
@@ -57,8 +57,9 @@ _ENDPOINT = frozenset({ENDPOINT_SYSCTLS, ENDPOINT_INTERFACE})
 # Spec: Go, strconv.ParseBool.
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
-_INTERFACE = re.compile(r"[^\s/:%\0]{1,15}")
-_PREFIX = re.compile(r"[^\s/:%\0]{1,12}")
+# Stricter than the kernel, for names stand in the firewall's text.
+_INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,12}")
 _SYSCTL = re.compile(r"net\.(ipv4|ipv6|mpls)\.([a-z0-9_]+)\.(?:IFNAME|ifname)\.([a-z0-9_]+)=(.*)")
 
 
@@ -124,13 +125,13 @@ def bridge_settings(network: Network) -> BridgeSettings:
     return settings
 
 
-def check_other_driver(options: Mapping[str, str], driver: str, known: frozenset[str]) -> int:
-    """Check the options of a driver that knows `known` beside the common ones; return the MTU.
+def check_other_driver(options: Mapping[str, str], driver: str) -> int:
+    """Check the options that drivers without a bridge have in common; return the MTU.
 
     Raises:
         InvalidInputError: one is unknown, or has a value that it cannot have.
     """
-    _refuse_unknown(options, _COMMON | known, driver)
+    _refuse_unknown(options, _COMMON, driver)
     interface_prefix(options)
     return _number(options, OPTION_MTU)
 
@@ -214,7 +215,7 @@ def _address(options: Mapping[str, str], key: str) -> str:
     if text is None:
         return ""
     try:
-        return str(ip_address(text))
+        return str(read_address(text))
     except ValueError as error:
         raise _invalid(key, text, "nil ip") from error
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Protocol as TypingProtocol
 
 from naru.errors import InvalidInputError
+from naru.network.addresses import read_address
 from naru.network.model import PROTOCOLS, PortRequest, Protocol
 
 _NUMBER = re.compile(r"[0-9]{1,5}")
@@ -132,6 +132,6 @@ def _host_ip(text: str) -> str:
     if not bare:
         return ""
     try:
-        return str(ip_address(bare))
+        return str(read_address(bare))
     except ValueError as error:
         raise InvalidInputError(f"invalid IP address: {text}") from error

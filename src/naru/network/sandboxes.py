@@ -15,7 +15,7 @@ from dataclasses import replace
 from naru.db.networks import PortRow
 from naru.errors import FaultError, ForbiddenError, NaruError, NotFoundError
 from naru.faults import fault_point
-from naru.linux.namespaces import delete_netns
+from naru.linux.namespaces import delete_netns, is_netns
 from naru.network import conversions
 from naru.network.container_locks import ContainerLocks
 from naru.network.driver import driver_of
@@ -129,11 +129,27 @@ class Sandboxes:
         self._firewall.change(remove=self._publishing.elements(sandbox))
         self._publishing.release(sandbox.published)
         _RELEASE_HALF()
+        self._cut_at_once(sandbox)
         delete_netns(sandbox.netns_path)
         _RELEASE_UNNAMED()
         had_udp = any(port.protocol == "udp" for port in sandbox.published)
         for endpoint in sandbox.endpoints:
             self._parts.depart(endpoint, had_udp=had_udp)
+
+    def _cut_at_once(self, sandbox: Sandbox) -> None:
+        """Remove interfaces whose going cannot be watched: their addresses are free right away."""
+        unseen = [
+            endpoint
+            for endpoint in sandbox.endpoints
+            if endpoint.addresses
+            and not driver_of(self._parts.network_of(endpoint)).leaves_by_itself(endpoint)
+        ]
+        if not unseen or not is_netns(sandbox.netns_path):
+            return
+        with existing_sandbox(sandbox.netns_path) as opened:
+            for endpoint in unseen:
+                network = self._parts.network_of(endpoint)
+                driver_of(network).detach(network, endpoint, opened)
 
     # Networks of a container that runs.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import secrets
@@ -187,6 +188,28 @@ def _inside(where: Sandbox | str | None) -> list[str]:
         return []
     path = where.netns_path if isinstance(where, Sandbox) else f"/run/netns/{where}"
     return ["nsenter", f"--net={path}"]
+
+
+@functools.cache
+def _makes_links(kind: str) -> bool:
+    """Say whether the kernel knows a kind of interface; asked in a namespace that ends with it."""
+    parent = "ip link add below type veth peer name other"
+    made = f"ip link add link below name above type {kind}{' id 5' if kind == 'vlan' else ''}"
+    argv = ["unshare", "--net", "sh", "-ec", f"{parent}; {made}"]
+    return subprocess.run(argv, check=False, capture_output=True).returncode == 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this machine's kernel was built without; what is said then has its own test."""
+    unfit = [
+        item
+        for item in items
+        for marker in item.iter_markers("kernel_link")
+        if not _makes_links(marker.args[0])
+    ]
+    if unfit:
+        items[:] = [item for item in items if item not in unfit]
+        config.hook.pytest_deselected(items=unfit)
 
 
 @pytest.fixture
