@@ -32,6 +32,7 @@ pytestmark = requires("root", "crun", "conmon", "nft", "docker-registry", "skope
 
 _IMAGE = "naru-test/tour:1"
 _IMPORTED = "naru-test/imported:1"
+_BUILT = "naru-test/built:1"
 _COMMITTED = "naru-test/committed:1"
 _VOLUME = "naru-test-tour"
 _NETWORK = "naru-test-tour"
@@ -119,6 +120,7 @@ class _Tour:
         self.api("POST", "/containers/tour/update", {"CpuShares": 512, "PidsLimit": 1000})
         name, _, tag = _COMMITTED.rpartition(":")
         self.api("POST", "/commit", container="tour", repo=name, tag=tag)
+        self.build_something()
         self.api("POST", "/containers/tour/restart", t=0)
         self.api("POST", "/containers/tour/kill")
         self.api("POST", "/containers/tour/wait")
@@ -132,6 +134,12 @@ class _Tour:
         self.api("POST", "/containers/tour/start")
         eventually(lambda: b'"unhealthy"' in self.api("GET", "/containers/tour/json"), "it is ill")
         self.api("POST", "/containers/tour/wait", condition="not-running")
+
+    def build_something(self) -> None:
+        """Build an image of a Dockerfile: a copy, a directory, and a command in a container."""
+        dockerfile = f"FROM {_IMAGE}\nCOPY f /f\nWORKDIR /w\nRUN cat /f > /w/g\nENV a=1\n"
+        context = Tree().file("Dockerfile", dockerfile).file("f", "built\n").tar()
+        self.api("POST", "/build", context, t=_BUILT)
 
     def exec_something(self) -> None:
         """Run a second process in the container."""
@@ -152,6 +160,9 @@ class _Tour:
             ("DELETE", f"/networks/{_NETWORK}", {}),
             ("DELETE", f"/volumes/{_VOLUME}", {}),
             ("DELETE", f"/images/{_COMMITTED}", {"force": True}),
+            ("DELETE", f"/images/{_BUILT}", {"force": True}),
+            # Steps of a build that was broken off: they are cache, and have no names.
+            ("POST", "/images/prune", {"filters": {"dangling": ["true"]}}),
             ("DELETE", f"/images/{_IMAGE}", {"force": True}),
             ("DELETE", f"/images/{_IMPORTED}", {"force": True}),
             ("DELETE", f"/images/{self._pulled}", {"force": True}),

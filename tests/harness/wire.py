@@ -59,17 +59,19 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def target(path: str, query: Query | None, version: str) -> str:
-    """Return the request target; values are spelled the way clients do."""
+    """Return the request target; values are spelled the way clients do. Tuples are repeated."""
     prefix = f"/v{version}" if version else ""
-    words = {}
+    words: dict[str, str | list[str]] = {}
     for name, value in (query or {}).items():
         if isinstance(value, bool):
             words[name] = "1" if value else "0"
         elif isinstance(value, (dict, list)):
             words[name] = json.dumps(value)
+        elif isinstance(value, tuple):
+            words[name] = [str(item) for item in value]
         elif value is not None:
             words[name] = str(value)
-    return f"{prefix}{path}" + (f"?{urlencode(words)}" if words else "")
+    return f"{prefix}{path}" + (f"?{urlencode(words, doseq=True)}" if words else "")
 
 
 def request(

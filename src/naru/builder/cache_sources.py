@@ -9,6 +9,7 @@ Spec: moby, image/cache/cache.go.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from naru.errors import NaruError
 from naru.images.catalog import Image
@@ -55,9 +56,18 @@ class CacheSources:
             if not _continues(source, parent, new.created_by):
                 continue
             if len(source.config.history) == _length(parent) + 1:
-                return source
+                return self._adopted(source, parent)
             return self._restore(source, parent, new, lease_id)
         return None
+
+    def _adopted(self, source: Image, parent: Image | None) -> Image | None:
+        """Give a source the parent that this build has found for it, unless it has one."""
+        services = self._services
+        if parent is not None and not source.parent_id:
+            row = services.rows.get(source.id)
+            if row is not None:
+                services.rows.put(replace(row, parent_id=parent.id))
+        return services.catalog.get(source.id)
 
     def _restore(
         self, source: Image, parent: Image | None, new: NewImage, lease_id: str

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from naru.dockerfile.ignorefile import IgnoreRules, read_patterns
-from naru.errors import CorruptDataError, FaultError, InvalidInputError
+from naru.errors import CorruptDataError, InvalidInputError
 from naru.images.compression import open_plain
 from naru.linux import fs, safe_path
 from naru.store.tar_read import Readable
@@ -65,8 +65,7 @@ def read_dockerfile(folder: Path, name: str) -> tuple[str, str]:
     """Return the text of the Dockerfile called `name`, and the name that it was found by.
 
     Raises:
-        InvalidInputError: it is larger than any.
-        FaultError: it is not there, or is empty.
+        InvalidInputError: it is not there, is empty, or is larger than any.
     """
     wanted = name or DEFAULT_NAME
     for candidate in dict.fromkeys((wanted, wanted.lower() if wanted == DEFAULT_NAME else wanted)):
@@ -74,9 +73,8 @@ def read_dockerfile(folder: Path, name: str) -> tuple[str, str]:
         if text:
             return text, candidate
         if text is not None:
-            raise FaultError(f"the Dockerfile ({candidate}) cannot be empty")
-    # Docker answers 500 to these two, and clients have learned to expect it.
-    raise FaultError(f"Cannot locate specified Dockerfile: {wanted}")
+            raise InvalidInputError(f"the Dockerfile ({candidate}) cannot be empty")
+    raise InvalidInputError(f"Cannot locate specified Dockerfile: {wanted}")
 
 
 def drop_ignored(folder: Path, dockerfile: str) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import posixpath
 import stat
 
 from naru.builder.checksum import open_plain, place_of, walk
@@ -23,6 +24,7 @@ from naru.linux import fs, safe_path, xattr
 Owner = tuple[int, int]
 
 _CHUNK = 1 << 30
+_MAX_LINKS = 40
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -66,19 +68,24 @@ class Placing:
     def make_directory(self, path: str, owner: Owner = (0, 0)) -> int:
         """Open a directory, made with all parents that are missing; what is made is `owner`'s.
 
+        A link that leads nowhere is followed: what it leads to is made.
+
         Raises:
             OSError: something on the way is no directory, or the disk fails.
         """
+        return self._make_directory(path, owner, _MAX_LINKS)
+
+    def _make_directory(self, path: str, owner: Owner, links: int) -> int:
         prefix = ""
         for name in [part for part in path.split("/") if part]:
             parent, prefix = prefix, f"{prefix}/{name}"
             try:
                 os.close(safe_path.open_at(self._root, prefix, _DIRECTORY))
             except FileNotFoundError:
-                self._make_one(parent, name, owner)
+                self._make_one(parent, name, owner, links)
         return safe_path.open_at(self._root, prefix, _DIRECTORY)
 
-    def _make_one(self, parent: str, name: str, owner: Owner) -> None:
+    def _make_one(self, parent: str, name: str, owner: Owner, links: int) -> None:
         above = safe_path.open_at(self._root, parent, _DIRECTORY)
         try:
             os.mkdir(name, 0o755, dir_fd=above)
@@ -89,6 +96,13 @@ class Placing:
                 os.fchmod(made, 0o755)
             finally:
                 os.close(made)
+        except FileExistsError as error:
+            # The kernel did not find it, so it is a link.
+            if not links:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+            place = os.fsdecode(b"/".join((b"", *filter(None, place_of(self._root, above)))))
+            target = posixpath.join(place, os.readlink(name, dir_fd=above))
+            os.close(self._make_directory(posixpath.normpath(target), owner, links - 1))
         finally:
             os.close(above)
 

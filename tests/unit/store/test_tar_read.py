@@ -135,11 +135,16 @@ def test_an_archive_may_end_without_an_end_marker() -> None:
     assert len(entries(raw.member("a", b"data"))) == 1
 
 
+def test_an_archive_may_end_right_behind_its_data_as_dockers_client_ends_them() -> None:
+    assert len(entries(raw.member("a", b"data")[:516])) == 1
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
         (raw.header(b"bad", checksum=b"0000001\0") + raw.END, "'bad': header checksum"),
         (raw.member("cut", b"x" * 600)[:1000], "'cut': cut off"),
+        (raw.member("cut", b"x" * 600)[:1113], "'cut': cut off"),
         (raw.member("one") + raw.header(b"two")[:100], "behind 'one'"),
         (raw.member("huge", size=raw.base256(2**70, 12)), "'huge': impossible size"),
         (raw.member("minus", size=raw.base256(-1, 12)), "'minus': impossible size"),

@@ -12,6 +12,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "attach",
         "Attach local standard input, output, and error streams to a running container",
     ),
+    "build": ("build", "build", "Build an image from a Dockerfile"),
+    "builder build": ("build", "build", "Build an image from a Dockerfile"),
+    "builder prune": ("build", "prune", "Remove build cache"),
     "commit": ("container", "commit", "Create a new image from a container's changes"),
     "container attach": (
         "container",
@@ -82,6 +85,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "exec": ("container", "exec", "Execute a command in a running container"),
     "export": ("container", "export", "Export a container's filesystem as a tar archive"),
     "history": ("image", "history", "Show the history of an image"),
+    "image build": ("build", "build", "Build an image from a Dockerfile"),
     "image history": ("image", "history", "Show the history of an image"),
     "image import": (
         "image",
@@ -182,6 +186,7 @@ ALIASES = {
 
 # The words that only hold other commands.
 GROUPS = {
+    "builder": "Manage builds",
     "container": "Manage containers",
     "image": "Manage images",
     "network": "Manage networks",
@@ -191,8 +196,8 @@ GROUPS = {
 
 # The root help page, section by section.
 ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Common Commands", ("run", "exec", "ps", "pull", "images", "version", "info")),
-    ("Management Commands", ("container", "image", "network", "system", "volume")),
+    ("Common Commands", ("run", "exec", "ps", "build", "pull", "images", "version", "info")),
+    ("Management Commands", ("builder", "container", "image", "network", "system", "volume")),
     (
         "Commands",
         (
