@@ -115,6 +115,16 @@ def test_an_export_beside_a_running_container_is_whole(engine: Engine) -> None:
     engine.api("POST", f"/containers/{container}/unpause").ok(204)
 
 
+def test_a_client_that_leaves_in_the_middle_leaves_nothing(engine: Engine) -> None:
+    # The engine's fixture looks for rows, open files and mounts.
+    ran = engine.run("sh", "-c", "dd if=/dev/zero of=/big bs=1000000 count=30 2>/dev/null")
+    image_id = commit(engine, ran.id)
+    for path in (f"/containers/{ran.id}/export", f"/images/{image_id}/get"):
+        with engine.stream(path) as stream:
+            assert len(stream.response.read(100_000)) == 100_000
+    engine.api("DELETE", f"/images/{image_id}").ok(200)
+
+
 def test_an_image_of_a_container_has_its_files_and_its_config(engine: Engine) -> None:
     ran = engine.run(
         "sh", "-c", _SCRIPT, Env=["A=1"], Labels={"l": "1"}, ExposedPorts={"80/tcp": {}}
