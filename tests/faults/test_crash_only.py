@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from harness.engine import LABEL
 from harness.narud import EngineUnderTest
 from harness.requirements import requires
 from harness.waiting import eventually
@@ -412,3 +413,21 @@ def test_a_restart_that_was_cut_short_is_finished(own_engine: EngineUnderTest) -
     own_engine.start_engine()
     state = own_engine.await_status(container, "running")
     assert state["Pid"] not in (0, first)
+
+
+def test_a_replacement_that_was_cut_short_is_finished(own_engine: EngineUnderTest) -> None:
+    own_engine.terminate()
+    own_engine.start_engine(env={"NARU_FAULT": "engine.replace.before_removal=kill"})
+    own_engine.create("true", name="naru-test-other")
+    old = own_engine.up(name="naru-test-web")
+    body = {"Image": "busybox:latest", "Labels": dict([LABEL.split("=")])}
+    query = {"name": "naru-test-web", "replace": True}
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        own_engine.api("POST", "/containers/create", body, query=query)
+    own_engine.await_death()
+    own_engine.start_engine()
+    state = own_engine.inspect("naru-test-web")
+    assert state["Id"] != old
+    assert state["State"]["Status"] == "created"
+    assert len(own_engine.containers()) == 2
+    own_engine.start("naru-test-web")

@@ -1,8 +1,8 @@
 """Health checks: asking a container how it is, again and again, and what follows from it.
 
 A probe is an exec session like any other, with the same events. A container is watched while it
-runs; pausing and ending stop that. Health outlives the engine as far as it matters: status and
-streak are stored when they change, the log with them.
+runs; pausing and ending stop that. Health outlives the engine as far as it matters: it is stored
+when the status changes, and on the way to `unhealthy`.
 """
 
 from __future__ import annotations
@@ -60,15 +60,14 @@ async def watch_health(ctx: EngineContext, container_id: str) -> None:
         await ctx.clock.sleep(pause)
         result = await _probe(ctx, container, check)
         _record(ctx, container, check, result)
-        if check.on_failure != "none" and _is_unhealthy(container):
+        if check.on_failure != "none" and _is_sick(container.state.health):
             # A task of its own: what it does to the container ends this watch.
             act = _act(ctx, container, check.on_failure, started_ns)
             ctx.tasks.start(act, name=f"unhealthy {container.short_id}")
             return
 
 
-def _is_unhealthy(container: Container) -> bool:
-    health = container.state.health
+def _is_sick(health: Health | None) -> bool:
     return health is not None and health.status == "unhealthy"
 
 
@@ -88,10 +87,11 @@ def _record(
     state = container.state
     before = state.health or Health()
     state.health = after = after_probe(check, before, result, started_ns=state.started_ns)
-    if (after.status, after.failing_streak) != (before.status, before.failing_streak):
-        # Only changes are worth a write: a hundred containers probed every second are not.
+    is_same = after.status == before.status
+    if not is_same or (after.failing_streak != before.failing_streak and not _is_sick(after)):
+        # What only goes on is not worth a write: there may be a hundred probes every second.
         ctx.registry.save_state(container)
-    if after.status == before.status:
+    if is_same:
         return
     ctx.events.publish(
         "container",
