@@ -124,7 +124,7 @@ class OciRuntime:
             await self._change(
                 "update",
                 "--resources",
-                "/dev/stdin",
+                "/proc/self/fd/0",
                 container_id,
                 stdin=msgspec.json.encode(resources),
             )

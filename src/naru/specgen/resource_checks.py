@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from naru.api.host_config import Resources
+from naru.api.host_config import HostConfig, Resources
 from naru.errors import InvalidInputError
 from naru.specgen.facts import HostFacts
+from naru.units import parse_bytes
 
 _MIN_MEMORY: Final = 6 << 20
 _MIN_SHARES, _MAX_SHARES = 2, 262_144
@@ -44,6 +45,22 @@ def validate_resources(asked: Resources, facts: HostFacts, *, is_update: bool = 
         *_check_cpuset(asked, facts),
         *_check_others(asked, facts),
     ]
+
+
+def layer_limit(host_config: HostConfig) -> int:
+    """Return the bytes that the writable layer may take, as `--storage-opt size=` says; 0: any.
+
+    Raises:
+        InvalidInputError: it is no size, or there is another option.
+    """
+    size = 0
+    for name, value in (host_config.storage_opt or {}).items():
+        if name.lower() != "size":
+            raise InvalidInputError(f"Unknown option {name}")
+        size = parse_bytes(value)
+        if size <= 0:
+            raise InvalidInputError(f"invalid size: '{value}'")
+    return size
 
 
 def check_cgroup_parent(parent: str) -> None:

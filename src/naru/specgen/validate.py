@@ -15,7 +15,7 @@ from naru.specgen.devices import check_devices, device_rules
 from naru.specgen.facts import HostFacts
 from naru.specgen.mounts import tmpfs_options
 from naru.specgen.process import rlimits
-from naru.specgen.resource_checks import check_cgroup_parent, validate_resources
+from naru.specgen.resource_checks import check_cgroup_parent, layer_limit, validate_resources
 from naru.specgen.security import (
     capabilities_of,
     check_capabilities,
@@ -58,10 +58,6 @@ def refuse_unsupported(host_config: HostConfig) -> None:
     if host_config.isolation not in ("", "default"):
         raise InvalidInputError(
             f"Invalid isolation: {_quoted(host_config.isolation)} - linux only supports 'default'"
-        )
-    if host_config.storage_opt:
-        raise NotSupportedError(
-            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
         )
     if host_config.userns_mode not in ("", "host"):
         raise InvalidInputError(f"invalid USER mode: {host_config.userns_mode}")
@@ -120,6 +116,7 @@ def _check_options(host_config: HostConfig, facts: HostFacts) -> None:
     if host_config.shm_size < 0:
         raise InvalidInputError("SHM size can not be less than 0")
     check_cgroup_parent(host_config.cgroup_parent)
+    layer_limit(host_config)
     check_capabilities(host_config)
     capabilities_of(host_config, facts)
     check_labels(parse_security_options(host_config.security_opt or ()), facts)

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from naru.errors import NotSupportedError
 from naru.linux import fs, tree_copy
 from naru.linux.mount import MS_RDONLY, Mount
 from naru.store.changes import Difference, tree_changes
@@ -49,6 +50,13 @@ class NativeSnapshotter(NumberedSnapshots):
             old = trees[1] if parents else None
             changes = tree_changes(trees[0], old, keeps_mountpoints=keeps_mountpoints)
             yield Difference(trees[0], changes)
+
+    def _limit(self, directory: Path, size_bytes: int) -> None:
+        # A full copy is mostly the image's, and would be counted, too.
+        raise NotSupportedError(f"copied snapshots have no limit, such as of {size_bytes} bytes")
+
+    def _unlimit(self, directory: Path) -> None:
+        """Nothing is ever set."""
 
     def _measure(self, directory: Path, parents: Sequence[Path]) -> int:
         below = fs.tree_size(parents[0] / TREE) if parents else 0

@@ -73,6 +73,14 @@ class NumberedSnapshots(ABC):
         """Find out what an active snapshot changed."""
 
     @abstractmethod
+    def _limit(self, directory: Path, size_bytes: int) -> None:
+        """Limit what an active snapshot takes, or refuse with NotSupportedError."""
+
+    @abstractmethod
+    def _unlimit(self, directory: Path) -> None:
+        """Take back what `_limit` set, before the directory is removed. Idempotent."""
+
+    @abstractmethod
     def _measure(self, directory: Path, parents: Sequence[Path]) -> int:
         """Return the bytes that a snapshot takes beyond its parents."""
 
@@ -81,6 +89,13 @@ class NumberedSnapshots(ABC):
 
     def view(self, key: str, parent: ChainId | None) -> list[Mount]:
         return self._make(key, "view", parent)
+
+    def limit(self, key: str, size_bytes: int) -> None:
+        directory = self._directory(self._active(key))
+        try:
+            self._limit(directory, size_bytes)
+        except OSError as error:
+            raise _failure(f"limit snapshot {key}", directory, error) from error
 
     def _make(self, key: str, kind: Kind, parent: ChainId | None) -> list[Mount]:
         with self._database.write():
@@ -209,6 +224,7 @@ class NumberedSnapshots(ABC):
         self._rows.set_state(number, "removing")
         _REMOVE_HALF()
         try:
+            self._unlimit(directory)
             fs.remove_tree(directory)
         except OSError as error:
             raise _failure("remove snapshot", directory, error) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from naru.db.database import Database
 from naru.errors import ConflictError, InvalidInputError, NaruError
-from naru.linux import fs, mount, tree_copy
+from naru.linux import fs, mount, project_quota, tree_copy
 from naru.linux.mount import MS_RDONLY, Mount
 from naru.oci.digest import ChainId
 from naru.store.changes import Difference, overlay_changes
@@ -95,6 +95,12 @@ class OverlaySnapshotter(NumberedSnapshots):
             (directory / _WORK).mkdir(mode=0o711)
         if parents:
             _inherit_root(parents[0] / TREE, tree)
+
+    def _limit(self, directory: Path, size_bytes: int) -> None:
+        project_quota.limit([directory / TREE, directory / _WORK], size_bytes)
+
+    def _unlimit(self, directory: Path) -> None:
+        project_quota.release(directory / TREE)
 
     def _describe(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> list[Mount]:
         flags = MS_RDONLY if kind == "view" else 0

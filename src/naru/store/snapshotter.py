@@ -54,6 +54,17 @@ class Snapshotter(Protocol):
             FaultError: the disk is full, or fails.
         """
 
+    def limit(self, key: str, size_bytes: int) -> None:
+        """Let the fresh active snapshot `key` take no more than so much of the disk.
+
+        The limit goes away with the snapshot.
+
+        Raises:
+            NotFoundError: no active snapshot `key`.
+            NotSupportedError: the file system has no such limits.
+            FaultError: the disk fails.
+        """
+
     def view(self, key: str, parent: ChainId | None) -> list[Mount]:
         """Make the read-only snapshot `key` of `parent`. Raises as `prepare` does."""
 

@@ -15,7 +15,9 @@ from harness.waiting import eventually
 _M = 1 << 20
 _V1 = not Path("/sys/fs/cgroup/cgroup.controllers").exists()
 _HAS_REALTIME = Path("/sys/fs/cgroup/cpu/cpu.rt_runtime_us").exists()
-_HAS_WEIGHTS = Path("/sys/fs/cgroup/blkio/blkio.weight").exists()
+_HAS_WEIGHTS = Path("/sys/fs/cgroup/blkio/blkio.weight").exists() or bool(
+    list(Path("/sys/fs/cgroup").glob("*/io.weight"))
+)
 
 
 def _block_device() -> tuple[str, str]:
@@ -127,51 +129,6 @@ def test_the_kernel_has_what_was_asked_for(
         assert shown[name] == (None if (name, value) == ("PidsLimit", -1) else value)
 
 
-@pytest.mark.skipif(not _V1, reason="version 2 has neither")
-@pytest.mark.parametrize(
-    ("host", "file", "expected"),
-    [
-        ({"MemorySwappiness": 0}, "memory.swappiness", "0"),
-        ({"MemorySwappiness": 35}, "memory.swappiness", "35"),
-        ({"OomKillDisable": True}, "memory.oom_control", "oom_kill_disable 1 .*"),
-        ({"OomKillDisable": False}, "memory.oom_control", "oom_kill_disable 0 .*"),
-    ],
-)
-def test_version_1_has_two_more_of_memory(
-    engine: Engine, host: dict[str, Any], file: str, expected: str
-) -> None:
-    container = engine.up(host={"Memory": 32 * _M, **host})
-    found = _kernel(engine, container, f"memory/{file}", "")
-    assert re.fullmatch(expected, found)
-
-
-@pytest.mark.naru_only
-@pytest.mark.skipif(not _HAS_REALTIME, reason="this kernel does not share out real-time")
-def test_real_time_is_shared_out(engine: Engine) -> None:
-    host = {"CpuRealtimePeriod": 500_000, "CpuRealtimeRuntime": 1_000}
-    first, second = engine.up(host=host), engine.up(host={"CpuRealtimeRuntime": 3_000})
-    assert _kernel(engine, first, "cpu/cpu.rt_runtime_us", "") == "1000"
-    assert _kernel(engine, first, "cpu/cpu.rt_period_us", "") == "500000"
-    assert _kernel(engine, second, "cpu/cpu.rt_runtime_us", "") == "3000"
-    parent = _group(engine, first)["cpu"].parent
-    assert int((parent / "cpu.rt_runtime_us").read_text()) >= 5_000
-    # Only who has a part may be scheduled so.
-    os.sched_setscheduler(engine.state(first)["Pid"], os.SCHED_FIFO, os.sched_param(10))
-    with pytest.raises(PermissionError):
-        os.sched_setscheduler(engine.state(engine.up())["Pid"], os.SCHED_FIFO, os.sched_param(10))
-    engine.api("POST", f"/containers/{second}/update", {"CpuRealtimeRuntime": 4_000}).ok(200)
-    assert _kernel(engine, second, "cpu/cpu.rt_runtime_us", "") == "4000"
-
-
-@pytest.mark.naru_only
-@pytest.mark.skipif(not _HAS_REALTIME, reason="this kernel does not share out real-time")
-def test_more_real_time_than_there_is_is_refused(engine: Engine) -> None:
-    container = engine.create("true", host={"CpuRealtimeRuntime": 999_000})
-    answer = engine.api("POST", f"/containers/{container}/start")
-    assert answer.status == 400
-    assert answer.message == "cpu real-time runtime of 999000 is more than the host has left"
-
-
 def _warnings(engine: Engine, host: dict[str, Any], **options: Any) -> list[str]:
     label, value = LABEL.split("=")
     body = {
@@ -184,7 +141,6 @@ def _warnings(engine: Engine, host: dict[str, Any], **options: Any) -> list[str]
     return answer["Warnings"] or []
 
 
-@pytest.mark.skipif(not _V1 or _HAS_WEIGHTS, reason="this kernel has weights of block devices")
 @pytest.mark.parametrize(
     ("host", "what"),
     [
@@ -198,7 +154,56 @@ def _warnings(engine: Engine, host: dict[str, Any], **options: Any) -> list[str]
 def test_weights_that_the_kernel_lacks_are_discarded_with_a_warning(
     engine: Engine, host: dict[str, Any], what: str
 ) -> None:
-    assert _warnings(engine, host) == [f"Your kernel does not support {what} discarded."]
+    lacking = [f"Your kernel does not support {what} discarded."]
+    assert _warnings(engine, host) == ([] if _HAS_WEIGHTS else lacking)
+
+
+@pytest.mark.parametrize(
+    ("host", "file", "expected", "lacking"),
+    [
+        ({"MemorySwappiness": 0}, "memory.swappiness", "0", "memory swappiness"),
+        ({"MemorySwappiness": 35}, "memory.swappiness", "35", "memory swappiness"),
+        ({"OomKillDisable": True}, "memory.oom_control", "oom_kill_disable 1 .*", "OomKillDisable"),
+        ({"OomKillDisable": False}, "memory.oom_control", "oom_kill_disable 0 .*", ""),
+    ],
+)
+def test_two_of_memory_are_of_version_1_alone(
+    engine: Engine, host: dict[str, Any], file: str, expected: str, lacking: str
+) -> None:
+    host = {"Memory": 32 * _M, **host}
+    if _V1:
+        found = _kernel(engine, engine.up(host=host), f"memory/{file}", "")
+        assert re.fullmatch(expected, found)
+    else:
+        warnings = _warnings(engine, host)
+        assert len(warnings) == bool(lacking)
+        assert all(f"does not support {lacking}" in text for text in warnings)
+
+
+@pytest.mark.naru_only
+def test_real_time_is_shared_out_or_refused(engine: Engine) -> None:
+    host = {"CpuRealtimePeriod": 500_000, "CpuRealtimeRuntime": 1_000}
+    if not _HAS_REALTIME:
+        answer = engine.api("POST", "/containers/create", {"Image": "busybox", "HostConfig": host})
+        assert answer.status == 400
+        assert answer.message == "Your kernel does not support CPU real-time scheduler"
+        return
+    first, second = engine.up(host=host), engine.up(host={"CpuRealtimeRuntime": 3_000})
+    assert _kernel(engine, first, "cpu/cpu.rt_runtime_us", "") == "1000"
+    assert _kernel(engine, first, "cpu/cpu.rt_period_us", "") == "500000"
+    assert _kernel(engine, second, "cpu/cpu.rt_runtime_us", "") == "3000"
+    parent = _group(engine, first)["cpu"].parent
+    assert int((parent / "cpu.rt_runtime_us").read_text()) >= 5_000
+    # Only who has a part may be scheduled so.
+    os.sched_setscheduler(engine.state(first)["Pid"], os.SCHED_FIFO, os.sched_param(10))
+    with pytest.raises(PermissionError):
+        os.sched_setscheduler(engine.state(engine.up())["Pid"], os.SCHED_FIFO, os.sched_param(10))
+    engine.api("POST", f"/containers/{second}/update", {"CpuRealtimeRuntime": 4_000}).ok(200)
+    assert _kernel(engine, second, "cpu/cpu.rt_runtime_us", "") == "4000"
+    greedy = engine.create("true", host={"CpuRealtimeRuntime": 999_000})
+    answer = engine.api("POST", f"/containers/{greedy}/start")
+    assert answer.status == 400
+    assert answer.message == "cpu real-time runtime of 999000 is more than the host has left"
 
 
 @pytest.mark.naru_only
@@ -239,7 +244,8 @@ def test_a_parent_of_ones_own(engine: Engine) -> None:
         stats = engine.api("GET", f"/containers/{container}/stats", query={"stream": False})
         assert stats.json()["pids_stats"]["current"] == 1
         engine.remove(container)
-    for tree in Path("/sys/fs/cgroup").glob("*/" if _V1 else "."):
+    root = Path("/sys/fs/cgroup")
+    for tree in root.iterdir() if _V1 else [root]:
         eventually(lambda where=tree / name: _rmdir(where), f"{tree / name} is empty")
 
 
@@ -278,8 +284,26 @@ def test_the_namespace_of_groups_hides_where_they_are(
     assert engine.inspect(done.id)["HostConfig"]["CgroupnsMode"] == mode
 
 
-def test_a_quota_of_the_disk_needs_a_file_system_that_has_it(engine: Engine) -> None:
-    body = {"Image": "busybox", "HostConfig": {"StorageOpt": {"size": "1G"}}}
+def test_a_layer_is_limited_where_the_file_system_can(engine: Engine) -> None:
+    host = {"StorageOpt": {"size": "20M"}}
+    answer = engine.api("POST", "/containers/create", {"Image": "busybox", "HostConfig": host})
+    if answer.status == 201:
+        engine.remove(answer.json()["Id"])
+        assert "No space left" in engine.sh("head -c 30000000 /dev/zero > /big", host=host).err
+    else:
+        assert "--storage-opt is supported only for" in answer.message
+
+
+@pytest.mark.naru_only
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"bogus": "1"}, "Unknown option bogus"),
+        ({"size": "many"}, "invalid size: 'many'"),
+        ({"size": "0"}, "invalid size: '0'"),
+    ],
+)
+def test_other_storage_options_are_none(engine: Engine, option: dict[str, str], words: str) -> None:
+    body = {"Image": "busybox", "HostConfig": {"StorageOpt": option}}
     answer = engine.api("POST", "/containers/create", body)
-    assert answer.status >= 400
-    assert "--storage-opt is supported only for" in answer.message
+    assert (answer.status, answer.message) == (400, words)

@@ -38,7 +38,8 @@ def _limits(engine: Engine, container: str) -> dict[str, str]:
     def read(controller: str, v1: str, v2: str) -> str:
         if controller in places:
             return Path(f"/sys/fs/cgroup/{controller}{places[controller]}/{v1}").read_text().strip()
-        return Path(f"/sys/fs/cgroup{places['']}/{v2}").read_text().split()[0]
+        # The second word of a quota is its period; no choice of processors is none.
+        return Path(f"/sys/fs/cgroup{places['']}/{v2}").read_text().partition(" ")[0].strip()
 
     return {
         "memory": read("memory", "memory.limit_in_bytes", "memory.max"),

@@ -78,7 +78,6 @@ def test_refusals_are_dockers(fields: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"storage_opt": {"size": "1G"}},
         {"cgroup": "container:x"},
     ],
 )

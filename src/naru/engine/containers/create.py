@@ -8,7 +8,7 @@ from naru.aio import in_thread, uncancelled
 from naru.api.container_config import ContainerConfig, NetworkingConfig
 from naru.api.host_config import HostConfig, LogConfig
 from naru.engine.containers.create_checks import check_request
-from naru.engine.containers.files import delete_files
+from naru.engine.containers.files import delete_files, limit_layer
 from naru.engine.containers.image_mounts import provide_views
 from naru.engine.containers.links import wanted_links
 from naru.engine.containers.merge import merge_config
@@ -118,6 +118,7 @@ async def _build(ctx: EngineContext, container: Container, image: Image) -> None
         ctx.config.container_dir(container.id).mkdir(parents=True, mode=0o710)
         provide_volumes(ctx, container)
         ctx.images.snapshots.prepare(container.id, image.chain_id)
+        limit_layer(ctx, container)
         provide_views(ctx, container)
 
     def unbuild() -> None:
