@@ -65,7 +65,7 @@ def render(views: Sequence[View], form: str, columns: Columns) -> str:
     text = unescape(form.removeprefix(TABLE).strip())
     if form == RAW and columns.raw:
         text = columns.raw
-    template = _parse(text)
+    template = parse_template(text)
     lines = [render_one(template, view) for view in views]
     if is_table:
         lines.insert(0, _header(text, columns))
@@ -93,7 +93,12 @@ def _default_table(views: Sequence[View], columns: Columns) -> str:
     return rows(table)
 
 
-def _parse(text: str) -> Template:
+def parse_template(text: str) -> Template:
+    """Read a template.
+
+    Raises:
+        CommandFailedError: it is none.
+    """
     from naru.cli.template.evaluator import Template
     from naru.cli.template.nodes import TemplateError
 

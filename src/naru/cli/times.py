@@ -12,6 +12,18 @@ def go_string(seconds: float, nanoseconds: int = 0) -> str:
     return time.strftime(f"%Y-%m-%d %H:%M:%S{fraction} %z %Z", moment)
 
 
+def seconds_of(text: str) -> float:
+    """Read a moment as the API writes it: RFC 3339 in UTC, with any number of digits.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from calendar import timegm
+
+    whole, _, _ = text.removesuffix("Z").partition(".")
+    return float(timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")))
+
+
 def rfc3339(seconds: int, fraction: str = "") -> str:
     """Print as RFC 3339 with the local offset, `Z` for none."""
     moment = time.localtime(seconds)

@@ -29,6 +29,7 @@ from naru.engine.events import EventBus
 from naru.engine.exec_sessions import ExecSessions
 from naru.engine.health_watches import HealthWatches
 from naru.engine.open_files import OpenFiles
+from naru.engine.pruning import Pruning
 from naru.engine.registry import Registry
 from naru.engine.samplers import Samplers
 from naru.engine.waiters import Waiters
@@ -87,6 +88,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         locks=KeyedLock(),
         events=EventBus(clock, EventJournal(data_root / "events")),
         registry=Registry(ContainerRows(database)),
+        pruning=Pruning(),
         images=images,
         builds=BuildServices(
             images,

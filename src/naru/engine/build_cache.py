@@ -17,7 +17,7 @@ from naru.units import parse_time, print_rfc3339
 
 _TYPE = "exec.cachemount"
 _DESCRIPTION = "cached mount"
-_FILTERS = frozenset("description id inuse parent private shared type until".split())
+_FILTERS = frozenset("description id inuse label label! parent private shared type until".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +58,25 @@ async def prune_build_cache(ctx: EngineContext, filters: Filters, limits: PruneL
 
     Raises:
         InvalidInputError: a filter is unknown, or has a value that it cannot have.
+        ConflictError: something is being pruned already.
         FaultError: the disk fails.
     """
     filters.refuse_unknown(_FILTERS)
     now = ctx.clock.now_ns()
     until = [parse_time(text, now_ns=now) for text in filters.get("until")]
-    folders = await in_thread(ctx.builds.caches.walk)
-    total = sum(folder.size for folder in folders)
     removed: list[str] = []
     reclaimed = 0
-    for folder in folders:
-        if folder.is_in_use or not _fits(folder, filters, until):
-            continue
-        if await in_thread(_may_stay, ctx, total - reclaimed, limits):
-            break
-        await in_thread(ctx.builds.caches.remove, folder.name)
-        removed.append(folder.name)
-        reclaimed += folder.size
+    with ctx.pruning.turn():
+        folders = await in_thread(ctx.builds.caches.walk)
+        total = sum(folder.size for folder in folders)
+        for folder in folders:
+            if folder.is_in_use or not _fits(folder, filters, until):
+                continue
+            if await in_thread(_may_stay, ctx, total - reclaimed, limits):
+                break
+            await in_thread(ctx.builds.caches.remove, folder.name)
+            removed.append(folder.name)
+            reclaimed += folder.size
     return {"CachesDeleted": removed or None, "SpaceReclaimed": reclaimed}
 
 
@@ -93,8 +95,8 @@ def _may_stay(ctx: EngineContext, size: int, limits: PruneLimits) -> bool:
 
 
 def _fits(folder: CacheFolder, filters: Filters, until: list[int]) -> bool:
-    if filters.get("inuse") or filters.get("shared") or filters.get("parent"):
-        # What is left to prune is none of these.
+    if any(filters.get(name) for name in ("inuse", "label", "parent", "shared")):
+        # What is left to prune is none of these. Folders have no labels; `system prune` asks.
         return False
     return (
         filters.matches_prefix("id", folder.name)

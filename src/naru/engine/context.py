@@ -17,6 +17,7 @@ from naru.engine.events import EventBus
 from naru.engine.exec_sessions import ExecSessions
 from naru.engine.health_watches import HealthWatches
 from naru.engine.open_files import OpenFiles
+from naru.engine.pruning import Pruning
 from naru.engine.registry import Registry
 from naru.engine.samplers import Samplers
 from naru.engine.waiters import Waiters
@@ -82,6 +83,7 @@ class EngineContext:
     locks: KeyedLock
     events: EventBus
     registry: Registry
+    pruning: Pruning
     images: ImageServices
     builds: BuildServices
     networks: Networks

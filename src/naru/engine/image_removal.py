@@ -9,15 +9,14 @@ from naru.api.filters import Filters
 from naru.engine.context import EngineContext
 from naru.engine.images import publish_image_event
 from naru.engine.model import Json
-from naru.errors import InvalidInputError
+from naru.engine.pruning import FILTERS, has_pruned_labels, until_ns
 from naru.images import views
 from naru.images.catalog import Image
 from naru.images.prune import layer_sizes, unused_images
 from naru.images.removal import ImageUser
 from naru.oci.platform import Platform
-from naru.units import parse_time
 
-_PRUNE_FILTERS = frozenset({"dangling", "label", "label!", "until"})
+_PRUNE_FILTERS = FILTERS | {"dangling"}
 
 
 async def remove_image(
@@ -51,35 +50,30 @@ async def prune_images(ctx: EngineContext, filters: Filters) -> Json:
 
     Raises:
         InvalidInputError: a filter is unknown or has a value that it cannot have.
+        ConflictError: something is being pruned already.
     """
     filters.refuse_unknown(_PRUNE_FILTERS)
     only_dangling = filters.is_true("dangling", default=True)
     fits = _pruned_as_asked(filters, ctx.clock.now_ns())
-    images = await in_thread(ctx.images.catalog.images)
-    sizes = layer_sizes(images)
-    used = {container.record.image_id for container in ctx.registry}
-    unused = unused_images(images, only_dangling=only_dangling, used=used, fits=fits)
-    records = await in_thread(ctx.images.catalog.remove_unused, unused, users=_users(ctx))
-    ids = {image.id for image in images}
-    _tell_of_deletions(ctx, records, ids)
-    reclaimed = sum(sizes.get(record.get("Deleted", ""), 0) for record in records)
-    ctx.events.publish("image", "prune", "", {"reclaimed": str(reclaimed)})
+    with ctx.pruning.turn():
+        images = await in_thread(ctx.images.catalog.images)
+        sizes = layer_sizes(images)
+        used = {container.record.image_id for container in ctx.registry}
+        unused = unused_images(images, only_dangling=only_dangling, used=used, fits=fits)
+        records = await in_thread(ctx.images.catalog.remove_unused, unused, users=_users(ctx))
+        ids = {image.id for image in images}
+        _tell_of_deletions(ctx, records, ids)
+        reclaimed = sum(sizes.get(record.get("Deleted", ""), 0) for record in records)
+        ctx.events.publish("image", "prune", "", {"reclaimed": str(reclaimed)})
     return {"ImagesDeleted": records or None, "SpaceReclaimed": reclaimed}
 
 
 def _pruned_as_asked(filters: Filters, now_ns: int) -> Callable[[Image], bool]:
-    moments = filters.get("until")
-    if len(moments) > 1:
-        raise InvalidInputError("more than one until filter specified")
-    until = parse_time(moments[0], now_ns=now_ns) // 10**9 if moments else None
+    until = until_ns(filters, now_ns)
 
     def fits(image: Image) -> bool:
-        labels = image.config.config.labels or {}
-        return (
-            (until is None or views.created_seconds(image.created) <= until)
-            and filters.matches_labels("label", labels)
-            and not ("label!" in filters and filters.matches_labels("label!", labels))
-        )
+        is_old = until is None or views.created_seconds(image.created) <= until // 10**9
+        return is_old and has_pruned_labels(filters, image.config.config.labels or {})
 
     return fits
 

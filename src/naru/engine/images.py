@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from fnmatch import fnmatchcase
 
@@ -35,6 +36,7 @@ async def list_images(
     filters: Filters,
     shared_size: bool,
     api_version: ApiVersion,
+    counts_containers: bool = False,
 ) -> list[Json]:
     """Return the images that fit, youngest first; parents without a name only with `all`.
 
@@ -46,8 +48,14 @@ async def list_images(
     images = ctx.images.catalog.images()
     shared = views.shared_sizes(images) if shared_size else {}
     parents = {image.parent_id for image in images}
+    users = Counter(container.record.image_id for container in ctx.registry)
     return [
-        views.list_entry(image, api_version=api_version, shared_size=shared.get(image.id, -1))
+        views.list_entry(
+            image,
+            api_version=api_version,
+            shared_size=shared.get(image.id, -1),
+            containers=users[image.id] if counts_containers else -1,
+        )
         for image in _filtered(ctx, images, filters)
         if all or image.repo_tags or image.repo_digests or image.id not in parents
     ]

@@ -10,6 +10,7 @@ from naru.api.networks import IPAM, NetworkCreateRequest
 from naru.api.version import MAXIMUM, ApiVersion
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, Json
+from naru.engine.pruning import FILTERS, has_pruned_labels, until_ns
 from naru.errors import (
     ForbiddenError,
     InvalidInputError,
@@ -20,10 +21,9 @@ from naru.errors import (
 from naru.network.ipam_requests import checked_pools
 from naru.network.model import BUILTIN_NETWORKS, Network, NetworkRequest, Pool
 from naru.network.options import enabled_versions
-from naru.units import parse_time, print_rfc3339
+from naru.units import print_rfc3339
 
 _FILTERS = frozenset("dangling driver id label name scope type".split())
-_PRUNE_FILTERS = frozenset("label label! until".split())
 _TYPES = frozenset({"builtin", "custom"})
 _SCOPES = frozenset({"local", "swarm", "global"})
 _NO_SWARM = (
@@ -265,34 +265,25 @@ async def prune_networks(ctx: EngineContext, filters: Filters) -> Json:
 
     Raises:
         InvalidInputError: a filter is unknown, or has a value that it cannot have.
+        ConflictError: something is being pruned already.
     """
-    filters.refuse_unknown(_PRUNE_FILTERS)
-    until = _until(ctx, filters)
+    filters.refuse_unknown(FILTERS)
+    until = until_ns(filters, ctx.clock.now_ns())
     deleted = []
-    for network in ctx.networks.networks():
-        if network.is_builtin or (until is not None and network.created_ns > until):
-            continue
-        if not filters.matches_labels("label", network.labels):
-            continue
-        if "label!" in filters and filters.matches_labels("label!", network.labels):
-            continue
-        try:
-            await _remove(ctx, network)
-        except NaruError:
-            # Somebody uses it, or has just removed it.
-            continue
-        deleted.append(network.name)
-    ctx.events.publish("network", "prune", "", {"reclaimed": "0"})
+    with ctx.pruning.turn():
+        for network in ctx.networks.networks():
+            if network.is_builtin or (until is not None and network.created_ns > until):
+                continue
+            if not has_pruned_labels(filters, network.labels):
+                continue
+            try:
+                await _remove(ctx, network)
+            except NaruError:
+                # Somebody uses it, or has just removed it.
+                continue
+            deleted.append(network.name)
+        ctx.events.publish("network", "prune", "", {"reclaimed": "0"})
     return {"NetworksDeleted": deleted or None}
-
-
-def _until(ctx: EngineContext, filters: Filters) -> int | None:
-    given = filters.get("until")
-    if not given:
-        return None
-    if len(given) > 1:
-        raise InvalidInputError("more than one until filter specified")
-    return parse_time(given[0], now_ns=ctx.clock.now_ns())
 
 
 def tell_network(ctx: EngineContext, network: Network, action: str, **more: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from naru.aio import in_thread
 from naru.api.filters import Filters
 from naru.engine.context import EngineContext
+from naru.engine.pruning import has_pruned_labels
 from naru.errors import ConflictError, NotFoundError
 from naru.ids import new_id
 from naru.units import print_rfc3339
@@ -34,7 +35,7 @@ async def list_volumes(ctx: EngineContext, filters: Filters) -> dict[str, Any]:
             and filters.matches("driver", volume.driver)
             and filters.matches_labels("label", volume.labels)
         ):
-            found.append(_view(volume))
+            found.append(volume_view(volume))
     return {"Volumes": found, "Warnings": None}
 
 
@@ -48,7 +49,8 @@ def volume_users(ctx: EngineContext) -> dict[str, list[str]]:
     return users
 
 
-def _view(volume: Volume) -> dict[str, Any]:
+def volume_view(volume: Volume) -> dict[str, Any]:
+    """Return a volume as the API shows it, its use aside."""
     return {
         "CreatedAt": print_rfc3339(volume.created_ns // 10**9 * 10**9),
         "Driver": volume.driver,
@@ -74,7 +76,7 @@ async def create_volume(
         name, labels = new_id(), {**labels, ANONYMOUS_LABEL: ""}
     volume = await in_thread(ctx.volumes.create, name, driver or "local", options, labels)
     ctx.events.publish("volume", "create", volume.name, {"driver": volume.driver})
-    return _view(volume)
+    return volume_view(volume)
 
 
 async def inspect_volume(ctx: EngineContext, name: str) -> dict[str, Any]:
@@ -83,7 +85,7 @@ async def inspect_volume(ctx: EngineContext, name: str) -> dict[str, Any]:
     Raises:
         NotFoundError: no such volume.
     """
-    return _view(_find(ctx, name))
+    return volume_view(_find(ctx, name))
 
 
 def _find(ctx: EngineContext, name: str) -> Volume:
@@ -117,20 +119,23 @@ async def prune_volumes(
 
     Raises:
         InvalidInputError: a filter is unknown.
+        ConflictError: something is being pruned already.
     """
     filters.refuse_unknown(_PRUNE_FILTERS)
     everything = api_version < (1, 42) or filters.is_true("all")
-    users = volume_users(ctx)
     deleted, reclaimed = [], 0
-    for volume in await in_thread(ctx.volumes.list):
-        if volume.name in users or not (everything or volume.is_anonymous):
-            continue
-        if not filters.matches_labels("label", volume.labels):
-            continue
-        if "label!" in filters and filters.matches_labels("label!", volume.labels):
-            continue
-        reclaimed += await in_thread(ctx.volumes.usage, volume.name)
-        await in_thread(ctx.volumes.remove, volume.name, force=True)
-        deleted.append(volume.name)
-    ctx.events.publish("volume", "prune", "", {"reclaimed": str(reclaimed)})
+    with ctx.pruning.turn():
+        for volume in await in_thread(ctx.volumes.list):
+            if not (everything or volume.is_anonymous):
+                continue
+            if volume.name in volume_users(ctx) or not has_pruned_labels(filters, volume.labels):
+                continue
+            size = await in_thread(ctx.volumes.usage, volume.name)
+            # A container may have come while that took its time.
+            if volume.name in volume_users(ctx):
+                continue
+            await in_thread(ctx.volumes.remove, volume.name, force=True)
+            deleted.append(volume.name)
+            reclaimed += size
+        ctx.events.publish("volume", "prune", "", {"reclaimed": str(reclaimed)})
     return {"VolumesDeleted": deleted or None, "SpaceReclaimed": reclaimed}

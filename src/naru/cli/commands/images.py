@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from naru.cli.invocation import Invocation
 
 _NONE = "<none>"
-_TITLES = {
+TITLES = {
     "Containers": "CONTAINERS",
     "CreatedAt": "CREATED AT",
     "CreatedSince": "CREATED",
@@ -75,11 +75,11 @@ class ImageView(View):
 
     def shared_size(self) -> str:
         shared = self.item.get("SharedSize", -1)
-        return "N/A" if shared == -1 else human.size(shared)
+        return "N/A" if shared == -1 else human.size(shared, 4)
 
     def unique_size(self) -> str:
         shared = self.item.get("SharedSize", -1)
-        return "N/A" if shared == -1 else human.size(self.item["Size"] - shared)
+        return "N/A" if shared == -1 else human.size(self.item["Size"] - shared, 4)
 
     columns = {  # noqa: RUF012 - the protocol's ClassVar is declared in View
         "Containers": lambda self: self._count("Containers"),
@@ -149,7 +149,7 @@ def list_images(invocation: Invocation) -> int:
     default = ["Repository", "Tag", "ID", "CreatedSince", "Size"]
     if options["digests"]:
         default.insert(2, "Digest")
-    columns = Columns(default, _TITLES, _RAW_DIGESTS if options["digests"] else _RAW)
+    columns = Columns(default, TITLES, _RAW_DIGESTS if options["digests"] else _RAW)
     invocation.stdout.write(render(views, form, columns))
     return 0
 

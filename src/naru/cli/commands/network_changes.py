@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from naru.cli.batch import describe
-from naru.cli.commands.volumes import confirm, pairs
+from naru.cli.commands.volumes import pairs
 from naru.cli.failure import CommandFailedError
+from naru.cli.pruning import agrees, deleted, prune_filters
 from naru.errors import NaruError, NotFoundError
 
 TYPE_CHECKING = False
@@ -109,17 +110,15 @@ def disconnect(invocation: Invocation) -> int:
 
 def prune(invocation: Invocation) -> int:
     """Remove the networks that no container uses."""
-    options = invocation.options
+    filters = prune_filters(invocation)
     warning = (
         "WARNING! This will remove all custom networks not used by at least one container.\n"
         "Are you sure you want to continue?"
     )
-    if not options["force"] and not confirm(invocation, warning):
+    if not agrees(invocation, warning):
         return 0
-    answer = invocation.client.post("/networks/prune", {"filters": options["filter"] or None})
-    if answer.get("NetworksDeleted"):
-        names = "".join(f"{name}\n" for name in answer["NetworksDeleted"])
-        invocation.print(f"Deleted Networks:\n{names}")
+    answer = invocation.client.post("/networks/prune", {"filters": filters or None})
+    invocation.stdout.write(deleted("Networks", answer.get("NetworksDeleted")))
     return 0
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from naru.cli.invocation import Invocation
 
-_TITLES = {
+TITLES = {
     "Command": "COMMAND",
     "CreatedAt": "CREATED AT",
     "ID": "CONTAINER ID",
@@ -182,7 +182,7 @@ def _table(invocation: Invocation, items: list[dict[str, Any]], form: str) -> st
         return quiet((view.id() for view in views), options["format"], "container_id")
     default = (*_DEFAULT, "Size") if options["size"] else _DEFAULT
     raw = _RAW + ("size: {{- pad .Size 1 0}}\n" if options["size"] else "")
-    return render(views, form, Columns(default, _TITLES, raw))
+    return render(views, form, Columns(default, TITLES, raw))
 
 
 class _Probe(ContainerView):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from naru.cli.invocation import Invocation
 
-_TITLES = {
+TITLES = {
     "Availability": "AVAILABILITY",
     "Driver": "DRIVER",
     "Group": "GROUP",
@@ -45,16 +45,27 @@ class VolumeView(View):
     def label(self, name: str) -> str:
         return str((self.item.get("Labels") or {}).get(name, ""))
 
+    def _usage(self, key: str) -> str:
+        """Return what only `system df` asks the engine for."""
+        usage = self.item.get("UsageData")
+        return str(usage[key]) if usage else "N/A"
+
+    def size(self) -> str:
+        from naru.cli import human
+
+        known = (self.item.get("UsageData") or {}).get("Size", -1)
+        return human.size(known, 4) if known != -1 else "N/A"
+
     columns = {  # noqa: RUF012 - the protocol's ClassVar is declared in View
         # What only volumes of a cluster have is not available here.
         **dict.fromkeys(("Availability", "Group", "Status"), lambda _self: "N/A"),
         "Driver": lambda self: self.item["Driver"],
         "Labels": labels,
-        "Links": lambda _self: "N/A",
+        "Links": lambda self: self._usage("RefCount"),
         "Mountpoint": lambda self: self.item["Mountpoint"],
         "Name": lambda self: self.item["Name"],
         "Scope": lambda self: self.item["Scope"],
-        "Size": lambda _self: "N/A",
+        "Size": size,
     }
     methods = {"Label": label}  # noqa: RUF012
 
@@ -71,7 +82,7 @@ def list_volumes(invocation: Invocation) -> int:
         names = (item["Name"] for item in items)
         invocation.stdout.write(quiet(names, options["format"], "name"))
         return 0
-    columns = Columns(("Driver", "Name"), _TITLES, _RAW)
+    columns = Columns(("Driver", "Name"), TITLES, _RAW)
     invocation.stdout.write(render([VolumeView(item) for item in items], form, columns))
     return 0
 
@@ -132,11 +143,10 @@ def remove(invocation: Invocation) -> int:
 
 def prune(invocation: Invocation) -> int:
     """Remove volumes that no container uses."""
+    from naru.cli.pruning import agrees, deleted, prune_filters, reclaimed
     from naru.client.transport import version_key
-    from naru.units import print_bytes_decimal
 
-    options = invocation.options
-    filters = options["filter"]
+    options, filters = invocation.options, prune_filters(invocation)
     knows_anonymous = version_key(invocation.client.api_version) >= (1, 42)
     if options["all"]:
         require_api(invocation, "all", "1.42")
@@ -150,18 +160,9 @@ def prune(invocation: Invocation) -> int:
         f"WARNING! This will remove {kind} local volumes not used by at least one container.\n"
         "Are you sure you want to continue?"
     )
-    if not options["force"] and not confirm(invocation, warning):
+    if not agrees(invocation, warning):
         return 0
     answer = invocation.client.post("/volumes/prune", {"filters": filters or None})
-    if answer.get("VolumesDeleted"):
-        names = "".join(f"{name}\n" for name in answer["VolumesDeleted"])
-        invocation.print(f"Deleted Volumes:\n{names}")
-    invocation.print(f"Total reclaimed space: {print_bytes_decimal(answer['SpaceReclaimed'])}")
+    invocation.stdout.write(deleted("Volumes", answer.get("VolumesDeleted")))
+    invocation.stdout.write(reclaimed(answer))
     return 0
-
-
-def confirm(invocation: Invocation, question: str) -> bool:
-    """Ask; only `y` and `yes` agree, and so the end of stdin does not."""
-    invocation.print(f"{question} [y/N] ", end="")
-    invocation.stdout.flush()
-    return invocation.stdin.readline().strip().lower() in ("y", "yes")

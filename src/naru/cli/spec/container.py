@@ -198,6 +198,24 @@ COMMANDS: dict[str, dict[str, Any]] = {
         "handler": "naru.cli.commands.container_verbs:pause",
         "options": (),
     },
+    "port": {
+        "usage": "CONTAINER [PRIVATE_PORT[/PROTO]]",
+        "about": "List port mappings or a specific mapping for the container",
+        "aliases": ("container port", "port"),
+        "arity": (1, 2),
+        "handler": "naru.cli.commands.port:port",
+        "options": (),
+    },
+    "prune": {
+        "usage": "[OPTIONS]",
+        "about": "Remove all stopped containers",
+        "arity": (0, 0),
+        "handler": "naru.cli.commands.system_prune:prune_containers",
+        "options": (
+            ("filter", "", "filter", "", 'Provide filter values (e.g. "until=<timestamp>")'),
+            ("force", "f", "bool", "", "Do not prompt for confirmation"),
+        ),
+    },
     "rename": {
         "usage": "CONTAINER NEW_NAME",
         "about": "Rename a container",

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from naru.cli.spec.wording import FORMAT_PLAIN
+from naru.cli.spec.wording import FORMAT_PLAIN, FORMAT_TABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 COMMANDS: dict[str, dict[str, Any]] = {
+    "df": {
+        "usage": "[OPTIONS]",
+        "about": "Show docker disk usage",
+        "arity": (0, 0),
+        "handler": "naru.cli.commands.system_df:show",
+        "options": (
+            ("format", "", "string", "", FORMAT_TABLE),
+            ("verbose", "v", "bool", "", "Show detailed information on space usage"),
+        ),
+    },
     "events": {
         "usage": "[OPTIONS]",
         "about": "Get real time events from the server",
@@ -39,6 +49,18 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("format", "f", "string", "", FORMAT_PLAIN),
             ("size", "s", "bool", "", "Display total file sizes if the type is container"),
             ("type", "", "string", "", "Only inspect objects of the given type"),
+        ),
+    },
+    "prune": {
+        "usage": "[OPTIONS]",
+        "about": "Remove unused data",
+        "arity": (0, 0),
+        "handler": "naru.cli.commands.system_prune:prune_system",
+        "options": (
+            ("all", "a", "bool", "", "Remove all unused images not just dangling ones"),
+            ("filter", "", "filter", "", 'Provide filter values (e.g. "label=<key>=<value>")'),
+            ("force", "f", "bool", "", "Do not prompt for confirmation"),
+            ("volumes", "", "bool", "", "Prune anonymous volumes"),
         ),
     },
     "version": {

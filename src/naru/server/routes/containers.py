@@ -24,6 +24,7 @@ from naru.engine.containers import (
     update,
     wait,
 )
+from naru.engine.containers import prune as prune_use_case
 from naru.errors import InvalidInputError, NaruError
 from naru.server import params
 from naru.server.answers import (
@@ -169,6 +170,13 @@ async def update_one(request: web.Request) -> web.Response:
     return json_answer({"Warnings": warnings or None})
 
 
+async def prune(request: web.Request) -> web.Response:
+    """Remove the containers that do not run."""
+    return json_answer(
+        await prune_use_case.prune_containers(params.context(request), params.filters(request))
+    )
+
+
 async def remove_one(request: web.Request) -> web.Response:
     """Remove a container."""
     await remove.remove_container(
@@ -261,6 +269,7 @@ async def resize(request: web.Request) -> web.Response:
 ROUTES = (
     ("GET", "/containers/json", list_all),
     ("POST", "/containers/create", create_one),
+    ("POST", "/containers/prune", prune),
     ("GET", "/containers/{name:.+}/json", inspect_one),
     ("GET", "/containers/{name}/top", top),
     ("GET", "/containers/{name}/stats", read_stats),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from naru.engine import system
+from naru.engine import disk_usage, system
 from naru.server import params
 from naru.server.answers import json_answer
 
@@ -32,4 +32,16 @@ async def info(request: web.Request) -> web.Response:
     return json_answer(await system.info(params.context(request), params.api_version(request)))
 
 
-ROUTES = (("GET", "/_ping", ping), ("GET", "/version", version), ("GET", "/info", info))
+async def df(request: web.Request) -> web.Response:
+    """Say what takes how much of the disk."""
+    version = params.api_version(request)
+    kinds = request.query.getall("type", []) if version >= (1, 42) else []
+    return json_answer(await disk_usage.disk_usage(params.context(request), kinds, version))
+
+
+ROUTES = (
+    ("GET", "/_ping", ping),
+    ("GET", "/version", version),
+    ("GET", "/info", info),
+    ("GET", "/system/df", df),
+)

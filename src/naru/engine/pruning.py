@@ -1,0 +1,57 @@
+"""What all prunes have in common: one at a time, and filters on labels and age.
+
+Spec: moby, daemon/prune.go and the prune files of its parts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from naru.api.filters import Filters
+from naru.errors import ConflictError, InvalidInputError
+from naru.units import parse_time
+
+# What prunes of everything but volumes and images take.
+FILTERS = frozenset({"label", "label!", "until"})
+
+
+class Pruning:
+    """Lets one prune run at a time, of whatever kind."""
+
+    def __init__(self) -> None:
+        self._runs = False
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Prune within the block.
+
+        Raises:
+            ConflictError: somebody prunes already.
+        """
+        if self._runs:
+            raise ConflictError("a prune operation is already running")
+        self._runs = True
+        try:
+            yield
+        finally:
+            self._runs = False
+
+
+def until_ns(filters: Filters, now_ns: int) -> int | None:
+    """Return the moment of the `until` filter; what is younger stays. None without one.
+
+    Raises:
+        InvalidInputError: it is no time, or there are several.
+    """
+    given = filters.get("until")
+    if len(given) > 1:
+        raise InvalidInputError("more than one until filter specified")
+    return parse_time(given[0], now_ns=now_ns) if given else None
+
+
+def has_pruned_labels(filters: Filters, labels: Mapping[str, str]) -> bool:
+    """Say whether something with these labels may go."""
+    return filters.matches_labels("label", labels) and not (
+        "label!" in filters and filters.matches_labels("label!", labels)
+    )
