@@ -301,23 +301,19 @@ def _follow_raw(invocation: Invocation, records: Iterable[dict[str, Any]]) -> st
 
 def prune_cache(invocation: Invocation) -> int:
     """Remove the cache of builds that nobody uses, after asking."""
-    from naru.cli.commands.volumes import confirm
+    from naru.cli.pruning import agrees, deleted, prune_filters, reclaimed
 
-    options = invocation.options
+    options, filters = invocation.options, prune_filters(invocation)
     what = "all" if options["all"] else "all dangling"
     warning = f"WARNING! This will remove {what} build cache. Are you sure you want to continue?"
-    if not options["force"] and not confirm(invocation, warning):
+    if not agrees(invocation, warning):
         return 0
     query = {
         "all": True if options["all"] else None,
-        "filters": options["filter"] or None,
+        "filters": filters or None,
         "keep-storage": options["keep-storage"] or None,
     }
-    report = invocation.client.post("/build/prune", query)
-    if report.get("CachesDeleted"):
-        invocation.print("Deleted build cache objects:")
-        for name in report["CachesDeleted"]:
-            invocation.print(name)
-        invocation.print()
-    invocation.print(f"Total reclaimed space: {size(report['SpaceReclaimed'])}")
+    answer = invocation.client.post("/build/prune", query)
+    invocation.stdout.write(deleted("build cache objects", answer.get("CachesDeleted")))
+    invocation.stdout.write(reclaimed(answer))
     return 0
