@@ -14,7 +14,7 @@ from naru.engine.graph_driver import graph_driver_view
 from naru.engine.health_rule import Health
 from naru.engine.model import Container, Json, MountRecord
 from naru.engine.network_views import network_settings_view, shown_links
-from naru.specgen.security import MASKED_PATHS, READONLY_PATHS, parse_security_options
+from naru.specgen.security import hidden_paths, parse_security_options
 from naru.units import ZERO_TIME, print_rfc3339
 
 # Docker's structs leave these out where they are empty, and clients tell absent from null.
@@ -131,7 +131,7 @@ def inspect_view(ctx: EngineContext, container: Container, api: ApiVersion) -> J
         "ProcessLabel": "",
         "AppArmorProfile": _apparmor_profile(ctx, container),
         "ExecIDs": ctx.execs.ids_of(container.id) or None,
-        "HostConfig": host_config_view(container) | {"Links": shown_links(ctx, container)},
+        "HostConfig": host_config_view(ctx, container) | {"Links": shown_links(ctx, container)},
         "GraphDriver": graph_driver_view(ctx, container),
         "Mounts": mounts_view(container),
         "Config": config_view(container),
@@ -139,7 +139,7 @@ def inspect_view(ctx: EngineContext, container: Container, api: ApiVersion) -> J
     }
 
 
-def host_config_view(container: Container) -> Json:
+def host_config_view(ctx: EngineContext, container: Container) -> Json:
     """Return `HostConfig` of inspect."""
     view: Json = msgspec.to_builtins(container.host_config)
     _drop_empty(view, _OPTIONAL_HOST_CONFIG)
@@ -153,8 +153,8 @@ def host_config_view(container: Container) -> Json:
         view[name] = [view[name]] if isinstance(view[name], str) else view[name]
     view["ConsoleSize"] = view["ConsoleSize"] or [0, 0]
     if not container.host_config.privileged:
-        for name, paths in (("MaskedPaths", MASKED_PATHS), ("ReadonlyPaths", READONLY_PATHS)):
-            view[name] = list(paths) if view[name] is None else view[name]
+        hidden = hidden_paths(container.host_config, ctx.facts)
+        view |= {"MaskedPaths": hidden["maskedPaths"], "ReadonlyPaths": hidden["readonlyPaths"]}
     view["LogConfig"]["Config"] = view["LogConfig"]["Config"] or {}
     return view
 

@@ -92,6 +92,7 @@ def host_facts(data_root: Path) -> HostFacts:
         apparmor=_read("/sys/module/apparmor/parameters/enabled").startswith("Y"),
         selinux=Path("/sys/fs/selinux/enforce").exists(),
         init_path=find_program(*INIT_PROGRAMS),
+        thermal_paths=_thermal_paths(_ranges(_read("/sys/devices/system/cpu/possible"))),
         backing_filesystem=filesystem_of(data_root),
         runtime_versions=tool_versions(),
         warnings=_warnings(controllers, version),
@@ -221,6 +222,11 @@ def _operating_system(text: str) -> tuple[str, str]:
     )
     name = values.get("PRETTY_NAME", values.get("NAME", "Linux"))
     return name.strip("\"'"), values.get("VERSION_ID", "").strip("\"'")
+
+
+def _thermal_paths(processors: frozenset[int]) -> tuple[str, ...]:
+    paths = (f"/sys/devices/system/cpu/cpu{n}/thermal_throttle" for n in sorted(processors))
+    return tuple(path for path in paths if os.path.exists(path))
 
 
 def _status() -> dict[str, str]:

@@ -67,6 +67,8 @@ class HostFacts:
     apparmor: bool = False
     selinux: bool = False
     init_path: str = ""
+    # Directories of the processors with counts of how often they grew too hot.
+    thermal_paths: tuple[str, ...] = ()
     backing_filesystem: str = ""
     runtime_versions: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -127,7 +127,7 @@ def _linux(request: SpecRequest, facts: HostFacts, capabilities: list[str]) -> J
         ),
         "resources": {"devices": rules, **resources(host_config, facts)},
         "sysctl": sysctls(config, host_config, request.netns_path, request.id_maps),
-        **hidden_paths(host_config),
+        **hidden_paths(host_config, facts),
     }
     if request.id_maps:
         linux["uidMappings"] = spec_mappings(request.id_maps.uids)

@@ -26,6 +26,7 @@ DEFAULT_CAPABILITIES: Final = tuple(
 MASKED_PATHS: Final = (
     "/proc/acpi",
     "/proc/asound",
+    "/proc/interrupts",
     "/proc/kcore",
     "/proc/keys",
     "/proc/latency_stats",
@@ -216,13 +217,13 @@ def seccomp_filter(
     return from_profile(text, facts.architecture, facts.kernel, capabilities)
 
 
-def hidden_paths(host_config: HostConfig) -> Json:
+def hidden_paths(host_config: HostConfig, facts: HostFacts) -> Json:
     """Return the masked and the read-only paths of the spec."""
     options = parse_security_options(host_config.security_opt or ())
     masked, readonly = host_config.masked_paths, host_config.readonly_paths
     is_open = host_config.privileged or options.system_paths_open
     if masked is None:
-        masked = [] if is_open else list(MASKED_PATHS)
+        masked = [] if is_open else [*MASKED_PATHS, *facts.thermal_paths]
     if readonly is None:
         readonly = [] if is_open else list(READONLY_PATHS)
     return {"maskedPaths": masked, "readonlyPaths": readonly}

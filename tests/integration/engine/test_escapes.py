@@ -35,6 +35,7 @@ def _start_refused(engine: Engine, **host: Any) -> str:
         "cat /proc/kcore | head -c 1 | grep .",
         "cat /proc/timer_list | grep .",
         "cat /proc/keys | grep .",
+        "cat /proc/scsi/scsi | grep .",
         "ls /sys/firmware | grep .",
         "mount -t tmpfs none /mnt",
         "mount -t proc proc /proc",

@@ -217,6 +217,17 @@ def test_paths_are_hidden_as_asked(engine: Engine) -> None:
     assert engine.sh("head -c1 /proc/timer_list | wc -c", host=opened).out == "1\n"
 
 
+@pytest.mark.naru_only
+def test_heat_does_not_tell_what_others_compute(engine: Engine) -> None:
+    # Docker hides these since 28.1.
+    paths = "/proc/interrupts /sys/devices/system/cpu/cpu0/thermal_throttle"
+    assert engine.sh(f"cat {paths} 2>&-; ls {paths.split()[1]} 2>&-").out == ""
+    opened = {"SecurityOpt": ["systempaths=unconfined"]}
+    done = engine.sh("cat /proc/interrupts", host=opened)
+    assert done.out != ""
+    assert engine.inspect(done.id)["HostConfig"]["MaskedPaths"] == []
+
+
 def test_capabilities_reach_exec_and_other_users(engine: Engine) -> None:
     host = {"CapAdd": ["net_admin"], "CapDrop": ["ALL"]}
     show = "sed -n 's/^Cap\\(Eff\\|Bnd\\):.*0*\\(....\\)$/\\2/p' /proc/self/status"

@@ -11,6 +11,7 @@ from naru.specgen.security import (
     DEFAULT_CAPABILITIES,
     capabilities_of,
     capability_sets,
+    hidden_paths,
     parse_security_options,
     process_security,
     seccomp_filter,
@@ -111,3 +112,18 @@ def test_seccomp_comes_from_the_container_then_the_engine_then_the_built_in() ->
     assert seccomp_filter(HostConfig(), HostFacts(seccomp=False), [], "") is None
     with pytest.raises(InvalidInputError, match="seccomp is not enabled in your kernel"):
         seccomp_filter(host, HostFacts(seccomp=False), [], "")
+
+
+def test_paths_are_hidden_unless_somebody_opens_them() -> None:
+    facts = HostFacts(thermal_paths=("/sys/devices/system/cpu/cpu0/thermal_throttle",))
+    hidden = hidden_paths(HostConfig(), facts)
+    assert {"/proc/kcore", "/proc/interrupts", *facts.thermal_paths} <= set(hidden["maskedPaths"])
+    assert "/proc/sys" in hidden["readonlyPaths"]
+    for opened in (
+        HostConfig(privileged=True),
+        HostConfig(security_opt=["systempaths=unconfined"]),
+        HostConfig(masked_paths=[], readonly_paths=[]),
+    ):
+        assert hidden_paths(opened, facts) == {"maskedPaths": [], "readonlyPaths": []}
+    chosen = hidden_paths(HostConfig(masked_paths=["/a"], readonly_paths=["/b"]), facts)
+    assert chosen == {"maskedPaths": ["/a"], "readonlyPaths": ["/b"]}
