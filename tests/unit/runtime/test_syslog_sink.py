@@ -61,6 +61,8 @@ def _sent(tmp_path: Path, **options: str) -> list[bytes]:
             rf"<30>1 2026-01-0\dT\d\d:04:05\.678901{_ZONE} {_HOST} {_ID} {_PID} {_ID} - out",
         ),
     ],
+    # Names of tests that are shared out among processes must not hold this process's id.
+    ids=("plain", "rfc3164", "rfc5424", "rfc5424micro"),
 )
 def test_a_line_is_a_message_with_its_own_time(
     tmp_path: Path, options: dict[str, str], out: str
