@@ -39,19 +39,25 @@ async def read_in_thread(
         finally:
             pipe.abandon()
 
-    working = TaskSet("intake").start(in_own_thread(guarded))
+    tasks = TaskSet("intake")
+    working = tasks.start(in_own_thread(guarded))
+    feeding = tasks.start(_feed(chunks, pipe), reports_failure=False)
     try:
-        await _feed(chunks, pipe)
+        # A sender that stalls must not keep what has failed from being told.
+        await asyncio.wait([working, feeding], return_when=asyncio.FIRST_COMPLETED)
     finally:
+        feeding.cancel()
         # The thread writes to the store: it must not outlive this call.
-        await uncancelled(_ended(working))
+        await uncancelled(_ended(working, feeding))
+    if not feeding.cancelled():
+        feeding.result()
     if failures:
         raise failures[0]
     return results[0]
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    await asyncio.wait([task])
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    await asyncio.wait(tasks)
 
 
 async def _feed(chunks: AsyncIterator[bytes], pipe: Pipe) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import bz2
 import gzip
+import http.client
 import io
 import json
 import lzma
 import os
+import socket
 import subprocess
 import tarfile
 import time
@@ -304,6 +306,42 @@ def test_a_client_that_goes_in_the_middle_leaves_nothing_behind(engine: Engine, 
     assert stream.response.read(1000)
     stream.close()
     engine.api("POST", f"/containers/{box}/restart", query={"t": 0}).ok(204)
+    assert _read(engine, box, "/d/f") == b"hi\n"
+
+
+def _stalled_upload(engine: Engine, container: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(60)
+    connection.connect(engine.socket)
+    body = Tree().file("stalled", "x" * 100_000).tar()
+    connection.sendall(
+        f"PUT /v{engine.version}/containers/{container}/archive?path=/tmp HTTP/1.1\r\n"
+        f"Host: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body[:50_000]
+    )
+    return connection
+
+
+@pytest.mark.naru_only
+def test_clients_that_stall_hold_nobody_up_for_long(engine: Engine, box: str) -> None:
+    assert engine.exec(box, "truncate", "-s", "100M", "/big").code == 0
+    uploads = [_stalled_upload(engine, box) for _ in range(40)]
+    query = {"path": "/big"}
+    download = engine.stream(f"/containers/{box}/archive", query=query, timeout_s=60)
+    assert download.response.read(1000)
+    # More than there are threads; yet others are served, and so is the container.
+    assert engine.exec(box, "true").code == 0
+    assert _read(engine, box, "/d/f") == b"hi\n"
+    engine.api("POST", f"/containers/{box}/stop", query={"t": 0}).ok(204)
+    engine.api("POST", f"/containers/{box}/start").ok(204)
+    for upload in uploads:
+        with upload:
+            answer = upload.recv(4096)
+            assert b"409 Conflict" in answer
+            assert b"the copy was broken off" in answer
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        download.read()
+    download.close()
     assert _read(engine, box, "/d/f") == b"hi\n"
 
 
