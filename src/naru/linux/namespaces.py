@@ -34,8 +34,9 @@ def create_netns(path: Path, inside: Callable[[], T], owner: Path | None = None)
     """Make a network namespace named `path` and return what `inside` returns, run within it.
 
     It belongs to the user namespace `owner`, or to our own: root of that one may do there what
-    root does to a network. Atomic: when `inside` or the kernel fails, nothing is left. `inside` runs in a thread of its
-    own; sockets that it opens stay in the new namespace wherever they are used later.
+    root does to a network. Atomic: when `inside` or the kernel fails, nothing is left. `inside`
+    runs in a thread of its own; sockets that it opens stay in the new namespace wherever they are
+    used later.
 
     Raises:
         FaultError: the kernel refused, or `path` is in use.

@@ -1,8 +1,8 @@
 """Mounts that are made in a bundle before the runtime starts, for the spec to bind.
 
-Owns `<bundle>/m`. They serve what a runtime cannot be told, or cannot be trusted to do
-the same way everywhere: a view of an image, a folder inside a volume that nobody can swap for a
-link meanwhile, files under other owners. `bundle.remove` takes them off.
+Owns `<bundle>/m`. They serve what a runtime cannot be told, or cannot be trusted to do the same
+way everywhere: a view of an image, a folder inside a volume that nobody can swap for a link
+meanwhile, files under other owners. `bundle.remove` takes them off.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ def bind_inside(
 ) -> Path:
     """Mount what is at `subpath` below `root` in the bundle, and return where.
 
-    With `maps` the files belong to the container's user namespace. Links are followed as if `root` were the whole world, and what is mounted there is what was
-    found, whoever changes the way to it later.
+    With `maps` the files belong to the container's user namespace. Links are followed as if
+    `root` were the whole world, and what is mounted there is what was found, whoever changes the
+    way to it later.
 
     Raises:
         InvalidInputError: there is nothing, in Docker's words.

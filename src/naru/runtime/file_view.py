@@ -113,8 +113,8 @@ def open_stopped(
 ) -> ContainerFiles:
     """Put the files of a container together that has no process.
 
-    `is_mounted` says that its root is mounted in the bundle still; it must not be mounted twice, and
-    is mapped by `maps` then.
+    `is_mounted` says that its root is mounted in the bundle still; it must not be mounted twice,
+    and is mapped by `maps` then.
 
     Raises:
         FaultError: the kernel refused.

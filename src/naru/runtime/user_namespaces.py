@@ -6,6 +6,7 @@ it, the network and the root file system, and goes when they have gone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -70,7 +71,11 @@ def common_namespace(pids: Collection[int], *, mapped: bool) -> Path | None:
         ConflictError: they have different ones, or not the kind that `mapped` says.
     """
     host = os.stat("/proc/self/ns/user").st_ino
-    found = {os.stat(f"/proc/{pid}/ns/user").st_ino: pid for pid in pids}
+    found: dict[int, int] = {}
+    for pid in pids:
+        # Who is gone meanwhile is missed where its namespaces are joined.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found[os.stat(f"/proc/{pid}/ns/user").st_ino] = pid
     if len(found) > 1 or any((number != host) != mapped for number in found):
         raise ConflictError(
             "cannot share namespaces with a container that runs in another user namespace",

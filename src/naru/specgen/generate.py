@@ -34,7 +34,9 @@ class SpecRequest:
 
     `config` holds the image's defaults already; `passwd` and `group` are the texts of the
     container's own files; `netns_path` None means the host's network. The namespace paths and
-    `shm_path` are those of a container that is joined; `user_namespace` has the `id_maps`. `device_edits` are what devices need that were asked for by name. The last three are the engine's defaults.
+    `shm_path` are those of a container that is joined; `user_namespace` has the `id_maps`.
+    `device_edits` are what devices need that were asked for by name. The last three are the
+    engine's defaults.
     """
 
     container_id: str

@@ -53,8 +53,9 @@ class EntryPlacer:
     ) -> None:
         """Prepare; `what` begins the messages of errors, `path_of_link` finds hard links' targets.
 
-        `owner` takes the place of what the entries say, and `on_host` says who that is here. With `keeps_mounted`, a file that cannot
-        be replaced because it is mounted there gets new content instead.
+        `owner` takes the place of what the entries say, and `on_host` says who that is here. With
+        `keeps_mounted`, a file that cannot be replaced because it is mounted there gets new
+        content instead.
         """
         self._reader = reader
         self._tree = tree

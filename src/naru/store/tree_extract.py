@@ -42,8 +42,9 @@ def extract(
     """Extract `stream`, a plain tar, into `directory` below the open directory `root`.
 
     `directory` is relative, and leads through no links; it is there already, and is left as it
-    is but for what goes into it. `owner` takes the place of what the entries say; `on_host` says who that is here. `keeps_types`
-    refuses to put a directory in the place of anything else, or the other way round.
+    is but for what goes into it. `owner` takes the place of what the entries say; `on_host` says
+    who that is here. `keeps_types` refuses to put a directory in the place of anything else, or
+    the other way round.
 
     Raises:
         InvalidInputError: no valid tar, or cut off, or an entry that cannot be.
