@@ -70,6 +70,7 @@ class EndpointDetailsRow:
     driver_options: dict[str, str] = field(default_factory=dict)
     gateway_priority: int = 0
     routes_by_device: bool = False
+    reaches: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,7 @@ async def _connect(
 async def _join(
     ctx: EngineContext, container: Container, network: Network, settings: EndpointSettings
 ) -> None:
-    request = sandbox_request(container, {network.name: settings})
+    request = sandbox_request(ctx, container, {network.name: settings})
     sandbox = await in_thread(ctx.networks.connect, request)
     remember_networks(ctx, container, sandbox)
     await in_thread(update_hosts, ctx, container, sandbox)

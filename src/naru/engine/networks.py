@@ -25,7 +25,6 @@ from naru.units import print_rfc3339
 
 _FILTERS = frozenset("dangling driver id label name scope type".split())
 _TYPES = frozenset({"builtin", "custom"})
-_SCOPES = frozenset({"local", "swarm", "global"})
 _NO_SWARM = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect '
     "this node to swarm and try again."
@@ -41,10 +40,9 @@ async def list_networks(
         InvalidInputError: a filter is unknown, or has a value that it cannot have.
     """
     filters.refuse_unknown(_FILTERS)
-    for name, known in (("type", _TYPES), ("scope", _SCOPES)):
-        for value in filters.get(name):
-            if value not in known:
-                raise InvalidInputError(f"invalid filter '{name}={value}'")
+    for value in filters.get("type"):
+        if value not in _TYPES:
+            raise InvalidInputError(f"invalid filter: 'type'='{value}'")
     busy = {e.network_id for sandbox in ctx.networks.sandboxes() for e in sandbox.endpoints}
     found = sorted(ctx.networks.networks(), key=lambda network: network.name)
     # Before 1.28 a list told the containers, too.

@@ -58,7 +58,7 @@ class BridgeDriver:
                 )
             if link.mtu != settings.mtu:
                 kernel.set_mtu(link.index, settings.mtu)
-            _set_host_sysctls(settings.bridge, ipv6=network.ipv6)
+            _set_host_sysctls(settings, ipv6=network.ipv6)
             there = [entry for version in VERSIONS for entry in kernel.addresses(version)]
             for address in wanted:
                 if (link.index, address) not in there:
@@ -142,9 +142,16 @@ def bridge_addresses(network: Network, settings: BridgeSettings) -> list[Interfa
     ]
 
 
-def _set_host_sysctls(bridge: str, *, ipv6: bool) -> None:
+def _set_host_sysctls(settings: BridgeSettings, *, ipv6: bool) -> None:
+    bridge = settings.bridge
     # Answers to 127.0.0.1 come in through the bridge; see the chain `guard` in `rules`.
     set_sysctl(f"net/ipv4/conf/{bridge}/route_localnet", "1")
+    if not settings.inter_container:
+        # Containers on such a bridge meet at the host alone: it answers for their neighbours, and
+        # the firewall says which of them may be reached, and does not tell of a shorter way.
+        set_sysctl(f"net/ipv4/conf/{bridge}/proxy_arp_pvlan", "1")
+        set_sysctl(f"net/ipv4/neigh/{bridge}/proxy_delay", "0")
+        set_sysctl(f"net/ipv4/conf/{bridge}/send_redirects", "0")
     if os.path.exists(f"/proc/sys/net/ipv6/conf/{bridge}"):
         if ipv6:
             set_sysctl(f"net/ipv6/conf/{bridge}/disable_ipv6", "0")

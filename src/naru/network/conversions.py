@@ -106,6 +106,7 @@ def endpoint(row: EndpointRow, network_name: str) -> Endpoint:
         driver_options=details.driver_options,
         gateway_priority=details.gateway_priority,
         routes_by_device=details.routes_by_device,
+        reaches=details.reaches,
     )
 
 
@@ -138,6 +139,7 @@ def endpoint_details(value: Endpoint) -> EndpointDetailsRow:
         driver_options=dict(value.driver_options),
         gateway_priority=value.gateway_priority,
         routes_by_device=value.routes_by_device,
+        reaches=value.reaches,
     )
 
 

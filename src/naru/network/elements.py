@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address
 
 from naru.network.model import (
     ANY_ADDRESS,
@@ -81,10 +80,10 @@ def _translation(port: PublishedPort, address: str) -> Element:
     return Element(f"{place}_on", (port.protocol, port.host_ip, str(port.host_port)), target)
 
 
-def link_elements(one: IPv4Address, other: IPv4Address, ports: Iterable[str]) -> set[Element]:
-    """Return the elements that let `one` speak to `ports` (`80/tcp`) of `other`, and back."""
+def link_elements(endpoint: Endpoint) -> set[Element]:
+    """Return the elements that let a container speak to the neighbours that it links to."""
     found = set()
-    for port in ports:
+    for address, port in endpoint.reaches:
         number, _, protocol = port.partition("/")
-        found.add(Element("linked", (str(one), str(other), protocol or "tcp", number)))
+        found.add(Element("linked", (endpoint.ipv4, address, protocol or "tcp", number)))
     return found

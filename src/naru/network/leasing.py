@@ -82,6 +82,7 @@ class Leasing:
             driver_options=request.driver_options,
             gateway_priority=request.gateway_priority,
             routes_by_device=routes_by_device(network),
+            reaches=request.reaches,
         )
 
     def _take_addresses(

@@ -122,7 +122,11 @@ class PublishedPort:
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointRequest:
-    """One network that a container shall be connected to, and how."""
+    """One network that a container shall be connected to, and how.
+
+    `reaches` are pairs of a neighbour's address and a port (`80/tcp`): links, which open that
+    port even where neighbours do not reach each other.
+    """
 
     network: str = DEFAULT_NETWORK
     mac_address: str = ""
@@ -133,6 +137,7 @@ class EndpointRequest:
     links: tuple[tuple[str, str], ...] = ()
     driver_options: Mapping[str, str] = field(default_factory=dict)
     gateway_priority: int = 0
+    reaches: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +179,7 @@ class Endpoint:
     driver_options: Mapping[str, str] = field(default_factory=dict)
     gateway_priority: int = 0
     routes_by_device: bool = False
+    reaches: tuple[tuple[str, str], ...] = ()
 
     @property
     def addresses(self) -> list[Interface]:

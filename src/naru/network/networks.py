@@ -215,6 +215,12 @@ class Networks:
         """
         self._sandboxes.release(container_id)
 
+    def relink(
+        self, container_id: str, network_id: str, reaches: tuple[tuple[str, str], ...]
+    ) -> None:
+        """Note that those whom a running container links to have other addresses."""
+        self._sandboxes.relink(container_id, network_id, reaches)
+
     # Names.
 
     def rename(self, container_id: str, name: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from naru.network.catalog import Catalog
-from naru.network.elements import port_elements
+from naru.network.elements import link_elements, port_elements
 from naru.network.host_ports import HostPorts
 from naru.network.model import (
     Endpoint,
@@ -46,11 +46,12 @@ class Publishing:
         return port_owners(ways_out(endpoints), self._catalog.by_id())
 
     def elements(self, sandbox: Sandbox) -> set[Element]:
-        """Return what the firewall has to know of a container's ports."""
-        if not sandbox.published:
-            return set()
-        owners = self.owners(sandbox.endpoints)
-        return port_elements(sandbox.published, owners, self._catalog.by_id())
+        """Return what the firewall has to know of a container's ports and links."""
+        found = {element for one in sandbox.endpoints for element in link_elements(one)}
+        if sandbox.published:
+            owners = self.owners(sandbox.endpoints)
+            found |= port_elements(sandbox.published, owners, self._catalog.by_id())
+        return found
 
     def publish(
         self, endpoints: Sequence[Endpoint], requests: Sequence[PortRequest]

@@ -236,7 +236,24 @@ class Sandboxes:
         self._firewall.change(
             add=self._publishing.elements(after), remove=self._publishing.elements(before)
         )
-        forget_flows_to({*before.published, *after.published})
+        forget_flows_to({*before.published} ^ {*after.published})
+
+    def relink(
+        self, container_id: str, network_id: str, reaches: tuple[tuple[str, str], ...]
+    ) -> None:
+        """Note that those whom a container links to have other addresses, or are no more."""
+        with self._locks.hold(container_id):
+            before = self._live.get(container_id)
+            endpoint = before.endpoint_on(network_id) if before else None
+            if before is None or endpoint is None or endpoint.reaches == reaches:
+                return
+            linked = replace(endpoint, reaches=reaches)
+            endpoints = tuple(linked if one == endpoint else one for one in before.endpoints)
+            after = replace(before, endpoints=endpoints)
+            details = conversions.endpoint_details(linked)
+            self._rows.put_details(endpoint.endpoint_id, details)
+            self._move_ports(before, after)
+            self._live.keep(after)
 
     def rename(self, container_id: str, name: str) -> None:
         """Note that a container has another name. Of one without a sandbox, nothing."""

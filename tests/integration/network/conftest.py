@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -82,14 +82,20 @@ class Rig:
     outsides: list[str] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def connect(self, *ports: PortRequest, name: str = "box", **more: Any) -> Sandbox:
-        """Connect a new container."""
+    def connect(
+        self,
+        *ports: PortRequest,
+        name: str = "box",
+        networks: Sequence[dict[str, Any]] = (),
+        **more: Any,
+    ) -> Sandbox:
+        """Connect a new container to one network, or to several."""
         return self.networks.open(
             SandboxRequest(
                 container_id=secrets.token_hex(32),
                 container_name=name,
                 hostname=name,
-                endpoints=(EndpointRequest(**more),),
+                endpoints=tuple(EndpointRequest(**one) for one in networks or [more]),
                 ports=ports,
             )
         )

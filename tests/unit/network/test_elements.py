@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
 from typing import Any
 
 from naru.network.elements import link_elements, network_elements, port_elements
@@ -109,8 +108,11 @@ def test_a_trusted_interface_may_use_both_ways() -> None:
 
 
 def test_a_link_opens_the_ports_that_are_exposed() -> None:
-    found = link_elements(IPv4Address("10.0.0.2"), IPv4Address("10.0.0.3"), ["80/tcp", "53/udp"])
-    assert found == {
+    endpoint = Endpoint(
+        endpoint_id="e", network_id="n", network_name="net", container_id="c", container_name="c",
+        ipv4="10.0.0.2", reaches=(("10.0.0.3", "80/tcp"), ("10.0.0.3", "53/udp")),
+    )  # fmt: skip
+    assert link_elements(endpoint) == {
         Element("linked", ("10.0.0.2", "10.0.0.3", "tcp", "80")),
         Element("linked", ("10.0.0.2", "10.0.0.3", "udp", "53")),
     }

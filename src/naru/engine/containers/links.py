@@ -6,7 +6,7 @@ they are shown. On networks of one's own a link is one more name, and name resol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -78,6 +78,11 @@ def _link(ctx: EngineContext, container: Container, alias: str, target_id: str) 
     )
 
 
+def reaches(links: Iterable[LegacyLink]) -> tuple[tuple[str, str], ...]:
+    """Return address and port of everything that links open where neighbours are apart."""
+    return tuple((link.address, port) for link in links for port in link.ports)
+
+
 def _default_address(ctx: EngineContext, container_id: str) -> str:
     sandbox = ctx.networks.sandbox(container_id)
     for endpoint in sandbox.endpoints if sandbox else ():
@@ -102,28 +107,35 @@ async def remove_link(ctx: EngineContext, name: str) -> None:
         links = {k: v for k, v in parent.record.links.items() if k != alias}
         record = msgspec.structs.replace(parent.record, links=links)
         ctx.registry.save_record(parent, record)
-        await in_thread(_unlink, ctx, parent, target.config.hostname, alias, target.name)
-
-
-def _unlink(
-    ctx: EngineContext, parent: Container, hostname: str, alias: str, target_name: str
-) -> None:
-    link = LegacyLink(f"/{parent.name}/{alias}", "", target_name, hostname)
-    _amend_hosts(ctx, parent, {" ".join(link.host_names): ""})
+        link = LegacyLink(f"/{parent.name}/{alias}", "", target.name, target.config.hostname)
+        await in_thread(_tell, ctx, parent, {" ".join(link.host_names): ""})
 
 
 async def follow_links(ctx: EngineContext, started: Container) -> None:
     """Tell running containers that link to one which has started where it is now."""
     address = _default_address(ctx, started.id)
     for parent in ctx.registry:
-        if not parent.is_running or not address:
+        if not (parent.record.links and parent.is_running and address):
             continue
-        for alias, target_id in parent.record.links.items():
-            if target_id == started.id:
-                name = f"/{parent.name}/{alias}"
-                link = LegacyLink(name, address, started.name, started.config.hostname)
-                names = " ".join(link.host_names)
-                await in_thread(_amend_hosts, ctx, parent, {names: address})
+        names = [
+            " ".join(_link(ctx, parent, alias, target_id).host_names)
+            for alias, target_id in parent.record.links.items()
+            if target_id == started.id
+        ]
+        if names:
+            await in_thread(_tell, ctx, parent, dict.fromkeys(names, address))
+
+
+def _tell(ctx: EngineContext, container: Container, links: Mapping[str, str]) -> None:
+    """Let hosts file and firewall of a running container say where its links lead now."""
+    _amend_hosts(ctx, container, links)
+    there = [
+        _link(ctx, container, alias, target_id)
+        for alias, target_id in container.record.links.items()
+        if _default_address(ctx, target_id)
+    ]
+    network = ctx.networks.resolve(DEFAULT_NETWORK)
+    ctx.networks.relink(container.id, network.id, reaches(there))
 
 
 def _amend_hosts(ctx: EngineContext, container: Container, links: Mapping[str, str]) -> None:

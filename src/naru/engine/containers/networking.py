@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -9,12 +10,14 @@ import msgspec
 from naru.aio import in_thread
 from naru.api.container_config import EndpointIPAMConfig, EndpointSettings, NetworkingConfig
 from naru.api.host_config import HostConfig
+from naru.engine.containers.links import links_of, reaches
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, network_name
 from naru.errors import ConflictError, InvalidInputError, NaruError, NotFoundError
 from naru.network.leasing import check_endpoint
 from naru.network.model import (
     BUILTIN_NETWORKS,
+    DEFAULT_NETWORK,
     EndpointRequest,
     PortRequest,
     Sandbox,
@@ -86,15 +89,25 @@ def _link(text: str) -> tuple[str, str]:
     return alias or name, name
 
 
-def sandbox_request(container: Container, endpoints: dict[str, EndpointSettings]) -> SandboxRequest:
-    """Return a container's request for its sandbox, with these of its networks."""
+def sandbox_request(
+    ctx: EngineContext, container: Container, endpoints: dict[str, EndpointSettings]
+) -> SandboxRequest:
+    """Return a container's request for its sandbox, with these of its networks.
+
+    Raises:
+        FaultError: a container that it links to does not run.
+    """
+    linked = reaches(links_of(ctx, container)) if DEFAULT_NETWORK in endpoints else ()
     return SandboxRequest(
         container_id=container.id,
         container_name=container.name,
         hostname=container.config.hostname,
         endpoints=tuple(
             # The id, once it is known: another network of the same name is not the same one.
-            endpoint_request(settings.network_id or name, settings)
+            replace(
+                endpoint_request(settings.network_id or name, settings),
+                reaches=linked if name == DEFAULT_NETWORK else (),
+            )
             for name, settings in endpoints.items()
         ),
         ports=port_requests(container),
@@ -120,8 +133,8 @@ async def join_networks(
         return None, None
     if container.joined_container():
         return None, _joined_namespace(ctx, container)
-    request = sandbox_request(container, container.record.endpoints)
     try:
+        request = sandbox_request(ctx, container, container.record.endpoints)
         sandbox = await in_thread(ctx.networks.open, request)
     except NaruError as error:
         error.message = f"failed to set up container networking: {error.message}"

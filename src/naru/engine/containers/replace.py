@@ -7,7 +7,7 @@ intent in its state; an engine that is killed on the way finishes at its next st
 
 from __future__ import annotations
 
-from naru.aio import uncancelled
+from naru.aio import in_thread, uncancelled
 from naru.engine.containers.remove import remove_container
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
@@ -43,6 +43,7 @@ async def take_over(ctx: EngineContext, container: Container) -> None:
                 raise
             if container.name != name:
                 ctx.registry.rename(container, name)
+                await in_thread(ctx.networks.rename, container.id, name)
         _AFTER_RENAMING()
         container.state.takes_name = ""
         ctx.registry.save_state(container)
