@@ -47,6 +47,58 @@ container inspect nosuch
 network ls
 network ls --no-trunc --format json
 network inspect none
+network ls -q -f driver=bridge
+network ls -f type=builtin --format '{{.Name}} {{.Driver}} {{.Scope}} {{.IPv4}} {{.IPv6}} {{.Internal}}'
+network ls -f type=x
+network ls -f bogus=x
+network ls -f dangling=true
+network inspect nosuch
+network rm nosuch bridge
+network rm -f nosuch
+network rm
+network create
+network create bridge
+network create --subnet 10.0.0.0/33 x
+network create --subnet 10.0.0.5/24 x
+network create --gateway 10.0.0.1 x
+network create --subnet 10.9.0.0/24 --subnet 10.9.0.0/25 x
+network create --subnet 10.9.0.0/24 --ip-range 10.8.0.0/24 x
+network create --subnet 10.9.0.0/24 --aux-address a x
+network create --ipv4=false x
+network create -d nosuch x
+network create -d overlay x
+network create --ingress x
+network create --scope swarm x
+network create -o com.docker.network.driver.mtu=x x
+network create --config-only --label a x
+network connect a
+network connect nosuch equality-2
+network connect none equality-2
+network connect host equality-2
+network connect bridge equality-2
+network connect --alias a bridge equality-2
+network connect --ip 10.0.0.9 bridge equality-2
+network connect --driver-opt x bridge equality-2
+network connect bridge nosuch
+network disconnect nosuch equality-2
+network disconnect none equality-2
+network disconnect bridge nosuch
+network disconnect -f bridge nosuch
+network prune -f --filter until=x
+network prune -f --filter bogus=x
+network prune
+run --rm --network nosuch busybox true
+run --rm --network none --network bridge busybox true
+run --rm --network name=nosuch,alias=x busybox true
+run --rm --network name=bridge,alias=x busybox true
+run --rm --network name=bridge,ip=10.1.1.1 busybox true
+run --rm --network alias=x busybox true
+run --rm --network name=x,bogus=1 busybox true
+run --rm --ip 10.0.0.1 busybox true
+run --rm --network-alias x busybox true
+run --rm --link nosuch busybox true
+run --rm --mac-address zz busybox true
+create --network container:nosuch busybox
 volume ls
 volume inspect nosuch
 history busybox

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from harness.engine import LABEL, Engine
+from harness.narud import EngineUnderTest
 
 _SERVE = ("nc", "-ll", "-p", "7000", "-e", "echo", "hello")
 
@@ -284,3 +286,78 @@ def test_prune_takes_what_nobody_uses(engine: Engine) -> None:
         "POST", "/networks/prune", query={"filters": {"until": ["24h"], "label": [LABEL]}}
     )
     assert not answer.ok(200).json()["NetworksDeleted"]
+
+
+def test_many_networks_with_several_containers_come_and_go(engine: Engine) -> None:
+    names = [engine.network() for _ in range(6)]
+
+    def fill(name: str) -> list[str]:
+        return [engine.up(host=_joined(name)) for _ in range(2)]
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        containers = dict(zip(names, pool.map(fill, names), strict=True))
+    addresses = {
+        _endpoint(engine, container, name)["IPAddress"]
+        for name, found in containers.items()
+        for container in found
+    }
+    assert len(addresses) == 12
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda found: [engine.remove(one) for one in found], containers.values()))
+        list(pool.map(lambda name: engine.api("DELETE", f"/networks/{name}").ok(204), names))
+
+
+@pytest.mark.naru_only
+def test_networks_and_their_containers_survive_the_engine(own_engine: EngineUnderTest) -> None:
+    engine = own_engine
+    one, other = engine.network(EnableIPv6=True), engine.network()
+    server = engine.up(*_SERVE, host=_joined(one))
+    container = engine.up(host=_joined(one))
+    engine.api("POST", f"/networks/{other}/connect", {"Container": container}).ok(200)
+    before = engine.inspect(container)["NetworkSettings"]["Networks"]
+    engine.restart(how="kill9")
+    assert engine.inspect(container)["NetworkSettings"]["Networks"] == before
+    address = _endpoint(engine, server, one)["IPAddress"]
+    assert _asks(engine, container, address) == "hello\n"
+    assert engine.api("DELETE", f"/networks/{one}").status == 403
+    third = engine.up(host=_joined(one))
+    taken = {_endpoint(engine, each, one)["IPAddress"] for each in (server, container, third)}
+    assert len(taken) == 3
+    engine.lose_power()
+    engine.start_engine()
+    engine.start(container)
+    assert set(engine.inspect(container)["NetworkSettings"]["Networks"]) == {one, other}
+
+
+@pytest.mark.naru_only
+@pytest.mark.parametrize(
+    ("version", "aliases", "has_names", "has_priority"),
+    [
+        ("1.24", ["web", "SHORT"], False, False),
+        ("1.44", ["web", "SHORT"], True, False),
+        ("1.45", ["web"], True, False),
+        ("1.48", ["web"], True, True),
+    ],
+)
+def test_an_endpoint_is_shown_as_each_version_knows_it(
+    engine: Engine, version: str, aliases: list[str], has_names: bool, has_priority: bool
+) -> None:
+    name = engine.network()
+    container = engine.up(host=_joined(name), **_on(name, Aliases=["web"]))
+    answer = engine.api("GET", f"/containers/{container}/json", version=version).ok(200)
+    endpoint = answer.json()["NetworkSettings"]["Networks"][name]
+    assert endpoint["Aliases"] == [text.replace("SHORT", container[:12]) for text in aliases]
+    assert ("DNSNames" in endpoint, "GwPriority" in endpoint) == (has_names, has_priority)
+
+
+@pytest.mark.naru_only
+def test_several_networks_at_create_need_a_version_that_knows_them(engine: Engine) -> None:
+    one, other = engine.network(), engine.network()
+    body = {"Image": "busybox", "HostConfig": _joined(one), **_on(one, other)}
+    old = engine.api("POST", "/containers/create", body, version="1.43")
+    assert old.status == 400
+    assert "Container cannot be created with multiple network endpoints" in old.message
+    new = engine.api("POST", "/containers/create", body, version="1.44").ok(201).json()["Id"]
+    engine.start(new)
+    assert set(engine.inspect(new)["NetworkSettings"]["Networks"]) == {one, other}
+    engine.remove(new)
