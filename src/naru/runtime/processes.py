@@ -14,6 +14,7 @@ from naru.linux import cgroup, process
 
 _TIMEOUT_S = 20.0
 _PID_COLUMN = "PID"
+_TITLED_PID = re.compile(r"\s+(\S*)=\s*(PID\S*)")
 
 
 class Top(TypedDict):
@@ -31,27 +32,36 @@ async def top(cgroups_path: str, ps_args: str) -> Top:
     """
     check_ps_args(ps_args)
     pids = await in_thread(cgroup.pids, cgroups_path)
-    words = ps_args.split()
+    listing = await _listing(ps_args.split(), pids)
+    return select(listing, pids)
+
+
+async def _listing(words: list[str], pids: list[int]) -> str:
+    # Only of these processes, so that no option need ask for those of all users and terminals.
+    # Some options do not go with -q; what they list is selected from.
+    chosen = "-q" + ",".join(map(str, pids))
     try:
-        completed = await process.run(["ps", *words], timeout=_TIMEOUT_S)
-    except ToolFailedError as error:
-        raise InvalidInputError(f"error running ps: {error.stderr}") from error
-    return select(completed.stdout.decode(errors="replace"), pids)
+        completed = await process.run(["ps", *words, chosen], timeout=_TIMEOUT_S)
+    except ToolFailedError:
+        try:
+            completed = await process.run(["ps", *words], timeout=_TIMEOUT_S)
+        except ToolFailedError as error:
+            first, _, _ = error.stderr.strip().partition("\n")
+            raise InvalidInputError(f"ps: {first}") from error
+    return completed.stdout.decode(errors="replace")
 
 
 def check_ps_args(ps_args: str) -> None:
-    """Refuse options that give the pid column another name, which hides it.
+    """Refuse options that give another column the pid's title: rows are selected by that.
 
     Raises:
         InvalidInputError: they do.
+
+    Spec: moby, validatePSArgs, for what is recognized.
     """
-    for match in re.finditer(r"\s*-?o\s*([^\s]+)|--format[=\s]+([^\s]+)", f" {ps_args}"):
-        for column in (match[1] or match[2] or "").split(","):
-            name, renamed, title = column.partition("=")
-            if renamed and name == "pid" and title != _PID_COLUMN:
-                raise InvalidInputError(
-                    f'specifying "{column}" is not allowed', hint="leave the pid's title alone"
-                )
+    for match in _TITLED_PID.finditer(f" {ps_args}"):
+        if match[1] != "pid":
+            raise InvalidInputError(f'specifying "{match[1]}={match[2]}" is not allowed')
 
 
 def select(listing: str, pids: list[int]) -> Top:
