@@ -151,7 +151,8 @@ class Build:
         return self.hold(image)
 
     def hold(self, image: Image) -> Image:
-        """Keep what an image is made of until the build ends, whoever removes it meanwhile."""
+        """Keep an image, and what it is made of, until the build ends."""
+        self.services.running.hold(self.lease_id, image.id)
         leases = self.images.leases
         leases.add(self.lease_id, "blob", image.id, image.manifest_digest)
         leases.add(self.lease_id, "snapshot", *chain_ids(image.layers))

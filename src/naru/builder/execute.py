@@ -51,8 +51,8 @@ async def build_image(
         StepFailedError: a command of the Dockerfile failed.
         NaruError: an image cannot be had, or the disk is full.
     """
-    images = services.images
-    with images.lease(OWNER) as lease_id:
+    with services.images.lease(OWNER) as lease_id, contextlib.ExitStack() as stack:
+        stack.callback(services.running.release, lease_id)
         async with _folder(services) as folder:
             build = Build(services, runner, request, progress, lease_id, _build_stage)
             build.folder = folder
@@ -121,7 +121,7 @@ def _plan(build: Build, dockerfile: Dockerfile) -> None:
 
 async def _build(build: Build, dockerfile: Dockerfile) -> Image:
     for warning in dockerfile.warnings:
-        build.progress.output(2, f"{warning}\n".encode())
+        build.progress.warn(warning)
     for instruction in dockerfile.arguments:
         build.progress.step(instruction.text)
     result = None

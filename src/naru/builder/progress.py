@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from naru.ids import short_id
 
 Record = dict[str, Any]
+_STDERR = 2
 _RED, _PLAIN = "\x1b[91m", "\x1b[0m"
 
 
@@ -17,6 +19,7 @@ class Progress:
     def __init__(self, report: Callable[[Record], object], *, step_count: int = 0) -> None:
         self._report = report
         self._step = 0
+        self._decoders: dict[int, codecs.IncrementalDecoder] = {}
         self.step_count = step_count
 
     def say(self, text: str) -> None:
@@ -34,9 +37,27 @@ class Progress:
         self.say("\n")
 
     def output(self, stream: int, data: bytes) -> None:
-        """Tell what a command has printed; what it complains of is red, as Docker has it."""
-        text = data.decode("utf-8", "replace")
-        self.say(f"{_RED}{text}{_PLAIN}" if stream == 2 else text)
+        """Tell what a command has printed; what it complains of is red, as Docker has it.
+
+        A character may come in pieces, so `end_output` is to follow.
+        """
+        if stream not in self._decoders:
+            self._decoders[stream] = codecs.getincrementaldecoder("utf-8")("replace")
+        self._tell_output(stream, self._decoders[stream].decode(data))
+
+    def end_output(self) -> None:
+        """Tell what is left of a character that a command did not finish."""
+        decoders, self._decoders = self._decoders, {}
+        for stream, decoder in decoders.items():
+            self._tell_output(stream, decoder.decode(b"", final=True))
+
+    def _tell_output(self, stream: int, text: str) -> None:
+        if text:
+            self.say(f"{_RED}{text}{_PLAIN}" if stream == _STDERR else text)
+
+    def warn(self, text: str) -> None:
+        """Tell what users should mend some day."""
+        self._tell_output(_STDERR, f"{text}\n")
 
     def image(self, image_id: str) -> None:
         """Tell what a step came to; nothing comes of `FROM scratch`."""

@@ -1,4 +1,4 @@
-"""Builds that go on, by the id that their client gave them, so that they can be called off."""
+"""Builds that go on: calling them off, and knowing which images they stand on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,24 @@ T = TypeVar("T")
 
 
 class RunningBuilds:
-    """The builds of one engine that have an id."""
+    """The builds of one engine. Images may be held from any thread."""
 
     def __init__(self) -> None:
         self._tasks = TaskSet("builds")
         self._by_id: dict[str, asyncio.Task[None]] = {}
+        self._held: dict[str, set[str]] = {}
+
+    def hold(self, build: str, image_id: str) -> None:
+        """Remember that a build stands on an image, which is not to be removed meanwhile."""
+        self._held.setdefault(build, set()).add(image_id)
+
+    def release(self, build: str) -> None:
+        """Forget the images of a build that is over. Idempotent."""
+        self._held.pop(build, None)
+
+    def users_of(self, image_id: str) -> list[str]:
+        """Return the builds that stand on an image now."""
+        return [build for build, held in list(self._held.items()) if image_id in held]
 
     async def run(self, build_id: str, work: Awaitable[None]) -> None:
         """Do the work of a build; an id of "" cannot be called off.

@@ -15,7 +15,6 @@ from naru.engine.model import Json
 from naru.engine.progress import Report, records_of
 from naru.errors import InvalidInputError, NaruError
 from naru.ids import short_id
-from naru.images.catalog import Image
 
 
 def build_image(
@@ -53,21 +52,13 @@ async def _build(
         detail = {"code": error.exit_code, "message": error.message}
         report({"errorDetail": detail, "error": error.message})
         return
-    if request.is_quiet:
-        progress = Progress(report)
-    else:
-        progress.say(f"Successfully built {short_id(image.id)}\n")
-    _name(ctx, image, request, progress)
-    if request.is_quiet:
-        progress.say(f"{image.id}\n")
-
-
-def _name(ctx: EngineContext, image: Image, request: BuildRequest, progress: Progress) -> None:
+    progress.say(f"Successfully built {short_id(image.id)}\n")
     for reference in request.tags:
         ctx.images.catalog.tag(image.id, reference)
         publish_image_event(ctx, "tag", image.id, reference.familiar)
-        if not request.is_quiet:
-            progress.say(f"Successfully tagged {reference.familiar}\n")
+        progress.say(f"Successfully tagged {reference.familiar}\n")
+    if request.is_quiet:
+        report({"stream": f"{image.id}\n"})
 
 
 async def cancel_build(ctx: EngineContext, build_id: str) -> None:

@@ -84,6 +84,9 @@ def _users(ctx: EngineContext) -> Callable[[str], list[ImageUser]]:
             ImageUser(container.id, container.is_running)
             for container in ctx.registry
             if container.record.image_id == image_id
+        ] + [
+            ImageUser(build.rpartition("-")[2], is_running=True, kind="build")
+            for build in ctx.builds.running.users_of(image_id)
         ]
 
     return users

@@ -105,12 +105,13 @@ def commit_layer(
 ) -> CommittedLayer | None:
     """Store and unpack what the active snapshot `key` changed; None if that is nothing.
 
-    What it makes is under the lease. Raises as `commit_snapshot`.
+    What it makes is under the lease. A snapshot that was made on nothing may get any parent: all
+    that is in it becomes the layer. Raises as `commit_snapshot`.
     """
     below = parent.layers if parent else ()
     under = parent.chain_id if parent else None
     info = services.snapshots.stat(key)
-    if info is not None and info.parent != under:
+    if info is not None and info.parent not in (None, under):
         raise ConflictError(f"snapshot {key} is not built on the image that is to be its parent")
     _BEFORE_LAYER()
     with contextlib.ExitStack() as stack:

@@ -20,10 +20,11 @@ _BEFORE_DELETE = fault_point("images.remove.before_delete")
 
 @dataclass(frozen=True, slots=True)
 class ImageUser:
-    """A container that was made from an image."""
+    """A container that was made from an image, or whatever else of this `kind` needs it."""
 
     container_id: str
     is_running: bool
+    kind: str = "container"
 
 
 UsersOf = Callable[[str], Sequence[ImageUser]]
@@ -123,7 +124,7 @@ def _remove_by_name(
     if not force and using and has_single_reference(references):
         raise ConflictError(
             f'conflict: unable to remove repository reference "{given}" (must force) - '
-            f"container {short_id(using[0].container_id)} is using its referenced image "
+            f"{using[0].kind} {short_id(using[0].container_id)} is using its referenced image "
             f"{short_id(image.image_id)}"
         )
     rows.remove_name(reference)
@@ -183,7 +184,8 @@ def _refuse_conflicts(
     if rows.children(image_id):
         raise ConflictError(_conflict(image_id, "cannot be", "image has dependent child images"))
     if running:
-        words = f"image is being used by running container {short_id(running[0].container_id)}"
+        user = running[0]
+        words = f"image is being used by running {user.kind} {short_id(user.container_id)}"
         raise _InUseError(_conflict(image_id, "cannot be", words))
     if force:
         return

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
+import hashlib
+import http.server
 import json
 import lzma
+import os
 import re
+import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +24,8 @@ from harness.archives import BUSYBOX, Tree, busybox_layer, docker_archive
 from harness.builds import build, image_of, remove_images
 from harness.engine import Engine
 from harness.requirements import requires
-from harness.wire import Response
+from harness.waiting import eventually
+from harness.wire import Response, UnixConnection, send, target
 
 pytestmark = requires("root", "crun", "conmon", "nft")
 
@@ -79,7 +87,8 @@ def builds(engine: Engine) -> Iterator[Builds]:
     # Containers of steps that failed are kept for their user, who is this test.
     for item in engine.api("GET", "/containers/json", query={"all": True}).ok(200).json():
         if not item["Labels"].get("naru-test") and item["Command"].startswith(("/bin/sh -c", "no")):
-            engine.remove(item["Id"])
+            query = {"force": True, "v": True}
+            engine.api("DELETE", f"/containers/{item['Id']}", query=query).ok(204, 404, 409)
     made.remove()
 
 
@@ -312,7 +321,13 @@ def test_containers_of_steps_go_or_stay_as_asked(builds: Builds) -> None:
 
 @pytest.mark.parametrize(
     "pack",
-    [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress],
+    [
+        bytes,
+        gzip.compress,
+        bz2.compress,
+        lzma.compress,
+        pytest.param(zstandard.ZstdCompressor().compress, marks=pytest.mark.naru_only),
+    ],
     ids=["plain", "gzip", "bzip2", "xz", "zstd"],
 )
 def test_a_context_may_be_compressed(pack: Callable[[bytes], bytes], builds: Builds) -> None:
@@ -344,10 +359,15 @@ def test_a_hostile_context_stays_in_its_folder(builds: Builds) -> None:
         files,
     )
     assert text.count("\ninside.\n") == 2
-    outside = Tree().file("../out", "x").file("Dockerfile", f"FROM {BUSYBOX}")
-    assert builds.send_body(outside.tar()).status in (400, 500)
     linked = Tree().symlink("Dockerfile", "/etc/passwd")
     assert builds.send_body(linked.tar()).status in (400, 500)
+
+
+@pytest.mark.naru_only
+def test_a_name_that_leads_out_of_the_context_is_refused(builds: Builds) -> None:
+    for name in ("../out", "d/../../out"):
+        outside = Tree().file(name, "x").file("Dockerfile", f"FROM {BUSYBOX}")
+        assert builds.send_body(outside.tar()).status == 400
 
 
 def test_a_copy_does_not_leave_the_image(builds: Builds) -> None:
@@ -391,8 +411,8 @@ def test_limits_and_hosts_reach_the_command(builds: Builds) -> None:
 def test_stages_end_at_the_target(builds: Builds) -> None:
     dockerfile = f"FROM {BUSYBOX} AS one\nENV s=1\nFROM one AS two\nENV s=2\nFROM two\nRUN false"
     engine = builds.engine
-    for target, value in (("one", "s=1"), ("TWO", "s=2")):
-        image_id = builds.image(dockerfile, target=target)
+    for name, value in (("one", "s=1"), ("TWO", "s=2")):
+        image_id = builds.image(dockerfile, target=name)
         config = engine.api("GET", f"/images/{image_id}/json").ok(200).json()["Config"]
         assert value in config["Env"]
 
@@ -444,3 +464,197 @@ def test_triggers_of_an_image_come_first(builds: Builds) -> None:
     builds.engine.api("DELETE", "/images/naru-test/triggers:1").ok(200)
     assert text.index("# Executing 2 build triggers\n") < text.index("\nby trigger\n")
     assert text.index("by trigger") < text.index("Step 2/2 : ENV")
+
+
+class Client:
+    """A client that can go away while its build goes on."""
+
+    def __init__(self, engine: Engine, dockerfile: str, **query: str) -> None:
+        body = Tree().file("Dockerfile", dockerfile).tar()
+        self.connection = UnixConnection(engine.socket, 60)
+        self.response = send(self.connection, "POST", target("/build", query, engine.version), body)
+
+    def await_text(self, text: bytes) -> None:
+        while text not in self.response.readline():
+            pass
+
+    def close(self) -> None:
+        self.response.close()
+        self.connection.close()
+
+
+def test_a_build_ends_with_its_client(builds: Builds) -> None:
+    before = set(_step_containers(builds.engine))
+    client = Client(builds.engine, f"FROM {BUSYBOX}\nRUN echo begun; sleep 1000\n")
+    client.await_text(b"begun")
+    client.close()
+    eventually(
+        lambda: set(_step_containers(builds.engine)) == before, "the step is gone", timeout_s=20
+    )
+
+
+@pytest.mark.naru_only
+def test_a_build_can_be_called_off_by_its_id(builds: Builds) -> None:
+    engine = builds.engine
+    assert engine.api("POST", "/build/cancel").status == 400
+    engine.api("POST", "/build/cancel", query={"id": "unknown"}).ok(200)
+    client = Client(engine, f"FROM {BUSYBOX}\nRUN echo begun; sleep 1000\n", buildid="mine")
+    client.await_text(b"begun")
+    engine.api("POST", "/build/cancel", query={"id": "mine"}).ok(200)
+    assert b"build cancelled" in client.response.read()
+    client.close()
+
+
+@pytest.mark.naru_only
+def test_what_a_build_stands_on_cannot_be_removed(builds: Builds) -> None:
+    engine = builds.engine
+    config = {"Cmd": ["floor"], "Labels": {"floor": "1"}}
+    engine.load(docker_archive(["naru-test/floor:1"], [busybox_layer()], config))
+    client = Client(engine, "FROM naru-test/floor:1\nENV a=1\nRUN echo begun; sleep 1000\n")
+    client.await_text(b"begun")
+    floor = engine.api("GET", "/images/naru-test/floor:1/json").ok(200).json()["Id"]
+
+    def prune(dangling: str) -> list[dict[str, str]]:
+        query = {"filters": {"dangling": [dangling], "label": ["floor"]}}
+        answer = engine.api("POST", "/images/prune", query=query).ok(200).json()
+        deleted: list[dict[str, str]] = answer["ImagesDeleted"] or []
+        return deleted
+
+    assert not prune("false")
+    assert engine.api("DELETE", f"/images/{floor}", query={"force": True}).status == 409
+    client.close()
+    eventually(lambda: prune("false"), "nothing stands on it any more", timeout_s=20)
+
+
+@pytest.mark.naru_only
+def test_heredocs_are_files_and_scripts(builds: Builds) -> None:
+    text = builds.text(
+        f"FROM {BUSYBOX}\nARG who=you\nCOPY <<one <<'two' /d/\nhello $who\none\nplain $who\ntwo\n"
+        "RUN <<END\ncat /d/one\ncat /d/two\nEND\n"
+        "RUN <<SCRIPT\n#!/bin/sed 1d\nby its own program\nSCRIPT\n"
+        "RUN cat <<-A && cat <<B\n\ttab\n\tA\nlast\nB\n"
+    )
+    assert "\nhello you\nplain $who\n" in text
+    assert "\nby its own program\n" in text
+    assert "\ntab\nlast\n" in text
+
+
+@pytest.mark.naru_only
+def test_mounts_of_run_are_seen_and_not_committed(builds: Builds) -> None:
+    engine = builds.engine
+    dockerfile = (
+        f"FROM {BUSYBOX} AS made\nRUN echo from stage > /x\nFROM {BUSYBOX}\n"
+        "RUN --mount=type=bind,source=f,target=/m/f --mount=type=bind,from=made,target=/s "
+        "cat /m/f /s/x && ! touch /s/y\n"
+        "RUN --mount=type=cache,target=/c,id=naru-test echo kept >> /c/log\n"
+        "RUN --mount=type=cache,target=/c,id=naru-test,sharing=locked cat /c/log\n"
+        "RUN --mount=type=tmpfs,target=/t,size=1m df -k /t | tail -n 1; touch /t/x\n"
+        "RUN ls / /c /t 2>&1 || true\n"
+    )
+    answer = builds.send(dockerfile, Tree().file("f", "from context\n"))
+    text = text_of(answer)
+    assert "\nfrom context\nfrom stage\n" in text
+    assert "\nkept\n" in text
+    assert re.search(r"tmpfs\s+1024\s", text)
+    again = builds.text(dockerfile, Tree().file("f", "other\n"))
+    assert "\nother\nfrom stage\n" in again
+    pruned = engine.api("POST", "/build/prune").ok(200).json()
+    assert len(pruned["CachesDeleted"]) == 1
+    assert pruned["SpaceReclaimed"] >= len("kept\n")
+    assert engine.api("POST", "/build/prune").ok(200).json() == {
+        "CachesDeleted": None,
+        "SpaceReclaimed": 0,
+    }
+    for kind in ("secret,id=x", "ssh"):
+        refused = builds.send(f"FROM {BUSYBOX}\nRUN --mount=type={kind} true")
+        assert "needs a session" in error_of(refused)["message"]
+
+
+@pytest.mark.naru_only
+def test_copies_have_what_buildkit_has(builds: Builds) -> None:
+    files = (
+        Tree()
+        .directory("d")
+        .directory("d/in")
+        .file("d/in/a.txt", "a")
+        .file("d/in/b.o", "b")
+        .file("d/c.txt", "c")
+    )
+    text = builds.text(
+        f"FROM {BUSYBOX}\nRUN ln -s /tmp /through\n"
+        "COPY --chmod=4711 --chown=app:staff d/c.txt /mode\n"
+        "COPY --exclude=**/*.o d /out/\n"
+        "COPY --parents d/in/*.txt d/./in/b.o /par/\n"
+        "COPY --link --chown=app d/c.txt /linked/\n"
+        "RUN stat -c '%a %U:%G' /mode; find /out /par -type f | sort; stat -c %U /linked/c.txt",
+        files,
+    )
+    assert "\n4711 app:staff\n" in text
+    assert "/out/c.txt\n/out/in/a.txt\n/par/d/in/a.txt\n/par/in/b.o\napp\n" in text
+    assert "/out/in/b.o" not in text
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Serve a folder by http; give its address."""
+    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", tmp_path
+        server.shutdown()
+        thread.join()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: tests fail by what they find."""
+
+
+@pytest.mark.naru_only
+def test_files_and_contexts_come_from_the_web(builds: Builds, web: tuple[str, Path]) -> None:
+    address, folder = web
+    tar = Tree().file("Dockerfile", f"FROM {BUSYBOX}\nCOPY f /f\nRUN cat /f").file("f", "web\n")
+    (folder / "context.tar.gz").write_bytes(gzip.compress(tar.tar()))
+    (folder / "Plain").write_text(f"FROM {BUSYBOX}\nRUN echo plain\n")
+    (folder / "f").write_text("added\n")
+    assert "\nweb\n" in text_of(builds.send_body(b"", remote=f"{address}/context.tar.gz"))
+    assert "\nplain\n" in text_of(builds.send_body(b"", remote=f"{address}/Plain"))
+    missing = builds.send_body(b"", remote=f"{address}/none")
+    assert missing.status == 400
+    assert "error downloading remote context" in missing.message
+    sum_ = hashlib.sha256(b"added\n").hexdigest()
+    text = builds.text(
+        f"FROM {BUSYBOX}\nADD {address}/f /a/\nADD --checksum=sha256:{sum_} {address}/f /b\n"
+        "RUN cat /a/f /b; stat -c %a /b"
+    )
+    assert "\nadded\nadded\n600\n" in text
+    wrong = builds.send(f"FROM {BUSYBOX}\nADD --checksum=sha256:{'0' * 64} {address}/f /b\n")
+    assert "digest mismatch" in error_of(wrong)["message"]
+
+
+@pytest.mark.naru_only
+@requires("git")
+def test_a_context_may_be_a_git_repository(builds: Builds, web: tuple[str, Path]) -> None:
+    address, folder = web
+    work, bare = folder / "work", folder / "repo.git"
+    (work / "sub").mkdir(parents=True)
+    (work / "Dockerfile").write_text(f"FROM {BUSYBOX}\nCOPY . /all\nRUN ls -A /all\n")
+    (work / "sub" / "Dockerfile").write_text(f"FROM {BUSYBOX}\nRUN echo from sub\n")
+    env = {"GIT_CONFIG_GLOBAL": "/dev/null", "PATH": os.environ["PATH"], "HOME": str(folder)}
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", *words], check=True, env=env, capture_output=True)
+
+    git("init", "-q", "-b", "main", str(work))
+    git("-C", str(work), "add", ".")
+    git("-C", str(work), "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "first")
+    git("-C", str(work), "tag", "v1")
+    git("clone", "-q", "--bare", str(work), str(bare))
+    git("-C", str(bare), "update-server-info")
+    text = text_of(builds.send_body(b"", remote=f"{address}/repo.git"))
+    assert "\nDockerfile\nsub\n" in text
+    assert ".git\n" not in text
+    assert "\nfrom sub\n" in text_of(builds.send_body(b"", remote=f"{address}/repo.git#v1:sub"))
+    for remote in (f"{address}/repo.git#gone", f"{address}/none.git", "git://127.0.0.1:1/x.git"):
+        assert builds.send_body(b"", remote=remote).status == 400

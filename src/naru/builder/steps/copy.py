@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from naru.aio import in_thread
 from naru.builder.build import Build, StageState
@@ -177,8 +177,11 @@ def _place_all(
         target = destination
         if copy.keeps_parents:
             # The path goes along: what is in front of the last name, and for directories all.
-            inner = source.name if source.is_directory else posixpath.dirname(source.name)
+            inner, name = source.name, ""
+            if not source.is_directory:
+                inner, name = posixpath.split(source.name)
             target = posixpath.join(destination, inner, "")
+            source = replace(source, name=name)
         placing.put(source, target)
 
 

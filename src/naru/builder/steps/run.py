@@ -48,6 +48,7 @@ async def run_step(build: Build, stage: StageState, run: Run) -> None:
             host.binds = [f"{path}:{place}:ro"]
         container = await build.make_container(stage, _to_run(stage, words, arguments), host)
         code = await build.runner.run(container, build.progress.output)
+        build.progress.end_output()
     if code:
         raise StepFailedError(
             f"The command '{' '.join(words)}' returned a non-zero code: {code}", exit_code=code
