@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from functools import partial
 
 from naru.aio import in_thread
@@ -11,11 +10,13 @@ from naru.engine.containers.start import connect
 from naru.engine.context import EngineContext
 from naru.engine.detach_keys import DEFAULT_KEYS, parse_keys
 from naru.engine.model import Container
+from naru.engine.replay import LiveAfterReplay, Replay
 from naru.engine.views import container_attributes
 from naru.errors import ConflictError
 from naru.runtime import bundle as bundles
 from naru.runtime import log_file
 from naru.runtime.attach import resize
+from naru.runtime.log_lines import timestamp_text
 
 
 async def attach_container(
@@ -50,19 +51,21 @@ async def attach_container(
         case "removing" | "dead":
             raise ConflictError(f"container {container.id} is marked for removal")
     outputs = frozenset(number for number, wanted in ((STDOUT, stdout), (STDERR, stderr)) if wanted)
+    replay = _replay(ctx, container, outputs) if logs else None
     streams = AttachStreams(
         tty=container.config.tty,
         stdin=stdin and stream and container.config.open_stdin,
         outputs=outputs,
         detach_keys=keys,
-        replay=_replay(ctx, container, outputs) if logs else None,
+        replay=replay.pieces() if replay is not None else None,
         on_detach=partial(_publish, ctx, container, "detach"),
     )
     if not stream:
         streams.join(None)
     elif container.is_running:
         bundle = bundles.existing(ctx.config.exec_root, container.id)
-        streams.join(await connect(bundle, guards_stdin=not streams.takes_stdin))
+        live = await connect(bundle, guards_stdin=not streams.takes_stdin)
+        streams.join(live if replay is None else LiveAfterReplay(live, replay))
     elif container.state.status == "created" or not logs:
         ctx.attachments.wait_for_start(container.id, streams)
     else:
@@ -75,12 +78,10 @@ def _publish(ctx: EngineContext, container: Container, action: str) -> None:
     ctx.events.publish("container", action, container.id, container_attributes(container))
 
 
-async def _replay(
-    ctx: EngineContext, container: Container, outputs: frozenset[int]
-) -> AsyncIterator[tuple[int, bytes]]:
+def _replay(ctx: EngineContext, container: Container, outputs: frozenset[int]) -> Replay:
     path = log_path(ctx.config.container_dir(container.id))
-    async for record in log_file.records(path, outputs=outputs):
-        yield record.stream, record.data
+    now = timestamp_text(ctx.clock.now_ns())
+    return Replay(log_file.records(path, outputs=outputs), now)
 
 
 async def resize_container(ctx: EngineContext, name: str, rows: int, columns: int) -> None:

@@ -187,3 +187,28 @@ def test_a_websocket_must_be_asked_for(engine: Engine) -> None:
     answer = engine.api("GET", f"/containers/{container}/attach/ws", query={"stdout": True})
     assert answer.status == 400
     assert b"not websocket protocol" in answer.body
+
+
+# Docker does repeat or lose a line here at times.
+@pytest.mark.naru_only
+def test_log_and_live_output_meet_without_a_gap_and_without_repeats(engine: Engine) -> None:
+    script = "i=0; while :; do i=$((i+1)); echo $i; [ $((i % 20)) = 0 ] && usleep 3000; done"
+    container = engine.up("sh", "-c", script)
+    eventually(lambda: b"\n500\n" in engine.logs(container)["stdout"], "it counts")
+    for _ in range(5):
+        logged = len(engine.logs(container)["stdout"])
+        with _attach(engine, container, stdin=False, logs=True) as stream:
+            data = b""
+            # A frame's header comes with each line of the log.
+            while len(data) < 4 * logged + 20_000:
+                data += stream.read_some()
+        numbers = b"".join(_whole_frames(data)).split(b"\n")[:-1]
+        assert numbers == [b"%d" % number for number in range(1, len(numbers) + 1)]
+
+
+def _whole_frames(data: bytes) -> list[bytes]:
+    found, at = [], 0
+    while (end := at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")) <= len(data) - 8:
+        found.append(data[at + 8 : end])
+        at = end
+    return found
