@@ -190,4 +190,4 @@ def _apparmor_profile(ctx: EngineContext, container: Container) -> str:
     if not ctx.facts.apparmor:
         return ""
     asked = parse_security_options(host_config.security_opt or ()).apparmor or ""
-    return "unconfined" if host_config.privileged else asked
+    return asked or ("unconfined" if host_config.privileged else "")

@@ -44,10 +44,15 @@ def devices(host_config: HostConfig, facts: HostFacts) -> tuple[list[Json], list
     Raises:
         InvalidInputError: a device that is not there, or a rule that is none.
     """
-    if host_config.privileged:
-        nodes = [_node(node, node.path) for node in facts.find_devices("/dev") if _is_plain(node)]
-        return nodes, [{"allow": True, "access": "rwm"}]
     made: dict[str, Json] = {}
+    if host_config.privileged:
+        for node in facts.find_devices("/dev"):
+            if _is_plain(node):
+                made[node.path] = _node(node, node.path)
+        for mapping in host_config.devices or ():
+            # All may be used already; some get another name as well.
+            made |= {path: _node(node, path) for node, path in _mapped(mapping, facts)}
+        return list(made.values()), [{"allow": True, "access": "rwm"}]
     rules: list[Json] = [{"allow": False, "access": "rwm"}]
     rules += [_allow(*always) for always in _ALWAYS]
     for mapping in host_config.devices or ():

@@ -174,8 +174,7 @@ def process_security(host_config: HostConfig, facts: HostFacts, *, no_new_privil
             raise InvalidInputError(
                 f"apparmor profile {profile} cannot be used: AppArmor is not enabled on this host"
             )
-        if not host_config.privileged:
-            result["apparmorProfile"] = profile
+        result["apparmorProfile"] = profile
     return result
 
 
@@ -201,7 +200,7 @@ def seccomp_filter(
         InvalidInputError: a profile is no profile, or the kernel has no seccomp.
     """
     chosen = parse_security_options(host_config.security_opt or ()).seccomp
-    if host_config.privileged:
+    if host_config.privileged and not chosen:
         return None
     text = default_profile if chosen is None else chosen
     if text == "unconfined":

@@ -292,6 +292,17 @@ def test_directories_of_devices_and_links_to_them_are_given(engine: Engine, tmp_
     assert done.out.splitlines() == ["many/a 1:3", "many/deep/b 1:5", "linked 1:5", "2"]
 
 
+@pytest.mark.naru_only
+def test_the_privileged_may_name_devices_and_be_filtered(engine: Engine) -> None:
+    device = {"PathOnHost": "/dev/zero", "PathInContainer": "/dev/z", "CgroupPermissions": "rwm"}
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}
+    profile = json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]})
+    host = {"Privileged": True, "Devices": [device], "SecurityOpt": [f"seccomp={profile}"]}
+    done = engine.sh("head -c1 /dev/z | wc -c; mkdir /x", host=host)
+    assert done.out == "1\n"
+    assert "Operation not permitted" in done.err
+
+
 def test_rules_allow_devices_to_be_made(engine: Engine) -> None:
     make = "mknod /fuse c 10 229 && : < /fuse"
     forbidden = "Operation not permitted"

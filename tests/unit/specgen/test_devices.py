@@ -30,6 +30,17 @@ def test_a_device_appears_where_it_is_wanted_with_its_rule() -> None:
     assert rules == [{"allow": True, "type": "c", "major": 9, "minor": 1, "access": "r"}]
 
 
+def test_the_privileged_have_all_devices_and_other_names_for_some() -> None:
+    tree = {**_TREE, "/dev": (*_TREE["/dev/a"], DeviceNode("/dev/null", "c", 1, 3))}
+    facts = HostFacts(find_devices=lambda path: tree.get(path, ()))
+    mapping = DeviceMapping(path_on_host="/dev/a", path_in_container="/dev/b")
+    nodes, rules = devices(HostConfig(privileged=True, devices=[mapping]), facts)
+    assert [node["path"] for node in nodes] == ["/dev/a", "/dev/b"]
+    assert rules == [{"allow": True, "access": "rwm"}]
+    with pytest.raises(InvalidInputError, match="no such file"):
+        devices(HostConfig(privileged=True, devices=[DeviceMapping(path_on_host="/no")]), facts)
+
+
 def test_ownership_and_mode_are_the_hosts() -> None:
     nodes, _ = devices(HostConfig(devices=[DeviceMapping(path_on_host="/dev/a")]), _FACTS)
     assert (nodes[0]["fileMode"], nodes[0]["uid"], nodes[0]["gid"]) == (0o640, 1, 2)

@@ -114,6 +114,17 @@ def test_seccomp_comes_from_the_container_then_the_engine_then_the_built_in() ->
         seccomp_filter(host, HostFacts(seccomp=False), [], "")
 
 
+def test_the_privileged_are_confined_only_by_what_is_named() -> None:
+    assert seccomp_filter(HostConfig(privileged=True), HostFacts(), [], "") is None
+    named = ['seccomp={"defaultAction": "SCMP_ACT_LOG"}', "apparmor=mine"]
+    host = HostConfig(privileged=True, security_opt=named)
+    chosen = seccomp_filter(host, HostFacts(), [], "")
+    assert chosen
+    assert chosen["defaultAction"] == "SCMP_ACT_LOG"
+    found = process_security(host, HostFacts(apparmor=True), no_new_privileges=False)
+    assert found["apparmorProfile"] == "mine"
+
+
 def test_paths_are_hidden_unless_somebody_opens_them() -> None:
     facts = HostFacts(thermal_paths=("/sys/devices/system/cpu/cpu0/thermal_throttle",))
     hidden = hidden_paths(HostConfig(), facts)
