@@ -100,7 +100,12 @@ class ContainerArchive:
         self._hold = await hold_files(ctx, container, self.break_off)
         files = self._hold.files
         look = _look_at_matches if is_pattern else _look_at_path
-        self.stat, found = await in_thread(look, files, tree_paths.absolute(path))
+        # Descriptors that a thread uses must not be closed: their numbers are used again.
+        self._is_busy = True
+        try:
+            self.stat, found = await in_thread(look, files, tree_paths.absolute(path))
+        finally:
+            self._is_busy = False
         self.matches = len(found) if is_pattern else 0
         self._blocks = _archived(files, found)
 
