@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Iterator
@@ -114,3 +115,46 @@ def test_a_broken_archive_is_the_senders_fault(root: Path) -> None:
         extract(io.BytesIO(b""), descriptor, b"to")
     finally:
         os.close(descriptor)
+
+
+@pytest.mark.parametrize("call", ["open", "mkdir", "stat", "chown", "mknod", "fchown"])
+def test_a_name_that_becomes_a_link_between_two_steps_is_not_followed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    outside = root.parent / "outside"
+    before = outside.stat()
+    original = getattr(os, call)
+    swaps_now: list[bool] = []
+
+    def swapping(*args: object, **options: object) -> object:
+        result = original(*args, **options)
+        if swaps_now:
+            return result
+        swaps_now.append(True)
+        for name in ("d", "f", "p"):
+            if (root / "to" / name).exists() and not (root / "to" / name).is_symlink():
+                (root / "to" / name).rename(root / f"{name}-{len(os.listdir(root))}")
+                (root / "to" / name).symlink_to(outside)
+        swaps_now.clear()
+        return result
+
+    fifo = raw_tar.member("p", kind=b"6", mode=0o4666)
+    for member in (
+        raw_tar.directory("d", mode=0o1777),
+        raw_tar.member("f", b"x", mode=0o4755),
+        fifo,
+    ):
+        (root / "to" / "d").mkdir(exist_ok=True)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, call, swapping)
+            with contextlib.suppress(InvalidInputError):
+                _extract(root, member, raw_tar.member("d/inner", b"x"))
+        for path in (root / "to").iterdir():
+            if path.is_symlink():
+                path.unlink()
+    after = outside.stat()
+    assert (after.st_mode, after.st_uid, after.st_mtime_ns) == (
+        before.st_mode,
+        before.st_uid,
+        before.st_mtime_ns,
+    )
