@@ -51,7 +51,10 @@ class MemoryUsage:
 
 @dataclass(frozen=True, slots=True)
 class BlockCount:
-    """How much of one operation was done on one block device."""
+    """How much of one operation was done on one block device.
+
+    The operation is the kernel's word: `Read` in version 1, `read` in version 2.
+    """
 
     major: int
     minor: int
@@ -127,7 +130,7 @@ def _v1_blocks(directory: Path, names: tuple[str, ...]) -> tuple[BlockCount, ...
         # The last line is the sum of all devices, and names none.
         if len(rest) == 2 and ":" in device:
             major, _, minor = device.partition(":")
-            found.append(BlockCount(int(major), int(minor), rest[0].lower(), int(rest[1])))
+            found.append(BlockCount(int(major), int(minor), rest[0], int(rest[1])))
     return tuple(found)
 
 

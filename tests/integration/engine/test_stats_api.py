@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.engine import Engine
+from harness.waiting import eventually
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 _BUSY = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; exec sleep 1000"
@@ -61,6 +64,35 @@ def test_numbers_are_the_kernels(engine: Engine) -> None:
         engine.exec(container, "cat", "/sys/class/net/eth0/statistics/rx_bytes").out.strip() or 0
     )
     assert 0 <= answer["networks"]["eth0"]["rx_bytes"] <= sent
+
+
+def _disk_below(path: str) -> tuple[str, int, int] | None:
+    """Return the disk that a path is on, with its numbers; None if it is on none."""
+    number = os.stat(path).st_dev
+    entry = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").resolve()
+    if (entry / "partition").exists():
+        # Block devices are counted as wholes.
+        entry = entry.parent
+    if not (entry / "dev").exists() or not Path("/dev", entry.name).is_block_device():
+        return None
+    major, _, minor = (entry / "dev").read_text().strip().partition(":")
+    return f"/dev/{entry.name}", int(major), int(minor)
+
+
+def test_what_goes_to_the_disk_is_counted(engine: Engine) -> None:
+    disk = _disk_below(tempfile.gettempdir())
+    script = "dd if=/dev/zero of=/file bs=1M count=4 oflag=direct; exec sleep 1000"
+    # Version 1 counts where there is a limit; this one is never reached.
+    rates = [{"Path": disk[0], "Rate": 1 << 40}] if disk else []
+    container = engine.up("sh", "-c", script, host={"BlkioDeviceWriteBps": rates})
+    eventually(lambda: engine.logs(container)["stderr"], "it has written", timeout_s=30)
+    io = _once(engine, container, **{"one-shot": True})["blkio_stats"]
+    written = {
+        (entry["major"], entry["minor"]): entry["value"]
+        for entry in io["io_service_bytes_recursive"]
+        if entry["op"].lower() == "write"
+    }
+    assert disk is None or written[disk[1:]] >= 4 << 20
 
 
 def test_one_shot_needs_no_second_reading(engine: Engine) -> None:

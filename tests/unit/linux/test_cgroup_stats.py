@@ -99,11 +99,11 @@ def test_version_1_is_gathered_from_its_trees(v1: Path) -> None:
     assert (used.memory.limit, used.memory.failures) == (67108864, 4)
     assert (used.processes, used.max_processes) == (2, 20)
     assert used.transferred[:2] == (
-        BlockCount(254, 0, "read", 4096),
-        BlockCount(254, 0, "write", 8192),
+        BlockCount(254, 0, "Read", 4096),
+        BlockCount(254, 0, "Write", 8192),
     )
     # The line without a device is the sum of all.
-    assert used.operations == (BlockCount(254, 0, "read", 1),)
+    assert used.operations == (BlockCount(254, 0, "Read", 1),)
 
 
 def test_what_inner_groups_did_counts_where_the_kernel_says_so(v1: Path) -> None:
@@ -111,7 +111,7 @@ def test_what_inner_groups_did_counts_where_the_kernel_says_so(v1: Path) -> None
     recursive.write_text("254:0 Read 9999\nTotal 9999\n")
     used = cgroup_stats.usage("/naru/abc", v1)
     assert used
-    assert used.transferred == (BlockCount(254, 0, "read", 9999),)
+    assert used.transferred == (BlockCount(254, 0, "Read", 9999),)
 
 
 @pytest.mark.parametrize("tree", ["v1", "v2"])
