@@ -18,6 +18,7 @@ from pathlib import Path
 from naru.aio import KeyedLock, in_thread
 from naru.dockerfile.instructions import RunMount
 from naru.linux import fs
+from naru.specgen.id_maps import IdMaps
 
 _NAME_LENGTH = 25
 _FILES = "files"
@@ -37,8 +38,10 @@ class CacheFolder:
 class CacheMounts:
     """The cache folders of one engine."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, id_maps: IdMaps | None = None) -> None:
+        """Keep folders below `root`, owned as `id_maps` has it if containers are mapped."""
         self._root = root
+        self._id_maps = id_maps
         self._locks = KeyedLock()
         self._users: Counter[str] = Counter()
 
@@ -68,7 +71,8 @@ class CacheMounts:
         with contextlib.suppress(FileExistsError):
             files.mkdir()
             options = mount.options
-            os.chown(files, int(options.get("uid", "0")), int(options.get("gid", "0")))
+            owner = int(options.get("uid", "0")), int(options.get("gid", "0"))
+            os.chown(files, *(self._id_maps.on_host(*owner) if self._id_maps else owner))
             files.chmod(int(options.get("mode", "755"), 8))
         # The folder's own time says when it was last used.
         os.utime(folder)

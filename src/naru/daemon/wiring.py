@@ -94,7 +94,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
             images,
             BuildCacheRows(database),
             Workshop(data_root / "builds"),
-            CacheMounts(data_root / "build-cache"),
+            CacheMounts(data_root / "build-cache", id_maps),
             RunningBuilds(),
         ),
         networks=Networks(_network_config(config, data_root), database, clock),

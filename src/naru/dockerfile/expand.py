@@ -8,9 +8,9 @@ Spec: Dockerfile reference, "Environment replacement".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from naru.dockerfile.shell_pattern import ShellPattern
 from naru.errors import InvalidInputError
 
 _ESCAPE = "\\"
@@ -221,8 +221,7 @@ class _Expansion:
             self._position += 1
         pattern = self._until_or_brace_is_missing("/", keeps_escapes=True)
         replacement = self._until_or_brace_is_missing("}")
-        regex = re.compile(_regex(pattern, greedy=True), re.DOTALL)
-        return regex.sub(lambda _: replacement, value, count=0 if replaces_all else 1)
+        return ShellPattern(pattern).replaced(value, replacement, everywhere=replaces_all)
 
     def _until_or_brace_is_missing(self, end: str, *, keeps_escapes: bool = False) -> str:
         try:
@@ -250,43 +249,8 @@ class _Expansion:
 
 def _trimmed(value: str, modifier: str, word: str) -> str:
     """Take the shortest or, with the modifier doubled, the longest match off one end."""
-    is_greedy = word.startswith(modifier)
-    pattern = _regex(word.removeprefix(modifier) if is_greedy else word, greedy=is_greedy)
+    is_longest = word.startswith(modifier)
+    pattern = ShellPattern(word.removeprefix(modifier) if is_longest else word)
     if modifier == "#":
-        match = re.match(pattern, value, re.DOTALL)
-        return value[match.end() :] if match else value
-    # From the right, the shortest match begins last.
-    starts = range(len(value) + 1) if is_greedy else range(len(value), -1, -1)
-    regex = re.compile(f"(?:{pattern})\\Z", re.DOTALL)
-    for start in starts:
-        if regex.match(value, start):
-            return value[:start]
-    return value
-
-
-def _regex(pattern: str, *, greedy: bool) -> str:
-    """Return a shell pattern of `*` and `?` as a regular expression.
-
-    Raises:
-        InvalidInputError: something is escaped that needs no escape.
-    """
-    result: list[str] = []
-    position = 0
-    while position < len(pattern):
-        character = pattern[position]
-        position += 1
-        if character == "*":
-            result.append(".*" if greedy else ".*?")
-        elif character == "?":
-            result.append(".")
-        elif character == "\\":
-            escaped = pattern[position : position + 1]
-            position += 1
-            if escaped not in ("*", "?", "\\", "}", "/"):
-                raise InvalidInputError(
-                    f"invalid pattern ({pattern}) in substitution: invalid escape '\\{escaped}'"
-                )
-            result.append(re.escape(escaped))
-        else:
-            result.append(re.escape(character))
-    return "".join(result)
+        return pattern.without_prefix(value, longest=is_longest)
+    return pattern.without_suffix(value, longest=is_longest)

@@ -77,6 +77,7 @@ async def prune_build_cache(ctx: EngineContext, filters: Filters, limits: PruneL
             await in_thread(ctx.builds.caches.remove, folder.name)
             removed.append(folder.name)
             reclaimed += folder.size
+    ctx.events.publish("builder", "prune", "", {"reclaimed": str(reclaimed)})
     return {"CachesDeleted": removed or None, "SpaceReclaimed": reclaimed}
 
 

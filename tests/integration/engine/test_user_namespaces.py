@@ -12,6 +12,7 @@ import pytest
 
 from harness import leaks, narud
 from harness.archives import Tree
+from harness.builds import build, remove_images
 from harness.engine import BUSYBOX, Engine
 from harness.narud import EngineUnderTest
 from harness.requirements import requires
@@ -286,3 +287,17 @@ def test_what_a_mapped_container_changed_becomes_an_image(remapped: EngineUnderT
     assert again.out == "new\n33:44\n0:0\n"
     remapped.remove(again.id)
     remapped.api("DELETE", "/images/naru-test/mapped:1").ok(200)
+
+
+def test_builds_leave_the_owners_that_the_container_saw(remapped: EngineUnderTest) -> None:
+    dockerfile = (
+        f"FROM {BUSYBOX}\nCOPY --chown=app f /copied\nRUN touch /made && chown 7:8 /made\n"
+        "RUN --mount=type=bind,source=f,target=/m --mount=type=cache,target=/c "
+        "touch /c/x && cat /m && stat -c '%u:%g %n' /copied /made /c/x\n"
+    )
+    context = Tree().file("Dockerfile", dockerfile).file("f", "read\n").tar()
+    answer = build(remapped, context)
+    text = "".join(record.get("stream", "") for record in answer.ok(200).json_lines())
+    assert "\nread\n1000:1000 /copied\n7:8 /made\n0:0 /c/x\n" in text
+    remove_images(remapped, answer)
+    assert remapped.api("POST", "/build/prune").ok(200).json()["CachesDeleted"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from naru.distribution.auth import Authorizer, RegistryAuth, decode_auth
+from naru.distribution.auth import Authorizer, RegistryAuth, decode_auth, decode_auths
 from naru.distribution.challenge import Challenge, parse_challenges
 from naru.errors import FaultError, InvalidInputError, UnauthenticatedError
 
@@ -179,3 +179,21 @@ def test_auth_field_stands_for_name_and_password() -> None:
 def test_unreadable_header_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError, match="X-Registry-Auth"):
         decode_auth(text)
+
+
+def test_logins_of_a_build_go_by_registry() -> None:
+    document = {
+        "https://index.docker.io/v1/": {"username": "hub", "password": "p"},
+        "registry.example:5000": {"auth": base64.b64encode(b"me:secret").decode()},
+        "https://other.example/v1/": {"identitytoken": "t"},
+        "nobody.example": {},
+    }
+    header = base64.urlsafe_b64encode(json.dumps(document).encode()).decode()
+    found = decode_auths(header)
+    assert set(found) == {"docker.io", "registry.example:5000", "other.example"}
+    assert found["docker.io"].username == "hub"
+    assert found["registry.example:5000"].password == "secret"
+    assert found["other.example"].identity_token == "t"
+    assert decode_auths("") == {}
+    with pytest.raises(InvalidInputError, match="X-Registry-Config"):
+        decode_auths("bm90IGpzb24=")
