@@ -65,6 +65,7 @@ class _Kept:
     looking: asyncio.Task[None] | None = None
     seen: tuple[int, int] = (0, -1)
     looked_at: float = 0.0
+    watch: int = -1
     has_ended: bool = False
     has_failed: bool = False
 
@@ -75,7 +76,7 @@ class LogKeeper:
     def __init__(self) -> None:
         self._kept: dict[str, _Kept] = {}
         self._inotify: Inotify | None = None
-        self._watches: dict[int, str] = {}
+        self._watches: dict[int, _Kept] = {}
         self._deliveries = asyncio.Semaphore(_PARALLEL_DELIVERIES)
 
     def start(self) -> None:
@@ -122,7 +123,7 @@ class LogKeeper:
             async with kept.lock:
                 if kept.looking is not None:
                     kept.looking.cancel()
-            self._unwatch(container_id)
+            self._unwatch(kept)
             kept.has_ended = True
             kept.fresh.set()
         else:
@@ -148,7 +149,7 @@ class LogKeeper:
     async def _stop(self, container_id: str) -> _Kept | None:
         kept = self._kept.pop(container_id, None)
         if kept is not None:
-            self._unwatch(container_id)
+            self._unwatch(kept)
             # Not in the middle of a turn: threads cannot be stopped.
             async with kept.lock:
                 await kept.tasks.close()
@@ -162,12 +163,12 @@ class LogKeeper:
                 quiet = 0 if moved else quiet + 1
                 await asyncio.sleep(_pause(kept) if moved else _LONGEST_S)
             kept.stirred.clear()
-            is_watched = self._watch(container_id, kept)
+            is_watched = self._watch(kept)
             if not await self._turn(container_id, kept):
                 await self._rest(kept)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(kept.stirred.wait(), None if is_watched else _POLL_S)
-            self._unwatch(container_id)
+            self._unwatch(kept)
 
     async def _turn(self, container_id: str, kept: _Kept) -> bool:
         """Ship what is new and rotate if it is time; say whether anything was new."""
@@ -229,10 +230,7 @@ class LogKeeper:
             kept.fresh.clear()
             progress = Progress.MORE
             while progress is not Progress.DONE:
-                async with self._deliveries:
-                    progress = await in_thread(shipment.ship)
-                    if progress is Progress.DONE and kept.has_ended:
-                        progress = await in_thread(shipment.finish)
+                progress = await self._deliver_some(container_id, kept, shipment)
                 if progress is Progress.STUCK:
                     await asyncio.sleep(retry)
                     retry = min(retry * 2, _LONGEST_RETRY_S)
@@ -245,28 +243,43 @@ class LogKeeper:
                 kept.delivered.set()
                 return
 
-    def _watch(self, container_id: str, kept: _Kept) -> bool:
+    async def _deliver_some(
+        self, container_id: str, kept: _Kept, shipment: RemoteShipment
+    ) -> Progress:
+        try:
+            async with self._deliveries:
+                progress = await in_thread(shipment.ship)
+                if progress is Progress.DONE and kept.has_ended:
+                    progress = await in_thread(shipment.finish)
+        except (NaruError, OSError) as error:
+            if not kept.has_failed:
+                _log.warning("log of container %s: %s", container_id[:12], error)
+            kept.has_failed = True
+            return Progress.STUCK
+        return progress
+
+    def _watch(self, kept: _Kept) -> bool:
         if self._inotify is None:
             return False
         try:
             watch = self._inotify.watch(kept.log.spool, Mask.MODIFY)
         except OSError:
             return False
-        self._watches[watch] = container_id
+        kept.watch = watch
+        self._watches[watch] = kept
         return True
 
-    def _unwatch(self, container_id: str) -> None:
-        for watch in [w for w, watched in self._watches.items() if watched == container_id]:
-            del self._watches[watch]
-            if self._inotify is not None:
-                self._inotify.unwatch(watch)
+    def _unwatch(self, kept: _Kept) -> None:
+        if self._watches.pop(kept.watch, None) is not None and self._inotify is not None:
+            self._inotify.unwatch(kept.watch)
+        kept.watch = -1
 
     def _events(self, events: list[Event]) -> None:
         for event in events:
             if event.mask & Mask.OVERFLOW:
                 for kept in self._kept.values():
                     kept.stirred.set()
-            elif found := self._kept.get(self._watches.get(event.watch, "")):
+            elif found := self._watches.get(event.watch):
                 found.stirred.set()
 
 

@@ -295,8 +295,9 @@ class RemoteShipment:
                 if self._is_closed:
                     return Progress.DONE
                 if self._cursor is None:
-                    self._cursor = _Cursor(self._spool, self._block_bytes)
-                    self._cursor.open()
+                    cursor = _Cursor(self._spool, self._block_bytes)
+                    cursor.open()
+                    self._cursor = cursor
                 return act(self._cursor)
             finally:
                 if self._is_closed:

@@ -155,3 +155,19 @@ async def test_a_service_that_is_down_is_not_waited_for_when_a_container_goes(
     async with asyncio.timeout(20):
         await keeper.forget(_ID)
     await _until(lambda: _open_files(tmp_path) == [])
+
+
+async def test_a_checkpoint_that_cannot_be_written_does_not_end_a_delivery(
+    keeper: LogKeeper, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = _Sink()
+    sink.is_up = True
+    spool = tmp_path / "container.log"
+    spool.write_bytes(_line("one"))
+    (tmp_path / "container.log.shipped").symlink_to(tmp_path)
+    await keeper.keep(_ID, KeptLog(Monitored(tmp_path), spool, 0, 1, RemoteShipment(spool, sink)))
+    await _until(lambda: "log of container aaaaaaaaaaaa" in caplog.text)
+    (tmp_path / "container.log.shipped").unlink()
+    with spool.open("ab") as file:
+        file.write(_line("two"))
+    await _until(lambda: b"two\n" in sink.taken)
