@@ -6,7 +6,7 @@ millisecond: send it to a thread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from naru.linux import cgroup_stats, counters
@@ -26,14 +26,15 @@ class Sample:
     interfaces: Mapping[str, InterfaceCounters]
 
 
-def sample(cgroups_path: str, pid: int) -> Sample | None:
-    """Return the counters of a container's group, and of the network that process `pid` sees.
+def sample(cgroups_path: str, pid: int, interfaces: Collection[str]) -> Sample | None:
+    """Return the counters of a container's group, and of these interfaces as process `pid` sees them.
 
-    A `pid` of 0 leaves the network out. None when the group is gone: the container has ended.
+    None when the group is gone: the container has ended.
     """
     group = cgroup_stats.usage(cgroups_path)
     if group is None:
         return None
     machine_cpu_ns, online_cpus = counters.machine_cpu()
-    interfaces = counters.interfaces_of(pid) if pid else {}
-    return Sample(group, machine_cpu_ns, online_cpus, interfaces)
+    found = counters.interfaces_of(pid) if interfaces else {}
+    counted = {name: found[name] for name in sorted(interfaces) if name in found}
+    return Sample(group, machine_cpu_ns, online_cpus, counted)

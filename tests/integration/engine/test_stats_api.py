@@ -146,6 +146,17 @@ def test_the_hosts_network_is_not_the_containers(engine: Engine) -> None:
     assert "networks" not in _once(engine, container, **{"one-shot": True})
 
 
+def test_only_the_interfaces_of_its_networks_are_counted(engine: Engine) -> None:
+    script = "ip link add mine type bridge && ip link set mine up; exec sleep 1000"
+    owner = engine.up("sh", "-c", script, host={"CapAdd": ["NET_ADMIN"]})
+    joined = engine.up(host={"NetworkMode": f"container:{owner}"})
+    eventually(
+        lambda: "mine" in engine.exec(joined, "cat", "/proc/net/dev").out, "there is another one"
+    )
+    for container in (owner, joined):
+        assert set(_once(engine, container, **{"one-shot": True})["networks"]) == {"eth0"}
+
+
 def test_nobody_is_not_found(engine: Engine) -> None:
     answer = engine.api("GET", "/containers/nosuch/stats")
     assert (answer.status, answer.message) == (404, "No such container: nosuch")

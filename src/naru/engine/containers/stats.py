@@ -10,7 +10,7 @@ from naru.engine.context import EngineContext
 from naru.engine.model import Container, Json
 from naru.engine.samplers import Reading
 from naru.engine.stats_view import stats_view
-from naru.errors import InvalidInputError
+from naru.errors import InvalidInputError, NotFoundError
 from naru.runtime import stats
 
 
@@ -63,7 +63,21 @@ async def _answers(
 async def _take(ctx: EngineContext, container: Container) -> Reading:
     if not container.is_running:
         return Reading(None, 0)
-    # The host's own network is not the container's to be counted.
-    pid = 0 if container.network_mode == "host" else container.state.pid
-    sample = await in_thread(stats.sample, cgroup_path(ctx, container), pid)
+    path, pid = cgroup_path(ctx, container), container.state.pid
+    sample = await in_thread(stats.sample, path, pid, _interfaces(ctx, container))
     return Reading(sample, ctx.clock.now_ns() if sample else 0)
+
+
+def _interfaces(ctx: EngineContext, container: Container) -> list[str]:
+    """Return the interfaces that the engine gave to the container or to the one that it joins.
+
+    The host's are nobody's to be counted, and those that a container makes for itself would
+    count its traffic twice.
+    """
+    try:
+        while container.joined_container():
+            container = ctx.registry.find(container.joined_container())
+    except NotFoundError:
+        return []
+    sandbox = ctx.networks.sandbox(container.id)
+    return [endpoint.interface for endpoint in sandbox.endpoints] if sandbox else []
