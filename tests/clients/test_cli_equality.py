@@ -167,6 +167,13 @@ import /nope
 events --since x
 info -f '{{.ServerVersion}} {{.Driver}} {{.OSType}}'
 version -f '{{.Server.Version}}'
+cp equality-1:/nope /tmp
+cp equality-1:/etc/passwd/ /tmp
+cp nosuch:/x /tmp
+cp /tmp/nope equality-1:/tmp
+cp equality-1:/etc/passwd /none/x
+cp equality-1:/etc/passwd /dev/null
+cp a b
 ps extra
 ps --bogus
 rm
