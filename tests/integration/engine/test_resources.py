@@ -200,6 +200,9 @@ def test_real_time_is_shared_out_or_refused(engine: Engine) -> None:
         os.sched_setscheduler(engine.state(engine.up())["Pid"], os.SCHED_FIFO, os.sched_param(10))
     engine.api("POST", f"/containers/{second}/update", {"CpuRealtimeRuntime": 4_000}).ok(200)
     assert _kernel(engine, second, "cpu/cpu.rt_runtime_us", "") == "4000"
+    answer = engine.api("POST", f"/containers/{second}/update", {"CpuRealtimeRuntime": 999_000})
+    assert answer.status == 400
+    assert _kernel(engine, second, "cpu/cpu.rt_runtime_us", "") == "4000"
     greedy = engine.create("true", host={"CpuRealtimeRuntime": 999_000})
     answer = engine.api("POST", f"/containers/{greedy}/start")
     assert answer.status == 400

@@ -13,7 +13,13 @@ from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.engine.views import container_attributes
-from naru.errors import ConflictError, FaultError, NaruError, NotFoundError
+from naru.errors import (
+    ConflictError,
+    FaultError,
+    InvalidInputError,
+    NaruError,
+    NotFoundError,
+)
 from naru.faults import fault_point
 from naru.runtime import container_cgroup
 from naru.specgen.resource_checks import validate_resources
@@ -35,7 +41,8 @@ async def update_container(ctx: EngineContext, name: str, request: UpdateRequest
 
     Raises:
         NotFoundError: no such container.
-        InvalidInputError: a limit that makes no sense, or that cannot change.
+        InvalidInputError: a limit that makes no sense, that cannot change, or that is more than
+            the machine has.
         ConflictError: a limit that does not go with those in force; or it is being removed.
         FaultError: the kernel refused.
     """
@@ -71,7 +78,8 @@ async def _update(ctx: EngineContext, container: Container, wanted: HostConfig) 
             with contextlib.suppress(NaruError):
                 await _set_limits(ctx, container, wanted, container.host_config)
             _note_pending(ctx, container, is_pending=False)
-            raise FaultError(f"Cannot update container {container.id}: {error}") from error
+            kind = InvalidInputError if isinstance(error, InvalidInputError) else FaultError
+            raise kind(f"Cannot update container {container.id}: {error}") from error
         _AFTER_KERNEL()
     ctx.registry.save_record(container, record)
     _AFTER_RECORD()
