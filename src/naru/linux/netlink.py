@@ -57,8 +57,9 @@ _VETH_INFO_PEER = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS = 1, 2, 4, 8
 # An address of ours is nobody else's: without the check for duplicates it works at once.
 _IFA_F_NODAD = 0x02
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
-_RT_TABLE_MAIN, _RTPROT_BOOT, _RTN_UNICAST = 254, 3, 1
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
+_RT_TABLE_MAIN, _RT_TABLE_LOCAL = 254, 255
+_RTPROT_BOOT, _RTN_UNICAST, _RTN_LOCAL = 3, 1, 2
 _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
 _IFF_UP = 0x1
 
@@ -307,6 +308,17 @@ class RouteSocket(NetlinkSocket):
             _default_route_body(version, link, gateway),
             NLM_F_CREATE | NLM_F_REPLACE,
         )
+
+    def add_local_route(self, address: IPv6Address, link: int, metric: int) -> None:
+        """Let what arrives at an interface for one address of the host's be taken in. Idempotent.
+
+        For an address that the kernel takes in at another interface alone, such as loopback's.
+        """
+        body = _ROUTE.pack(_AF_INET6, 128, 0, 0, _RT_TABLE_LOCAL, _RTPROT_BOOT, 0, _RTN_LOCAL, 0)
+        body += attribute(_RTA_DST, address.packed) + number_attribute(_RTA_OIF, link)
+        body += number_attribute(_RTA_PRIORITY, metric)
+        flags = NLM_F_CREATE | NLM_F_REPLACE
+        self.change(f"add local route to {address}", _RTM_NEWROUTE, body, flags)
 
     def remove_default_route(self, version: Version, route: Route) -> None:
         """Remove a default route. Idempotent."""

@@ -48,15 +48,20 @@ def is_configured(sandbox: OpenSandbox, endpoint: Endpoint) -> bool:
     return link is None or link.is_up
 
 
-def set_ways_out(opened: OpenSandbox, sandbox: Sandbox) -> None:
+def set_ways_out(opened: OpenSandbox, sandbox: Sandbox, before: Sandbox | None = None) -> None:
     """Make the default routes those of the right endpoints. Idempotent.
+
+    What has not changed since `before` is left alone: the container may have a way of its own.
 
     Raises:
         FaultError: the kernel refused.
     """
     exits = ways_out(sandbox.endpoints)
+    were = ways_out(before.endpoints) if before else {}
     for version in VERSIONS:
         endpoint = exits.get(version)
+        if before and endpoint == were.get(version):
+            continue
         if endpoint is None:
             for route in opened.kernel.default_routes(version):
                 opened.kernel.remove_default_route(version, route)

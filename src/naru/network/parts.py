@@ -45,8 +45,8 @@ class SandboxParts:
         """Forget an endpoint, and free its addresses, once its wire is gone."""
 
         def gone() -> None:
-            if had_udp and endpoint.ipv4:
-                forget_flows_from(endpoint.ipv4)
+            if had_udp:
+                forget_flows_from((endpoint.ipv4, endpoint.ipv6))
             _RELEASE_GONE()
             self.rows.delete_endpoints([endpoint.endpoint_id])
             self.leasing.give_back(endpoint)

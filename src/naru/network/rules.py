@@ -116,6 +116,7 @@ table inet {table} {{
 	chain postrouting {{
 		type nat hook postrouting priority srcnat; policy accept;
 		ip saddr 127.0.0.0/8 oifname @bridges masquerade
+		ip6 saddr ::1 oifname @bridges masquerade
 		ct status dnat ip saddr . oifname @home4 masquerade
 		ct status dnat ip6 saddr . oifname @home6 masquerade
 		ip saddr . oifname @home4 return

@@ -186,7 +186,7 @@ class Sandboxes:
             with existing_sandbox(before.netns_path) as opened:
                 driver_of(network).attach(network, endpoint, opened)
                 _JOIN_ATTACHED()
-                set_ways_out(opened, after)
+                set_ways_out(opened, after, before)
             self._move_ports(before, after)
             undo.pop_all()
         self._publishing.release(change.lost)
@@ -229,7 +229,7 @@ class Sandboxes:
         with existing_sandbox(before.netns_path) as opened:
             driver_of(network).detach(network, endpoint, opened)
             _LEAVE_DETACHED()
-            set_ways_out(opened, after)
+            set_ways_out(opened, after, before)
         self._parts.depart(endpoint)
 
     def _move_ports(self, before: Sandbox, after: Sandbox) -> None:

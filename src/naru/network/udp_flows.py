@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 
 from naru.errors import FaultError
 from naru.linux.conntrack import forget_udp_flows
@@ -24,9 +24,11 @@ def forget_flows_to(published: Iterable[PublishedPort]) -> None:
         _forget(ports, ())
 
 
-def forget_flows_from(address: str) -> None:
-    """Let no client go on speaking to the container that had this address."""
-    _forget((), (IPv4Address(address).packed,))
+def forget_flows_from(addresses: Iterable[str]) -> None:
+    """Let no client go on speaking to the container that had these addresses."""
+    packed = [ip_address(address).packed for address in addresses if address]
+    if packed:
+        _forget((), packed)
 
 
 def _forget(ports: Iterable[int], addresses: Iterable[bytes]) -> None:

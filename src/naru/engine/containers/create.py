@@ -83,7 +83,7 @@ async def create_container(
             image_name=config.image,
             config=merged,
             host_config=host_config,
-            endpoints=wanted_endpoints(ctx, host_config, networking_config),
+            endpoints=wanted_endpoints(ctx, merged, host_config, networking_config),
             mounts=mounts,
             is_build_step=is_build_step,
             links=wanted_links(ctx, host_config),

@@ -8,7 +8,12 @@ from pathlib import Path
 import msgspec
 
 from naru.aio import in_thread
-from naru.api.container_config import EndpointIPAMConfig, EndpointSettings, NetworkingConfig
+from naru.api.container_config import (
+    ContainerConfig,
+    EndpointIPAMConfig,
+    EndpointSettings,
+    NetworkingConfig,
+)
 from naru.api.host_config import HostConfig
 from naru.engine.containers.links import links_of, reaches
 from naru.engine.context import EngineContext
@@ -27,7 +32,10 @@ from naru.network.port_requests import parse_port_requests
 
 
 def wanted_endpoints(
-    ctx: EngineContext, host_config: HostConfig, networking: NetworkingConfig | None
+    ctx: EngineContext,
+    config: ContainerConfig,
+    host_config: HostConfig,
+    networking: NetworkingConfig | None,
 ) -> dict[str, EndpointSettings]:
     """Return the networks that a new container is to join, by name, the main one first.
 
@@ -36,7 +44,7 @@ def wanted_endpoints(
     Raises:
         InvalidInputError: what is asked of one of them cannot be.
     """
-    if host_config.network_mode.startswith("container:"):
+    if host_config.network_mode.startswith("container:") or config.network_disabled:
         return {}
     mode = _known_name(ctx, host_config.network_mode)
     given: dict[str, EndpointSettings] = {}
@@ -133,6 +141,7 @@ async def join_networks(
         return None, None
     if container.joined_container():
         return None, _joined_namespace(ctx, container)
+    settle_names(ctx, container)
     try:
         request = sandbox_request(ctx, container, container.record.endpoints)
         sandbox = await in_thread(ctx.networks.open, request)
@@ -141,6 +150,17 @@ async def join_networks(
         raise
     remember_networks(ctx, container, sandbox)
     return sandbox, sandbox.netns_path
+
+
+def settle_names(ctx: EngineContext, container: Container) -> None:
+    """Call networks by their names that were named by an id before they were there."""
+    known = {
+        (settings.network_id and name) or _known_name(ctx, name): settings
+        for name, settings in container.record.endpoints.items()
+    }
+    if list(known) != list(container.record.endpoints):
+        record = msgspec.structs.replace(container.record, endpoints=known)
+        ctx.registry.save_record(container, record)
 
 
 def remember_networks(ctx: EngineContext, container: Container, sandbox: Sandbox) -> None:
