@@ -53,6 +53,13 @@ def test_a_network_is_made_shown_and_removed(engine: Engine) -> None:
     assert engine.api("DELETE", f"/networks/{name}").status == 404
 
 
+def test_a_network_may_have_any_name(engine: Engine) -> None:
+    name = engine.network("nt strange/näme!")
+    path = "/networks/nt%20strange/n%C3%A4me!"
+    assert engine.api("GET", path).ok(200).json()["Name"] == name
+    engine.api("DELETE", path).ok(204)
+
+
 def test_neighbours_reach_each_other_and_nobody_else(engine: Engine) -> None:
     one, other = engine.network(), engine.network()
     server = engine.up(*_SERVE, host=_joined(one))

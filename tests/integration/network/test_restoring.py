@@ -13,6 +13,7 @@ import pytest
 
 from harness.requirements import requires
 from harness.waiting import eventually
+from naru.errors import InvalidInputError
 from naru.linux import nftables
 from naru.linux.netlink import RouteSocket
 from naru.network.model import PortRequest
@@ -217,6 +218,20 @@ def test_the_subnet_that_was_chosen_is_kept(unstarted: Rig) -> None:
     subprocess.run(["ip", "link", "del", rig.config.bridge], check=True)
     rig.again().start()
     assert rig.networks.resolve("bridge") == chosen
+
+
+def test_containers_of_the_default_bridge_may_be_kept_to_a_part_of_it(unstarted: Rig) -> None:
+    rig = unstarted
+    head = str(rig.config.bip).rpartition(".")[0]
+    rig.again(fixed_cidr=f"{head}.128/25").start()
+    rig.networks.restore(())
+    box = rig.connect()
+    assert box.endpoints[0].ipv4 == f"{head}.128"
+    rig.networks.release(box.container_id)
+    rig.again(fixed_cidr="192.0.2.0/24")
+    with pytest.raises(InvalidInputError, match=r"is not inside the bridge's subnet"):
+        rig.networks.start()
+    rig.again(fixed_cidr=None).start()
 
 
 def test_an_engine_without_a_bridge_has_no_default_network(unstarted: Rig) -> None:

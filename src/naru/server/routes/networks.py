@@ -77,8 +77,9 @@ ROUTES = (
     ("GET", "/networks/", list_all),
     ("POST", "/networks/create", create),
     ("POST", "/networks/prune", prune),
-    ("GET", "/networks/{name}", inspect),
-    ("DELETE", "/networks/{name}", remove),
-    ("POST", "/networks/{name}/connect", connect),
-    ("POST", "/networks/{name}/disconnect", disconnect),
+    # Docker lets a network have a slash in its name.
+    ("GET", "/networks/{name:.+}", inspect),
+    ("DELETE", "/networks/{name:.+}", remove),
+    ("POST", "/networks/{name:.+}/connect", connect),
+    ("POST", "/networks/{name:.+}/disconnect", disconnect),
 )
