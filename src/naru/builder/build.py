@@ -45,8 +45,9 @@ _AFTER_COMMIT = fault_point("builder.step.after_commit")
 class StageState:
     """What a stage has come to. `image` is None as long as it is nothing but `FROM scratch`.
 
-    `config` is that of the next image, and `allowed` are its ARGs. `command_was_set` says whether CMD was used here, so that
-    an ENTRYPOINT leaves it alone. Once one step was not in the cache, none is that follows.
+    `config` is that of the next image, `allowed` are the ARGs so far. `command_was_set` says
+    whether CMD was used here, so that an ENTRYPOINT leaves it alone. Once one step was not in the
+    cache, none is that follows.
     """
 
     index: int

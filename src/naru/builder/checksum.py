@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from typing import Self
 
 from naru.dockerfile.ignorefile import IgnoreRules
 from naru.linux import safe_path, xattr
@@ -30,31 +31,66 @@ def walk(root: int, rules: IgnoreRules) -> Iterator[tuple[bytes, os.stat_result]
     Raises:
         OSError: the disk fails, or a path is longer than the kernel takes.
     """
-    pending = [b""]
+    pending = _children(root, b"", rules)
     while pending:
-        path = pending.pop()
-        if path:
-            parent, _, name = path.rpartition(b"/")
-            directory = open_plain(root, parent)
-            try:
-                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            finally:
-                os.close(directory)
-            yield path, status
-            if not stat.S_ISDIR(status.st_mode):
-                continue
-        directory = open_plain(root, path)
-        try:
-            names = sorted(map(os.fsencode, os.listdir(directory)), reverse=True)
-        finally:
-            os.close(directory)
-        children = (path + b"/" + name if path else name for name in names)
-        pending += [child for child in children if not _is_left_out(child, rules)]
+        path, status = pending.pop()
+        yield path, status
+        if stat.S_ISDIR(status.st_mode):
+            pending += _children(root, path, rules)
+
+
+def _children(root: int, path: bytes, rules: IgnoreRules) -> list[tuple[bytes, os.stat_result]]:
+    """Return what is in a directory, the last name first."""
+    prefix = path + b"/" if path else b""
+    directory = open_plain(root, path)
+    try:
+        return [
+            (prefix + name, os.stat(name, dir_fd=directory, follow_symlinks=False))
+            for name in sorted(map(os.fsencode, os.listdir(directory)), reverse=True)
+            if not _is_left_out(prefix + name, rules)
+        ]
+    finally:
+        os.close(directory)
 
 
 def _is_left_out(path: bytes, rules: IgnoreRules) -> bool:
     text = os.fsdecode(path)
     return rules.leaves_out(text) and not rules.may_hold_exceptions(text)
+
+
+class Directories:
+    """Directories below a root, opened without following a link; the last one stays open.
+
+    Neighbours in a walk are neighbours in a tree.
+    """
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._path = b""
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def open(self, path: bytes) -> int:
+        """Return a descriptor of a directory, valid until the next call.
+
+        Raises:
+            OSError: it is none.
+        """
+        if self._descriptor < 0 or path != self._path:
+            self._close()
+            self._descriptor = open_plain(self._root, path)
+            self._path = path
+        return self._descriptor
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 def open_plain(root: int, path: bytes) -> int:
@@ -79,14 +115,12 @@ def place_of(root: int, descriptor: int) -> tuple[bytes, bytes]:
 def tree_checksum(root: int, rules: IgnoreRules, *, with_owners: bool) -> str:
     """Return the checksum of all that is below an open directory. Raises as `walk`."""
     whole = hashlib.sha256()
-    for path, status in walk(root, rules):
-        parent, _, name = path.rpartition(b"/")
-        directory = open_plain(root, parent)
-        try:
+    with Directories(root) as directories:
+        for path, status in walk(root, rules):
+            parent, _, name = path.rpartition(b"/")
+            directory = directories.open(parent)
             one = file_checksum(directory, name, path, status, with_owners=with_owners)
-        finally:
-            os.close(directory)
-        whole.update(one.encode())
+            whole.update(one.encode())
     return whole.hexdigest()
 
 

@@ -14,8 +14,9 @@ import errno
 import os
 import posixpath
 import stat
+from dataclasses import dataclass, field
 
-from naru.builder.checksum import open_plain, place_of, walk
+from naru.builder.checksum import Directories, open_plain, place_of, walk
 from naru.builder.sources import Source
 from naru.dockerfile.ignorefile import IgnoreRules
 from naru.errors import FaultError, InvalidInputError, NaruError
@@ -31,6 +32,15 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NOT_HERE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _OURS = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, *_DISK_FULL)
+
+
+@dataclass(slots=True)
+class _Copying:
+    """One directory on its way: both sides, and where files with several names went first."""
+
+    origin: Directories
+    target: Directories
+    first_names: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
 
 class Placing:
@@ -116,12 +126,14 @@ class Placing:
             if is_new and self._owner is not None:
                 # As in Docker the directory is the owner's, and root's what leads to it.
                 os.fchown(target, *self._owner)
+            copying = _Copying(
+                opened.enter_context(Directories(origin)), opened.enter_context(Directories(target))
+            )
             directories: list[tuple[bytes, os.stat_result]] = []
-            first_names: dict[tuple[int, int], bytes] = {}
             for path, status in walk(origin, self._rules):
                 if stat.S_ISDIR(status.st_mode):
                     directories.append((path, status))
-                self._copy(origin, target, path, status, first_names)
+                self._copy(copying, target, path, status)
             for path, status in reversed(directories):
                 self._finish(target, path, status)
 
@@ -132,30 +144,19 @@ class Placing:
             return False
         return True
 
-    def _copy(
-        self,
-        origin: int,
-        target: int,
-        path: bytes,
-        status: os.stat_result,
-        first_names: dict[tuple[int, int], bytes],
-    ) -> None:
+    def _copy(self, copying: _Copying, target: int, path: bytes, status: os.stat_result) -> None:
         parent, _, name = path.rpartition(b"/")
-        with contextlib.ExitStack() as opened:
-            above = open_plain(origin, parent)
-            opened.callback(os.close, above)
-            below = open_plain(target, parent)
-            opened.callback(os.close, below)
-            identity = (status.st_dev, status.st_ino)
-            if stat.S_ISDIR(status.st_mode):
-                self._copy_directory(above, below, name, status)
-            elif status.st_nlink > 1 and identity in first_names:
-                fs.remove_at(below, name)
-                os.link(first_names[identity], name, src_dir_fd=target, dst_dir_fd=below)
-            elif not stat.S_ISSOCK(status.st_mode):
-                self._copy_file(above, name, below, name)
-                if status.st_nlink > 1:
-                    first_names[identity] = path
+        above, below = copying.origin.open(parent), copying.target.open(parent)
+        identity = (status.st_dev, status.st_ino)
+        if stat.S_ISDIR(status.st_mode):
+            self._copy_directory(above, below, name, status)
+        elif status.st_nlink > 1 and identity in copying.first_names:
+            fs.remove_at(below, name)
+            os.link(copying.first_names[identity], name, src_dir_fd=target, dst_dir_fd=below)
+        elif not stat.S_ISSOCK(status.st_mode):
+            self._copy_file(above, name, below, name)
+            if status.st_nlink > 1:
+                copying.first_names[identity] = path
 
     def _copy_directory(self, above: int, below: int, name: bytes, status: os.stat_result) -> None:
         try:
