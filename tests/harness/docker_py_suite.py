@@ -6,12 +6,15 @@ one that is installed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,11 +127,11 @@ def run(engine: Engine, *, timeout_s: float = 900, api_version: str = "") -> Out
     argv = [sys.executable, "-m", "pytest", "tests/integration", "-q", f"--junitxml={report}"]
     argv += ["-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider", "--timeout=60"]
     argv += ["--rootdir", str(folder), "-c", os.devnull, "-o", "python_files=*_test.py"]
-    with (folder / "output.txt").open("wb") as output:
+    with (folder / "output.txt").open("wb") as output, _shared_folder() as scratch:
         subprocess.run(
             [*argv, *ignored],
             cwd=folder,
-            env=env,
+            env=env | {"TMPDIR": str(scratch)},
             stdout=output,
             stderr=output,
             stdin=subprocess.DEVNULL,
@@ -136,6 +139,19 @@ def run(engine: Engine, *, timeout_s: float = 900, api_version: str = "") -> Out
             check=False,
         )
     return Outcome(_read(report))
+
+
+@contextlib.contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """Give a folder whose mounts propagate, as the root of most hosts does and not of all."""
+    folder = Path(tempfile.mkdtemp(prefix="docker-py-"))
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "--make-shared", folder], check=True)
+        yield folder
+    finally:
+        subprocess.run(["umount", "-R", "-l", folder], check=True)
+        shutil.rmtree(folder)
 
 
 def _read(report: Path) -> dict[str, str]:
