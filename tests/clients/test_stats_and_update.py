@@ -9,6 +9,7 @@ import pexpect
 import pytest
 
 from harness.engine import Engine, Result
+from harness.narud import EngineUnderTest
 from harness.requirements import requires
 
 _PROGRAMS = pytest.mark.parametrize(
@@ -67,6 +68,23 @@ def test_a_live_table_follows_and_ends_with_a_key(engine: Engine, with_names: bo
         assert table.exitstatus == 128 + signal.SIGINT
     finally:
         table.close(force=True)
+
+
+@pytest.mark.parametrize("with_names", [False, True])
+def test_a_live_table_ends_with_the_engine(own_engine: EngineUnderTest, with_names: bool) -> None:
+    own_engine.up(name="steady")
+    names = ["steady"] if with_names else []
+    table = own_engine.terminal("naru", "stats", "--format", "{{.Name}}", *names)
+    try:
+        table.expect("steady")
+        own_engine.kill9()
+        table.expect(pexpect.EOF)
+        table.close()
+        assert table.exitstatus == 0
+        assert "Traceback" not in (table.before or "")
+    finally:
+        table.close(force=True)
+        own_engine.start_engine()
 
 
 def test_a_reader_that_has_enough_ends_it(engine: Engine) -> None:

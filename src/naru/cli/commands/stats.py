@@ -6,6 +6,7 @@ last that each has heard.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -52,6 +53,7 @@ class Watched:
         self.heard_at = 0.0
         self.error: NaruError | CommandFailedError | None = None
         self.is_settled = threading.Event()
+        self.has_ended = False
 
     def read(self, invocation: Invocation, *, stream: bool) -> None:
         """Listen until the engine has no more to say, or says that something is wrong."""
@@ -62,15 +64,18 @@ class Watched:
                 self.is_settled.set()
         except (NaruError, CommandFailedError) as error:
             self.error = error
-        if stream:
-            self.heard_at = 0.0
-        self.is_settled.set()
+        except ValueError:
+            pass  # The engine ended in the middle of an answer.
+        finally:
+            self.has_ended = True
+            self.is_settled.set()
 
     def view(self, *, is_live: bool, truncates: bool) -> StatsView:
         """Return the row to show now."""
         is_known = self.heard_at > 0 and self.error is None
-        if is_live and time.monotonic() - self.heard_at > _STALE_AFTER_S:
-            is_known = False
+        if is_live:
+            is_fresh = time.monotonic() - self.heard_at <= _STALE_AFTER_S
+            is_known = is_known and is_fresh and not self.has_ended
         return StatsView(self.name, self.answer, is_known=is_known, truncates=truncates)
 
 
@@ -153,12 +158,13 @@ def stats(invocation: Invocation) -> int:
     if not board.is_live:
         invocation.stdout.write(board.text())
         return 0
-    while True:
+    while not board.is_over():
         lines = board.text().split("\n")
         screen = _HOME + "".join(f"{line} {_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW
         invocation.stdout.write(screen)
         invocation.stdout.flush()
         time.sleep(_RENEWED_EVERY_S)
+    return 0
 
 
 def _all(invocation: Invocation) -> dict[str, object]:
@@ -173,6 +179,7 @@ class _Board:
         self.is_live = is_live
         self._watched: dict[str, Watched] = {}
         self._lock = threading.Lock()
+        self._follows_all = False
         self._form = invocation.options["format"] or invocation.config.get("statsFormat", "")
 
     def add(self, name: str) -> None:
@@ -194,14 +201,22 @@ class _Board:
         events = self._invocation.client.stream("GET", "/events", {"filters": filters})
 
         def follow() -> None:
-            for event in events:
-                name = event["Actor"]["ID"][:12]
-                if event["Action"] == comes:
-                    self.add(name)
-                else:
-                    self._remove(name)
+            # An engine that stops ends the table, not with an error.
+            with contextlib.suppress(NaruError, ValueError):
+                for event in events:
+                    name = event["Actor"]["ID"][:12]
+                    if event["Action"] == comes:
+                        self.add(name)
+                    else:
+                        self._remove(name)
+            self._follows_all = False
 
+        self._follows_all = True
         self._in_background(follow)
+
+    def is_over(self) -> bool:
+        """Say whether there is nothing left to wait for."""
+        return not self._follows_all and all(row.has_ended for row in self._rows())
 
     def settle(self) -> None:
         """Wait until each container was heard of; in a live table, not for long."""
