@@ -127,16 +127,17 @@ def endpoint_view(
 
 
 def _names(container: Container, asked: EndpointSettings, api: ApiVersion) -> Json:
-    """Return what a container is called on a user-defined network."""
-    implied = (container.short_id, container.config.hostname)
-    aliases = asked.aliases
-    if api < (1, 45):
-        # What is implied was told among the aliases, before it had a field of its own.
-        aliases = list(dict.fromkeys([*(aliases or ()), *filter(None, implied)]))
-    # Nobody resolves them before the container has been on the network.
-    names = [container.name, *(asked.aliases or ()), *implied]
-    told = list(dict.fromkeys(filter(None, names))) if asked.network_id else None
-    return {"Aliases": aliases, "DNSNames": told}
+    """Return what a container is called on a user-defined network.
+
+    What is implied, its id and its host name, counts once the container has been there.
+    """
+    if not asked.network_id:
+        return {"Aliases": asked.aliases, "DNSNames": None}
+    aliases, implied = asked.aliases or [], (container.short_id, container.config.hostname)
+    names = list(dict.fromkeys(filter(None, [container.name, *aliases, *implied])))
+    # Before they had a field of their own, implied names were told among the aliases.
+    told = list(dict.fromkeys(filter(None, [*aliases, *implied])))
+    return {"Aliases": told if api < (1, 45) else asked.aliases, "DNSNames": names}
 
 
 def exposed_ports(container: Container) -> list[tuple[int, str]]:
