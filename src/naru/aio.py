@@ -142,11 +142,15 @@ class TaskSet:
         if not task.cancelled() and (error := task.exception()):
             _log.error("%s failed", task.get_name(), exc_info=error)
 
+    def cancel(self) -> None:
+        """Cancel what still runs, without waiting for its end."""
+        for task in list(self._tasks):
+            task.cancel()
+
     async def close(self) -> None:
         """Cancel what still runs and wait for its end."""
         tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
+        self.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -23,6 +23,7 @@ from naru.db.containers import ContainerRows
 from naru.db.database import Database
 from naru.distribution.hosts import HostsConfig
 from naru.engine.attachments import Attachments
+from naru.engine.containers.resolver_file import name_servers
 from naru.engine.context import EngineConfig, EngineContext
 from naru.engine.event_journal import EventJournal
 from naru.engine.events import EventBus
@@ -40,6 +41,7 @@ from naru.images.services import build as build_images
 from naru.linux import cgroup, probe
 from naru.network.model import AddressPool, NetworkConfig
 from naru.network.networks import Networks
+from naru.network.resolver import Resolver
 from naru.runtime.exits import ExitWatcher
 from naru.runtime.log_keeping import LogKeeper
 from naru.runtime.oci_runtime import OciRuntime
@@ -80,14 +82,17 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         facts = replace(facts, init_path=config.init_path)
     snapshots, driver = _snapshotter(config, data_root, database, say)
     images = _images(config, data_root, snapshots, database, clock)
+    settings = replace(_engine_config(config, default_runtime, driver), id_maps=id_maps)
+    registry = Registry(ContainerRows(database))
+    networks = Networks(_network_config(config, data_root), database, clock)
     return EngineContext(
-        config=replace(_engine_config(config, default_runtime, driver), id_maps=id_maps),
+        config=settings,
         clock=clock,
         facts=facts,
         tasks=tasks,
         locks=KeyedLock(),
         events=EventBus(clock, EventJournal(data_root / "events")),
-        registry=Registry(ContainerRows(database)),
+        registry=registry,
         pruning=Pruning(),
         images=images,
         builds=BuildServices(
@@ -97,7 +102,8 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
             CacheMounts(data_root / "build-cache", id_maps),
             RunningBuilds(),
         ),
-        networks=Networks(_network_config(config, data_root), database, clock),
+        networks=networks,
+        resolver=_resolver(networks, registry, settings),
         volumes=Volumes(data_root / "volumes", database, clock),
         runtimes=runtimes,
         exits=ExitWatcher(exec_root, clock),
@@ -110,6 +116,15 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         samplers=Samplers(tasks, clock),
         open_files=OpenFiles(),
     )
+
+
+def _resolver(networks: Networks, registry: Registry, settings: EngineConfig) -> Resolver:
+    resolver = Resolver(
+        networks.names_of,
+        lambda container_id: name_servers(settings, registry.get(container_id)),
+    )
+    networks.on_names_changed = resolver.names_changed
+    return resolver
 
 
 def _engine_config(config: DaemonConfig, default_runtime: str, driver: str) -> EngineConfig:

@@ -23,6 +23,7 @@ from naru.engine.samplers import Samplers
 from naru.engine.waiters import Waiters
 from naru.images.services import ImageServices
 from naru.network.networks import Networks
+from naru.network.resolver import Resolver
 from naru.runtime.exits import ExitWatcher
 from naru.runtime.log_keeping import LogKeeper
 from naru.runtime.oci_runtime import OciRuntime
@@ -87,6 +88,7 @@ class EngineContext:
     images: ImageServices
     builds: BuildServices
     networks: Networks
+    resolver: Resolver
     volumes: Volumes
     runtimes: Mapping[str, OciRuntime]
     exits: ExitWatcher

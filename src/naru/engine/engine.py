@@ -24,6 +24,7 @@ async def start_engine(ctx: EngineContext) -> None:
     await in_thread(recover, ctx.images)
     await in_thread(ctx.volumes.repair)
     await in_thread(ctx.networks.start)
+    ctx.resolver.start()
     ctx.exits.start(lambda end: _ended(ctx, end))
     ctx.ooms.start(lambda container_id: ran_out_of_memory(ctx, container_id))
     ctx.health.start(lambda container_id: watch_health(ctx, container_id))
@@ -41,6 +42,7 @@ async def stop_engine(ctx: EngineContext) -> None:
     await ctx.tasks.close()
     await ctx.logs.close()
     await in_thread(ctx.networks.close)
+    await in_thread(ctx.resolver.close)
 
 
 def _ended(ctx: EngineContext, end: ContainerExit) -> None:

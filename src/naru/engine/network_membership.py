@@ -19,6 +19,7 @@ from naru.engine.containers.networking import (
     remember_networks,
     sandbox_request,
 )
+from naru.engine.containers.resolver_file import update_resolv_conf
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.engine.networks import tell_network
@@ -94,6 +95,7 @@ async def _join(
     sandbox = await in_thread(ctx.networks.connect, request)
     remember_networks(ctx, container, sandbox)
     await in_thread(update_hosts, ctx, container, sandbox)
+    await in_thread(update_resolv_conf, ctx, container)
 
 
 async def disconnect_container(
@@ -161,6 +163,7 @@ async def _leave(ctx: EngineContext, container: Container, network_id: str) -> N
     ports = port_requests(container)
     after = await in_thread(ctx.networks.disconnect, container.id, network_id, ports)
     await in_thread(update_hosts, ctx, container, after)
+    await in_thread(update_resolv_conf, ctx, container)
 
 
 async def agree_with_record(ctx: EngineContext, container: Container) -> None:

@@ -77,6 +77,8 @@ async def reconcile(ctx: EngineContext) -> None:
         decisions.append((container, seen, plan(container.state.status, seen)))
     live = {c.id for c, _, action in decisions if action in (Action.KEEP, Action.ADOPT)}
     await in_thread(ctx.networks.restore, live)
+    # Before anything else: containers that run have been without names since the last engine.
+    await in_thread(ctx.resolver.names_changed, live)
     for container, seen, action in decisions:
         try:
             await _apply(ctx, container, seen, action)

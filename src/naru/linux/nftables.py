@@ -39,6 +39,7 @@ class _Library:
         pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint
         signatures: dict[str, tuple[Any, list[Any]]] = {
             "nft_ctx_new": (pointer, [ctypes.c_uint32]),
+            "nft_ctx_free": (None, [pointer]),
             "nft_ctx_buffer_output": (ctypes.c_int, [pointer]),
             "nft_ctx_buffer_error": (ctypes.c_int, [pointer]),
             "nft_ctx_get_output_buffer": (text, [pointer]),
@@ -50,17 +51,23 @@ class _Library:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
         self.functions = library
-        self.context = library.nft_ctx_new(0)
-        if not self.context:
-            raise FaultError("start libnftables: out of memory")
-        library.nft_ctx_buffer_output(self.context)
-        library.nft_ctx_buffer_error(self.context)
+        self.context = self.new_context()
 
-    def run(self, commands: str, output_flags: int) -> str:
-        self.functions.nft_ctx_output_set_flags(self.context, output_flags)
-        status = self.functions.nft_run_cmd_from_buffer(self.context, commands.encode())
-        output: bytes = self.functions.nft_ctx_get_output_buffer(self.context)
-        errors: bytes = self.functions.nft_ctx_get_error_buffer(self.context)
+    def new_context(self) -> int:
+        """Return a context in the calling thread's network namespace."""
+        context: int | None = self.functions.nft_ctx_new(0)
+        if not context:
+            raise FaultError("start libnftables: out of memory")
+        self.functions.nft_ctx_buffer_output(context)
+        self.functions.nft_ctx_buffer_error(context)
+        return context
+
+    def run(self, context: int, commands: str, output_flags: int) -> str:
+        """Run commands in a context, and return what they print."""
+        self.functions.nft_ctx_output_set_flags(context, output_flags)
+        status = self.functions.nft_run_cmd_from_buffer(context, commands.encode())
+        output: bytes = self.functions.nft_ctx_get_output_buffer(context)
+        errors: bytes = self.functions.nft_ctx_get_error_buffer(context)
         if status != 0:
             raise FirewallError(f"nftables: {errors.decode(errors='replace').strip()}")
         return output.decode(errors="replace")
@@ -78,6 +85,25 @@ def run(commands: str) -> None:
         FaultError: libnftables is not installed.
     """
     _run(commands, 0)
+
+
+def run_here(commands: str) -> None:
+    """Carry out nft commands as `run` does, in the calling thread's network namespace.
+
+    Raises:
+        FirewallError: nftables refused; nothing has changed.
+        FaultError: libnftables is not installed.
+    """
+    with _lock:
+        library = _library()
+        context = library.new_context()
+        try:
+            library.run(context, commands, 0)
+        finally:
+            # Closing its socket waits some milliseconds for the kernel; nobody waits for that.
+            threading.Thread(
+                target=library.functions.nft_ctx_free, args=(context,), name="naru-nft-free"
+            ).start()
 
 
 def list_table(family: str, name: str) -> list[dict[str, Any]] | None:
@@ -109,6 +135,11 @@ def _has_table(family: str, name: str) -> bool:
 
 def _run(commands: str, output_flags: int) -> str:
     with _lock:
-        if not _loaded:
-            _loaded.append(_Library())
-        return _loaded[0].run(commands, output_flags)
+        library = _library()
+        return library.run(library.context, commands, output_flags)
+
+
+def _library() -> _Library:
+    if not _loaded:
+        _loaded.append(_Library())
+    return _loaded[0]

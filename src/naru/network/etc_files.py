@@ -18,6 +18,8 @@ _LOCAL_LINES = (
 )
 _FALLBACK_NAMESERVERS = ("8.8.8.8", "8.8.4.4")
 _COMMENTS = ("#", ";")
+# Where containers on networks of the user's own ask for names.
+EMBEDDED_SERVER = "127.0.0.11"
 
 
 def hosts_text(
@@ -117,6 +119,37 @@ def resolv_conf_text(
     lines += [f"nameserver {server}" for server in dns or servers]
     lines += [f"options {' '.join(chosen_options)}"] if chosen_options else []
     return "".join(f"{line}\n" for line in lines)
+
+
+def embedded_resolv_conf_text(
+    host_text: str,
+    *,
+    servers: Sequence[str],
+    search: Sequence[str] = (),
+    options: Sequence[str] = (),
+) -> str:
+    """Return a resolv.conf that names the embedded server; `servers` stand behind it.
+
+    Names without a dot are asked as they are first: they are those of containers.
+    """
+    _, host_search, host_options = _parse(host_text)
+    chosen_search = [] if "." in search else list(search or host_search)
+    chosen_options = list(options) or host_options
+    if not any(option.startswith("ndots:") for option in chosen_options):
+        chosen_options = [*chosen_options, "ndots:0"]
+    lines = [
+        "# Names of containers are answered by the engine; all others are passed on.",
+        f"nameserver {EMBEDDED_SERVER}",
+        *([f"search {' '.join(chosen_search)}"] if chosen_search else []),
+        f"options {' '.join(chosen_options)}",
+        f"# ExtServers: [{' '.join(servers)}]",
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def name_servers(host_text: str) -> tuple[str, ...]:
+    """Return the name servers of a resolv.conf."""
+    return tuple(_parse(host_text)[0])
 
 
 def is_resolved_stub(host_text: str) -> bool:

@@ -11,6 +11,7 @@ from naru.api.container_config import ContainerConfig
 from naru.engine.containers.hosts_file import hosts
 from naru.engine.containers.links import links_of
 from naru.engine.containers.mount_points import mount_points
+from naru.engine.containers.resolver_file import resolv_conf
 from naru.engine.containers.user_namespace import id_maps
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
@@ -24,9 +25,6 @@ from naru.runtime.bundle import Bundle
 from naru.runtime.cdi_files import read_registry
 from naru.specgen.cdi import Edits, device_names
 from naru.specgen.generate import SpecRequest
-
-# Where systemd-resolved keeps the servers that stand behind its stub on loopback.
-_RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
 
 
 def cgroup_path(ctx: EngineContext, container: Container) -> str:
@@ -154,7 +152,7 @@ def write_etc_files(
         for name, text in (
             ("hostname", etc_files.hostname_text(container.config.hostname)),
             ("hosts", hosts(ctx, container, sandbox)),
-            ("resolv.conf", _resolv_conf(ctx, container)),
+            ("resolv.conf", resolv_conf(ctx, container)),
         ):
             _write(folder / name, text, owner_ids)
     return {f"/etc/{name}": folder / name for name in ("hosts", "hostname", "resolv.conf")}
@@ -164,24 +162,3 @@ def _write(path: Path, text: str, owner: tuple[int, int]) -> None:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o644)
     os.chown(path, *owner)
-
-
-def _resolv_conf(ctx: EngineContext, container: Container) -> str:
-    host_config, config = container.host_config, ctx.config
-    host_text = _read("/etc/resolv.conf")
-    if etc_files.is_resolved_stub(host_text):
-        host_text = _read(_RESOLVED_CONF) or host_text
-    return etc_files.resolv_conf_text(
-        host_text,
-        dns=host_config.dns or config.dns,
-        search=host_config.dns_search or config.dns_search,
-        options=host_config.dns_options or config.dns_options,
-        own_loopback=container.network_mode != "host",
-    )
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError:
-        return ""

@@ -1,0 +1,152 @@
+"""The embedded name servers of all containers, in a thread with a loop of its own.
+
+Containers on networks of the user's own find each other by name at 127.0.0.11. The thread keeps
+questions of names and requests of clients from waiting for each other.
+
+    resolver = Resolver(networks.names_of, upstreams)
+    resolver.start()
+    networks.on_names_changed = resolver.names_changed
+    resolver.names_changed(all_containers)     # once, after networks.restore
+    resolver.close()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from naru.aio import TaskSet
+from naru.errors import NaruError
+from naru.network.container_locks import ContainerLocks
+from naru.network.dns_forward import Forwarder
+from naru.network.dns_server import NameServer, open_sockets
+from naru.network.dns_zone import Zone, zone_of
+from naru.network.names import SandboxNames
+
+_log = logging.getLogger(__name__)
+_EMPTY = Zone()
+
+
+def needs_name_server(names: SandboxNames) -> bool:
+    """Say whether a container is on a network where Docker resolves names."""
+    return any(not network.is_default for network in names.networks)
+
+
+@dataclass(slots=True)
+class _Served:
+    """One container's server, and what it knows until names change."""
+
+    server: NameServer
+    zone: Zone | None = None
+    has_way_out: bool = True
+    changes: int = 0
+
+
+class Resolver:
+    """Keeps a name server in every sandbox that needs one. Safe for many threads."""
+
+    def __init__(
+        self,
+        names_of: Callable[[str], SandboxNames | None],
+        upstreams: Callable[[str], Sequence[str]],
+    ) -> None:
+        """Answer from `names_of` a container, and ask the `upstreams` of it for all else."""
+        self._names_of = names_of
+        self._upstreams = upstreams
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="naru-dns", daemon=True)
+        self._forwarder = Forwarder()
+        self._tasks = TaskSet("resolver")
+        self._locks = ContainerLocks()
+        self._served: dict[str, _Served] = {}
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Close all servers and end the thread. Containers go on, without names until the next."""
+        if not self._thread.is_alive():
+            return
+        self._loop.call_soon_threadsafe(lambda: self._tasks.start(self._end(), name="end"))
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    async def _end(self) -> None:
+        for served in list(self._served.values()):
+            await served.server.close()
+        self._served.clear()
+        self._loop.call_soon(self._loop.stop)
+
+    def names_changed(self, container_ids: Collection[str]) -> None:
+        """Make the servers of these containers agree with their networks. Blocking.
+
+        When this returns, a container that needs a server can ask it. One that cannot have one
+        is logged: it runs on without names.
+        """
+        for container_id in container_ids:
+            with self._locks.hold(container_id):
+                self._mend(container_id)
+
+    def _mend(self, container_id: str) -> None:
+        names = self._names_of(container_id)
+        served = self._served.get(container_id)
+        if names is None or not needs_name_server(names):
+            if served is not None:
+                del self._served[container_id]
+                self._in_loop(served.server.end)
+        elif served is not None:
+            # Not made anew here: on a large network every start tells everybody.
+            served.changes += 1
+            served.zone = None
+        else:
+            self._open(container_id, names)
+
+    def _open(self, container_id: str, names: SandboxNames) -> None:
+        try:
+            sockets = open_sockets(names.netns_path)
+        except (NaruError, OSError):
+            _log.exception("container %s has no name server", container_id)
+            return
+        server = NameServer(
+            sockets,
+            lambda: self._zone(container_id),
+            lambda: self._servers(container_id),
+            self._forwarder,
+        )
+        self._served[container_id] = _Served(server)
+        self._in_loop(server.begin)
+
+    def _in_loop(self, step: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(step)
+
+    # What servers ask, in the loop.
+
+    def _zone(self, container_id: str) -> Zone:
+        served = self._served.get(container_id)
+        if served is None:
+            return _EMPTY
+        zone = served.zone
+        if zone is None:
+            changes = served.changes
+            names = self._names_of(container_id)
+            zone = zone_of(names) if names else _EMPTY
+            served.has_way_out = names is not None and names.has_way_out
+            if served.changes == changes:
+                served.zone = zone
+        return zone
+
+    def _servers(self, container_id: str) -> Sequence[str]:
+        served = self._served.get(container_id)
+        if served is None or not served.has_way_out:
+            return ()
+        return self._upstreams(container_id)
