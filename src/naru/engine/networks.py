@@ -165,13 +165,13 @@ async def create_network(
         InvalidInputError, ForbiddenError, ConflictError, NotFoundError: in Docker's words.
         NotSupportedError: it asks for what only a swarm has.
     """
-    request = _network_request(body, api_version)
+    request = network_request(body, api_version)
     network = await in_thread(ctx.networks.create, request)
     tell_network(ctx, network, "create")
     return {"Id": network.id, "Warning": ""}
 
 
-def _network_request(body: NetworkCreateRequest, api_version: ApiVersion) -> NetworkRequest:
+def network_request(body: NetworkCreateRequest, api_version: ApiVersion) -> NetworkRequest:
     """Return what a create request means. Pure."""
     if body.name in BUILTIN_NETWORKS or body.name == "default":
         raise ForbiddenError(f"operation is not permitted on predefined {body.name} network ")

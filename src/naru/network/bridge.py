@@ -17,7 +17,6 @@ from naru.network.ipam import mac_for
 from naru.network.model import VERSIONS, Endpoint, Interface, Network
 from naru.network.options import BridgeSettings, bridge_settings
 from naru.network.plan import link_name
-from naru.network.router import become_ipv6_router
 from naru.network.sandbox import OpenSandbox
 
 _LOOPBACK6 = IPv6Address("::1")
@@ -71,8 +70,6 @@ class BridgeDriver:
             if network.pools_of(6) and not network.internal:
                 # Answers to ::1 come in through the bridge; what says ::1 on the wire never does.
                 kernel.add_local_route(_LOOPBACK6, link.index, _BEHIND_LOOPBACK)
-        if network.ipv6 and not network.internal:
-            become_ipv6_router()
 
     def attach(self, network: Network, endpoint: Endpoint, sandbox: OpenSandbox) -> None:
         """Lay the wire into the sandbox and give its end its addresses."""

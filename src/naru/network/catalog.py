@@ -43,6 +43,7 @@ from naru.network.model import (
     NetworkRequest,
 )
 from naru.network.pools import settle_pools
+from naru.network.router import become_ipv6_router
 from naru.network.rules import Element
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class Catalog:
             ]
             self._addresses.open(network, taken)
             try:
-                driver_of(network).prepare(network, self._config.table)
+                self._prepare(network)
             except NaruError:
                 if network.is_default:
                     raise
@@ -190,7 +191,7 @@ class Catalog:
         try:
             self._rows.put_network(conversions.network_row(replace(network, is_leaving=True)))
             _CREATE_ROW()
-            driver_of(network).prepare(network, self._config.table)
+            self._prepare(network)
             _CREATE_PREPARED()
             self._firewall.change(add=network_elements(network))
             self._rows.mark_network(network.id, is_leaving=False)
@@ -203,6 +204,12 @@ class Catalog:
             self._networks[network.id] = network
             self._changing.pop(network.id)
         return network
+
+    def _prepare(self, network: Network) -> None:
+        driver_of(network).prepare(network, self._config.table)
+        needs_router = network.driver == "bridge" and network.ipv6 and not network.internal
+        if needs_router and self._config.ip_forward:
+            become_ipv6_router()
 
     def _settle(self, request: NetworkRequest) -> Network:
         """Fill in what the request leaves open, and hold name and subnets."""

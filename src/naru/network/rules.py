@@ -129,7 +129,7 @@ table inet {table} {{
 	chain forward {{
 		type filter hook forward priority filter; policy accept;
 		oifname @bridges ct state established,related accept
-		ip saddr . ip daddr . meta l4proto . th dport @linked accept
+		iifname @bridges ip saddr . ip daddr . meta l4proto . th dport @linked accept
 		iifname . oifname vmap @neighbours
 		iifname @internal drop
 		oifname != @bridges accept
