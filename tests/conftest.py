@@ -6,14 +6,12 @@ Nothing is left behind: an engine has after a test what it had before. Nothing h
 
 from __future__ import annotations
 
-import functools
 import os
-import subprocess
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
-from harness import leaks, narud
+from harness import dockerd, leaks, narud
 from harness.engine import Engine
 from harness.narud import EngineUnderTest
 
@@ -77,26 +75,17 @@ def own_engine(make_engine: Callable[..., EngineUnderTest]) -> EngineUnderTest:
     return make_engine()
 
 
-@functools.cache
-def _docker_release() -> str:
-    """Return the version of the docker command, "" where there is none."""
-    try:
-        answer = subprocess.run(["docker", "--version"], capture_output=True, text=True, check=True)
-    except OSError:
-        return ""
-    return answer.stdout.removeprefix("Docker version ").partition(",")[0]
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what compares with another release of docker's command than this machine has.
+    """Leave out what compares with another release of Docker than this machine has.
 
     Distributions have older ones, whose words differ; what is recorded stands in other tests.
     """
     unfit = [
         item
         for item in items
-        for marker in item.iter_markers("docker_release")
-        if not _docker_release().startswith(f"{marker.args[0]}.")
+        for program in ("docker", "dockerd")
+        for marker in item.iter_markers(f"{program}_release")
+        if not dockerd.release(program).startswith(f"{marker.args[0]}.")
     ]
     if unfit:
         items[:] = [item for item in items if item not in unfit]

@@ -47,7 +47,14 @@ def until_ns(filters: Filters, now_ns: int) -> int | None:
     given = filters.get("until")
     if len(given) > 1:
         raise InvalidInputError("more than one until filter specified")
-    return parse_time(given[0], now_ns=now_ns) if given else None
+    if not given:
+        return None
+    try:
+        return parse_time(given[0], now_ns=now_ns)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f'failed to parse value as time or duration: "{given[0]}"'
+        ) from error
 
 
 def has_pruned_labels(filters: Filters, labels: Mapping[str, str]) -> bool:
