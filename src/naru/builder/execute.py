@@ -70,7 +70,7 @@ async def build_image(
 async def _folder(services: BuildServices) -> AsyncIterator[Path]:
     """Give a folder; a large context takes a while to remove."""
     with contextlib.ExitStack() as stack:
-        folder = await in_thread(lambda: stack.enter_context(services.workshop.folder()))
+        folder = stack.enter_context(services.workshop.folder())
         try:
             yield folder
         finally:

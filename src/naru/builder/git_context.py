@@ -13,7 +13,7 @@ import re
 import shutil
 from pathlib import Path
 
-from naru.aio import in_thread
+from naru.aio import in_thread, uncancelled
 from naru.errors import InvalidInputError, NotSupportedError, ToolFailedError
 from naru.linux import fs, process, safe_path, tree_copy
 
@@ -50,7 +50,7 @@ async def clone(remote: str, folder: Path) -> None:
     try:
         await _fetch(git, address, reference or "HEAD", checkout)
         await in_thread(fs.remove_tree, checkout / ".git")
-        await in_thread(_take, checkout, subfolder, folder)
+        await uncancelled(in_thread(_take, checkout, subfolder, folder))
     finally:
         await in_thread(fs.remove_tree, checkout)
 

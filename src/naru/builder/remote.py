@@ -11,7 +11,7 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from naru.aio import in_thread
+from naru.aio import in_thread, uncancelled
 from naru.builder.context import unpack_context
 from naru.builder.git_context import clone
 from naru.distribution.download import download
@@ -62,7 +62,8 @@ async def _download(services: ImageServices, url: str, folder: Path) -> str | No
             f"error downloading remote context {url}: {error.message}"
         ) from error
     try:
-        return await in_thread(_sort, path, folder, url)
+        # It writes into a folder that goes when this build does.
+        return await uncancelled(in_thread(_sort, path, folder, url))
     finally:
         await in_thread(fs.remove_tree, path)
 

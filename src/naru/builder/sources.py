@@ -66,7 +66,7 @@ class Selection:
         """
         self._tree = tree
         self._keeps_parents = keeps_parents
-        self.rules = IgnoreRules(excluded)
+        self._rules = IgnoreRules(excluded)
 
     def find(self, wanted: Sequence[str]) -> list[Source]:
         """Return the sources that a step names, in order, patterns in alphabetical order.
@@ -80,7 +80,7 @@ class Selection:
         path, pivot = self._clean(wanted)
         matches = _expand(self._tree.root, path) if _WILDCARD.search(path) else [path]
         for match in matches:
-            if match and self.rules.leaves_out(match):
+            if match and self._rules.leaves_out(match):
                 continue
             name = posixpath.basename(match)
             if self._keeps_parents:
@@ -120,7 +120,7 @@ class Selection:
                 return replace(source, checksum=f"file:{checksum}")
             opened = os.open(b"/proc/self/fd/%d" % descriptor, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                checksum = tree_checksum(opened, self.rules, with_owners=with_owners)
+                checksum = tree_checksum(opened, self._rules, with_owners=with_owners)
             finally:
                 os.close(opened)
             return replace(source, is_directory=True, checksum=f"dir:{checksum}")

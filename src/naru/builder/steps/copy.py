@@ -6,8 +6,9 @@ import contextlib
 import os
 import posixpath
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from naru.aio import in_thread
+from naru.aio import in_thread, uncancelled
 from naru.builder.build import Build, StageState
 from naru.builder.fetching import fetch, is_url
 from naru.builder.origins import find_origin
@@ -15,6 +16,7 @@ from naru.builder.ownership import parse_chmod, parse_chown
 from naru.builder.placing import Owner, Placing, copy_failure
 from naru.builder.sources import Selection, Source, Tree, combined_checksum
 from naru.builder.unpacking import is_archive, unpack_archive
+from naru.dockerfile.ignorefile import IgnoreRules
 from naru.dockerfile.instructions import Copy
 from naru.errors import InvalidInputError
 from naru.images.catalog import Image
@@ -68,7 +70,7 @@ async def copy_step(build: Build, stage: StageState, copy: Copy) -> None:
 
 
 async def _gather(build: Build, copy: Copy, origin: Image | None, sources: _Sources) -> None:
-    """Find all sources of a step."""
+    """Find all sources of a step. Threads put trees into `sources`, so they are waited for."""
     urls = [name for name in copy.sources if copy.unpacks and is_url(name)]
     paths = [name for name in copy.sources if name not in urls]
     if copy.checksum and (paths or copy.heredocs or len(urls) != 1):
@@ -76,11 +78,11 @@ async def _gather(build: Build, copy: Copy, origin: Image | None, sources: _Sour
     if copy.keeps_git_dir:
         raise InvalidInputError("--keep-git-dir is for git sources, which are not supported")
     if paths:
-        await in_thread(_find, build, copy, paths, origin, sources)
+        await uncancelled(in_thread(_find, build, copy, paths, origin, sources))
     for url in urls:
         folder = sources.stack.enter_context(build.services.workshop.folder())
         name = await fetch(build.images, url, folder, copy.destination, copy.checksum)
-        await in_thread(_find_made, sources, os.fspath(folder), [name], is_remote=True)
+        await uncancelled(in_thread(_find_made, sources, folder, [name]))
     if copy.heredocs:
         folder = sources.stack.enter_context(build.services.workshop.folder())
         for heredoc in copy.heredocs:
@@ -90,7 +92,7 @@ async def _gather(build: Build, copy: Copy, origin: Image | None, sources: _Sour
             path.write_text(heredoc.text, encoding="utf-8")
             path.chmod(0o644)
         names = [heredoc.name for heredoc in copy.heredocs]
-        await in_thread(_find_made, sources, os.fspath(folder), names, is_remote=True)
+        await uncancelled(in_thread(_find_made, sources, folder, names))
 
 
 def _find(
@@ -114,12 +116,13 @@ def _find(
     sources.found += found
 
 
-def _find_made(sources: _Sources, folder: str, names: list[str], *, is_remote: bool) -> None:
+def _find_made(sources: _Sources, folder: Path, names: list[str]) -> None:
+    """Take files that this build has put into a folder of its own."""
     root = os.open(folder, _DIRECTORY)
     sources.stack.callback(os.close, root)
     # Names of files that we made ourselves are no patterns.
     escaped = ["".join("\\" + c if c in "*?[\\" else c for c in name) for name in names]
-    selection = Selection(Tree(root, is_remote=is_remote), keeps_parents=False)
+    selection = Selection(Tree(root, is_remote=True), keeps_parents=False)
     sources.found += selection.find(escaped)
 
 
@@ -164,8 +167,7 @@ def _place_all(
     mode: int | None,
 ) -> None:
     destination = _destination(stage, copy)
-    rules = Selection(Tree(root), excluded=copy.excluded, keeps_parents=False).rules
-    placing = Placing(root, rules, owner=owner, mode=mode)
+    placing = Placing(root, IgnoreRules(copy.excluded), owner=owner, mode=mode)
     for source in found:
         if copy.unpacks and not source.is_directory and is_archive(source):
             directory = _made(placing, destination)

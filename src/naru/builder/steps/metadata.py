@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from naru.aio import in_thread
 from naru.builder.build import Build, StageState
 from naru.builder.placing import Placing, copy_failure
 from naru.dockerfile.config_change import changed, command_words
@@ -106,7 +105,7 @@ async def workdir_step(build: Build, stage: StageState, instruction: Workdir) ->
         with mount.detached(build.images.snapshots.mounts(container)) as root:
             _make(root, path)
 
-    await in_thread(in_container)
+    await build.uncancelled_in_thread(in_container)
     await build.commit(stage, config, snapshot=container, container=container)
 
 
