@@ -83,12 +83,13 @@ class OptionParser:
         name, equals, text = word[2:].partition("=")
         if not name or name.startswith("-"):
             raise ValueError(f"bad flag syntax: {word}")
+        if name == "help":
+            # Also where a page lists it among the options, as that of `run` does.
+            if not equals or _is_true(text):
+                raise HelpRequestedError(short=False)
+            return
         option = self._long.get(name)
         if option is None:
-            if name == "help":
-                if not equals or _is_true(text):
-                    raise HelpRequestedError(short=False)
-                return
             raise ValueError(f"unknown flag: --{name}")
         if not equals:
             if option.no_value:
@@ -214,6 +215,6 @@ def _is_true(text: str) -> bool:
     try:
         return reader_of("bool")(text) is True
     except ValueError as error:
-        raise ValueError(f'invalid argument {go_quote(text)} for "-h, --help" flag: {error}') from (
+        raise ValueError(f'invalid argument {go_quote(text)} for "--help" flag: {error}') from (
             error
         )

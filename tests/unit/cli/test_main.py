@@ -45,6 +45,11 @@ def test_help_asked_is_on_stdout(cli: Cli, words: tuple[str, ...]) -> None:
     assert outcome.out.startswith("Usage:  naru ps [OPTIONS]\n\nList containers\n")
 
 
+def test_help_is_shown_where_it_is_listed_among_the_options(cli: Cli) -> None:
+    assert cli("run", "--rm", "--help").out.startswith("Usage:  naru run [OPTIONS] IMAGE")
+    assert cli("container", "create", "--help").code == 0
+
+
 def test_alias_shows_the_name_it_stands_for(cli: Cli) -> None:
     assert cli("container", "list", "--help").out.startswith("Usage:  naru container ls [OPTIONS]")
 
