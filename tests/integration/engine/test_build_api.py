@@ -157,6 +157,7 @@ def test_a_command_that_fails_is_told_with_its_code(builds: Builds) -> None:
         ),
         ("COPY f /bin/sh/x", "failed to copy files: .*not a directory"),
         ('RUN ["not-there"]', 'exec: "not-there": executable file not found in \\$PATH'),
+        ("RUN []", "[Nn]o command specified"),
         ("ENV a=${b", 'failed to process "\\${b": '),
         ("EXPOSE 99999", "Invalid containerPort: 99999"),
         ("STOPSIGNAL NOPE!", "Invalid signal: NOPE!"),
@@ -443,6 +444,17 @@ def test_an_image_can_be_removed_with_its_steps(builds: Builds) -> None:
     assert len(shown) == 1
     deleted = engine.api("DELETE", "/images/naru-test/steps:1").ok(200).json()
     assert len([record for record in deleted if "Deleted" in record]) >= 3
+
+
+@pytest.mark.naru_only
+def test_nothing_runs_where_there_is_nothing(builds: Builds) -> None:
+    answer = builds.send("FROM scratch\nRUN true")
+    assert "there is no file system to run it in" in error_of(answer)["message"]
+    empty = builds.send("FROM scratch")
+    assert error_of(empty)["message"] == "No image was generated. Is your Dockerfile empty?"
+    made = builds.image("FROM scratch\nWORKDIR /w\nLABEL a=b")
+    layers = builds.engine.api("GET", f"/images/{made}/json").ok(200).json()["RootFS"]["Layers"]
+    assert len(layers) == 1
 
 
 def test_an_image_is_pulled_or_refused(builds: Builds) -> None:

@@ -34,6 +34,8 @@ async def run_step(build: Build, stage: StageState, run: Run) -> None:
     arguments = build.arguments.values(stage.allowed, stage.environment())
     told = _with_arguments(build, words, arguments)
     config = msgspec.structs.replace(stage.config, cmd=told, entrypoint=None)
+    if not words:
+        raise InvalidInputError("no command specified")
     if stage.image is None:
         raise InvalidInputError(f'exec: "{words[0]}": there is no file system to run it in')
     mounts = RunMounts(build, stage, run)
