@@ -170,11 +170,6 @@ class Catalog:
         with self._guard:
             self._endpoints.get(network_id, {}).pop(endpoint_id, None)
 
-    def has_endpoints(self, network_id: str) -> bool:
-        """Say whether containers are on the network."""
-        with self._guard:
-            return bool(self._endpoints.get(network_id))
-
     # Making and removing.
 
     def create(self, request: NetworkRequest) -> Network:

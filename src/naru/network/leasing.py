@@ -6,7 +6,7 @@ What is held here is not written yet; `sandboxes` writes it, and then makes the 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 from naru.errors import InvalidInputError
@@ -22,7 +22,6 @@ from naru.network.plan import chosen_mac, free_interface
 
 # Whoever names these in --aux-address wants containers to use another gateway than the bridge.
 _GATEWAY_KEYS: dict[Version, str] = {4: "DefaultGatewayIPv4", 6: "DefaultGatewayIPv6"}
-Undo = Callable[[], object]
 
 
 class Leasing:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from naru.errors import InvalidInputError
 from naru.network.addresses import read_address
-from naru.network.model import ANY_ADDRESS, Network, Version
+from naru.network.model import Network, Version
 
 OPTION_BRIDGE = "com.docker.network.bridge.name"
 OPTION_DEFAULT = "com.docker.network.bridge.default_bridge"
@@ -237,8 +237,3 @@ def _interface(options: Mapping[str, str], key: str) -> str:
 
 def _invalid(key: str, value: str, why: str) -> InvalidInputError:
     return InvalidInputError(f"failed to parse {key} value: {value} ({why})")
-
-
-def host_address(settings: BridgeSettings, default: str) -> str:
-    """Return where ports are published that name no address; `default` is the engine's."""
-    return settings.host_ip or default or ANY_ADDRESS

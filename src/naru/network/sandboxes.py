@@ -266,6 +266,10 @@ class Sandboxes:
                 for endpoint in endpoints:
                     details = conversions.endpoint_details(endpoint)
                     self._rows.put_details(endpoint.endpoint_id, details)
+            for endpoint in endpoints:
+                # Who is on a network is told by name.
+                network = self._parts.network_of(endpoint)
+                self._catalog.claim(network, endpoint.endpoint_id, name)
             self._live.keep(replace(before, endpoints=endpoints))
         self._live.tell(endpoints)
 

@@ -161,9 +161,13 @@ def test_published_ports_follow_the_way_out(engine: Engine) -> None:
 def test_a_network_in_use_stays(engine: Engine) -> None:
     name = engine.network()
     container = engine.up(host=_joined(name))
+    engine.api("POST", f"/containers/{container}/rename", query={"name": "nt-renamed"}).ok(204)
     answer = engine.api("DELETE", f"/networks/{name}")
     assert answer.status == 403
     assert "has active endpoints" in answer.message
+    assert '(name:"nt-renamed" id:"' in answer.message or not engine.is_naru
+    members = engine.api("GET", f"/networks/{name}").ok(200).json()["Containers"]
+    assert members[container]["Name"] == "nt-renamed"
     engine.api("POST", f"/containers/{container}/stop", query={"t": 0}).ok(204)
     engine.api("DELETE", f"/networks/{name}").ok(204)
     engine.network(name)
