@@ -15,13 +15,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from naru.aio import KeyedLock, in_thread
+from naru.aio import KeyedLock, in_thread, uncancelled
 from naru.dockerfile.instructions import RunMount
 from naru.linux import fs
 from naru.specgen.id_maps import IdMaps
 
 _NAME_LENGTH = 25
-_FILES = "files"
+_FILES, _BIRTH = "files", "birth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,26 @@ class CacheMounts:
         identity = mount.options.get("id") or mount.target
         name = hashlib.sha256(identity.encode()).hexdigest()[:_NAME_LENGTH]
         is_shared = mount.options.get("sharing", "shared") == "shared"
-        self._users[name] += 1
-        try:
-            async with contextlib.AsyncExitStack() as stack:
-                if not is_shared:
-                    await stack.enter_async_context(self._locks.hold(name))
-                yield await in_thread(self._make, name, mount)
-        finally:
-            self._users[name] -= 1
+        async with contextlib.AsyncExitStack() as stack:
+            if not is_shared:
+                await stack.enter_async_context(self._locks.hold(f"use {name}"))
+            # Whoever removes it has finished, or finds that it is used.
+            async with self._locks.hold(name):
+                self._users[name] += 1
+                stack.callback(self._leave, name)
+                files = await uncancelled(in_thread(self._make, name, mount))
+            yield files
+
+    def _leave(self, name: str) -> None:
+        self._users[name] -= 1
 
     def _make(self, name: str, mount: RunMount) -> Path:
         folder = self._root / name
         files = folder / _FILES
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            # Its time stays, whatever goes on in the folder.
+            (folder / _BIRTH).touch(exist_ok=False)
         with contextlib.suppress(FileExistsError):
             files.mkdir()
             options = mount.options
@@ -88,14 +95,18 @@ class CacheMounts:
                     found.append(
                         CacheFolder(
                             name=folder.name,
-                            created_ns=(folder / _FILES).stat().st_ctime_ns,
+                            created_ns=(folder / _BIRTH).stat().st_mtime_ns,
                             used_ns=status.st_mtime_ns,
-                            size=fs.tree_size(folder),
+                            size=fs.tree_size(folder / _FILES),
                             is_in_use=self._users[folder.name] > 0,
                         )
                     )
         return sorted(found, key=lambda folder: folder.used_ns)
 
-    def remove(self, name: str) -> None:
-        """Remove a folder. Idempotent. For worker threads."""
-        fs.remove_tree(self._root / name)
+    async def remove(self, name: str) -> bool:
+        """Remove a folder, unless a step uses it; say whether it is gone. Idempotent."""
+        async with self._locks.hold(name):
+            if self._users[name]:
+                return False
+            await uncancelled(in_thread(fs.remove_tree, self._root / name))
+        return True

@@ -76,6 +76,14 @@ class Selection:
         """
         return [source for name in wanted for source in self._find(name)]
 
+    def named(self, names: Sequence[str]) -> list[Source]:
+        """Return the sources of exactly these names, in which nothing is a pattern.
+
+        Raises:
+            InvalidInputError: one is not there.
+        """
+        return [self._source(name, name) for name in names]
+
     def _find(self, wanted: str) -> Iterator[Source]:
         path, pivot = self._clean(wanted)
         matches = _expand(self._tree.root, path) if _WILDCARD.search(path) else [path]

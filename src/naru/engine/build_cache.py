@@ -74,9 +74,9 @@ async def prune_build_cache(ctx: EngineContext, filters: Filters, limits: PruneL
                 continue
             if await in_thread(_may_stay, ctx, total - reclaimed, limits):
                 break
-            await in_thread(ctx.builds.caches.remove, folder.name)
-            removed.append(folder.name)
-            reclaimed += folder.size
+            if await ctx.builds.caches.remove(folder.name):
+                removed.append(folder.name)
+                reclaimed += folder.size
     ctx.events.publish("builder", "prune", "", {"reclaimed": str(reclaimed)})
     return {"CachesDeleted": removed or None, "SpaceReclaimed": reclaimed}
 

@@ -541,8 +541,8 @@ def test_what_a_build_stands_on_cannot_be_removed(builds: Builds) -> None:
 @pytest.mark.naru_only
 def test_heredocs_are_files_and_scripts(builds: Builds) -> None:
     text = builds.text(
-        f"FROM {BUSYBOX}\nARG who=you\nCOPY <<one <<'two' /d/\nhello $who\none\nplain $who\ntwo\n"
-        "RUN <<END\ncat /d/one\ncat /d/two\nEND\n"
+        f"FROM {BUSYBOX}\nARG who=you\nCOPY <<on* <<'two' /d/\nhello $who\non*\nplain $who\ntwo\n"
+        "RUN <<END\ncat '/d/on*'\ncat /d/two\nEND\n"
         "RUN <<SCRIPT\n#!/bin/sed 1d\nby its own program\nSCRIPT\n"
         "RUN cat <<-A && cat <<B\n\ttab\n\tA\nlast\nB\n"
     )

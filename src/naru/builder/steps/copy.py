@@ -120,10 +120,7 @@ def _find_made(sources: _Sources, folder: Path, names: list[str]) -> None:
     """Take files that this build has put into a folder of its own."""
     root = os.open(folder, _DIRECTORY)
     sources.stack.callback(os.close, root)
-    # Names of files that we made ourselves are no patterns.
-    escaped = ["".join("\\" + c if c in "*?[\\" else c for c in name) for name in names]
-    selection = Selection(Tree(root, is_remote=True), keeps_parents=False)
-    sources.found += selection.find(escaped)
+    sources.found += Selection(Tree(root, is_remote=True), keeps_parents=False).named(names)
 
 
 def _check(copy: Copy, found: list[Source]) -> None:
