@@ -431,3 +431,45 @@ def test_a_replacement_that_was_cut_short_is_finished(own_engine: EngineUnderTes
     assert state["State"]["Status"] == "created"
     assert len(own_engine.containers()) == 2
     own_engine.start("naru-test-web")
+
+
+@pytest.mark.parametrize(
+    ("point", "is_new"),
+    [
+        ("after_intent", False),
+        ("after_making", False),
+        ("after_switch", False),
+        ("after_launch", True),
+        ("after_commit", True),
+    ],
+)
+def test_a_recreation_that_was_cut_short_leaves_the_old_or_the_new_one_running(
+    own_engine: EngineUnderTest, point: str, is_new: bool
+) -> None:
+    engine = own_engine
+    engine.terminate()
+    engine.start_engine(env={"NARU_FAULT": f"engine.recreate.{point}=kill"})
+    before = engine.footprint()
+    old = engine.up(name="naru-test-web", Env=["A=1"], Volumes={"/v": {}})
+    engine.exec(old, "sh", "-c", "echo mine > /layer; echo mine > /v/f")
+    change = {"Env": ["A=2"], "Volumes": {"/w": {}}, "HostConfig": {"AutoRemove": True}}
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        query = {"t": 0, "wait": 9}
+        engine.api("POST", f"/containers/{old}/recreate", change, query=query, version="")
+    engine.await_death()
+    engine.start_engine()
+    state = engine.await_status("naru-test-web", "running")
+    found = engine.exec("naru-test-web", "sh", "-c", "echo $A; cat /layer /v/f; ls -d /w")
+    assert found.out == ("2\nmine\nmine\n/w\n" if is_new else "1\nmine\nmine\n")
+    assert engine.inspect("naru-test-web")["HostConfig"]["AutoRemove"] is is_new
+    # And nothing is in the way of another try.
+    query = {"t": 0, "wait": 9}
+    eventually(
+        lambda: (
+            engine.api("POST", f"/containers/{old}/recreate", change, query=query).status == 200
+        ),
+        "it can be recreated again",
+    )
+    assert engine.state(old)["Pid"] != state["Pid"]
+    engine.remove_all()
+    _nothing_beyond(engine, before)

@@ -121,6 +121,7 @@ class _Tour:
         name, _, tag = _COMMITTED.rpartition(":")
         self.api("POST", "/commit", container="tour", repo=name, tag=tag)
         self.build_something()
+        self.recreate_something()
         self.api("POST", "/containers/tour/restart", t=0)
         self.api("POST", "/containers/tour/kill")
         self.api("POST", "/containers/tour/wait")
@@ -134,6 +135,16 @@ class _Tour:
         self.api("POST", "/containers/tour/start")
         eventually(lambda: b'"unhealthy"' in self.api("GET", "/containers/tour/json"), "it is ill")
         self.api("POST", "/containers/tour/wait", condition="not-running")
+
+    def recreate_something(self) -> None:
+        """Give the container another image, another volume, and a check that it passes."""
+        change = {
+            "Image": _COMMITTED,
+            "Volumes": {"/another": {}},
+            "Healthcheck": {"Test": ["CMD", "true"], "Interval": 10**8},
+            "HostConfig": {"Mounts": [{"Type": "image", "Source": _IMAGE, "Target": "/other"}]},
+        }
+        self.api("POST", "/containers/tour/recreate", change, version="1.48", t=0, wait=30)
 
     def build_something(self) -> None:
         """Build an image of a Dockerfile: a copy, a directory, and a command in a container."""

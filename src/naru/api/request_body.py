@@ -28,6 +28,21 @@ def decode(data: bytes, kind: type[T]) -> T:
     Raises:
         InvalidInputError: it is no JSON, goes on behind the value, or does not fit.
     """
+    return _read(data, kind)[1]
+
+
+def given(data: bytes, kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the fields of a `kind` that `data` names, as plain JSON; null counts as not named.
+
+    Raises:
+        InvalidInputError: it is no JSON, goes on behind the value, or does not fit.
+    """
+    fields: dict[str, Any] = _read(data, kind)[0]
+    return fields
+
+
+def _read(data: bytes, kind: type[T]) -> tuple[Any, T]:
+    """Return the value as plain JSON in the API's own spelling, and as a `kind`."""
     if not data.strip():
         raise InvalidInputError("invalid JSON: got EOF while reading request body")
     try:
@@ -40,7 +55,8 @@ def decode(data: bytes, kind: type[T]) -> T:
         raise InvalidInputError("invalid JSON: exceeded max depth") from error
     shape: Any = kind
     try:
-        return msgspec.convert(_step(shape)({} if found is None else found), kind)
+        plain = _step(shape)({} if found is None else found)
+        return plain, msgspec.convert(plain, kind)
     except msgspec.ValidationError as error:
         raise InvalidInputError(f"invalid JSON: {error}") from error
 

@@ -13,7 +13,8 @@ A declaration is a dict of constants (so that it loads from bytecode in microsec
         "arity": (0, 0),                    # least and most arguments; None: no limit
         "handler": "naru.cli.commands.ps:run",
         "checks": "naru.cli.options:CHECKS",  # optional, see below
-        "stops_at_argument": True,          # optional: options end at the first argument
+        "stops_at_argument": True,          # optional: options end at the first argument; 2: at
+                                            # the second
         "options": (("all", "a", "bool", "", "Show all containers"), …),
     }
 
@@ -110,7 +111,7 @@ class Command:
         self.arity: tuple[int, int | None] = declared["arity"]
         self.handler: str = declared["handler"]
         self.checks: str = declared.get("checks", "")
-        self.stops_at_argument: bool = declared.get("stops_at_argument", False)
+        self.stops_at_argument: int = declared.get("stops_at_argument", 0)
         self.options = [Option(*option) for option in declared["options"]]
 
     @property

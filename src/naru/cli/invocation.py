@@ -39,6 +39,10 @@ class OptionValues:
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
+    def with_values(self, values: dict[str, Any]) -> OptionValues:
+        """Return these, and values of options that the command does not have."""
+        return OptionValues({**self._values, **values}, self._given)
+
     def changed(self, name: str) -> bool:
         """Say whether the option stood on the command line."""
         return name in self._given

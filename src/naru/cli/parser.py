@@ -2,7 +2,8 @@
 
 Long options take `--name=value` or the next word; a boolean takes a value only after `=`.
 Short ones bundle (`-it`), and take the rest of the bundle, what follows `=`, or the next word.
-`--` ends the options. A command that `stops_at_argument` ends them at its first argument.
+`--` ends the options. A command that `stops_at_argument` ends them at its
+first argument, or the one so numbered.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class OptionParser:
             if option.stored_as == option.name:
                 self._values[option.name] = default_of(option.type, option.default)
 
-    def parse(self, words: Sequence[str], *, stops_at_argument: bool) -> list[str]:
+    def parse(self, words: Sequence[str], *, stops_at_argument: int) -> list[str]:
         """Read the options; return the arguments.
 
         Raises:
@@ -66,7 +67,7 @@ class OptionParser:
                 return args + rest
             if word == "-" or not word.startswith("-"):
                 args.append(word)
-                if stops_at_argument:
+                if len(args) == stops_at_argument:
                     return args + rest
             elif word.startswith("--"):
                 self._read_long(word, rest)
@@ -199,7 +200,7 @@ def check_arity(command: Command, args: Sequence[str]) -> None:
 
 def _refuse_typographic_dashes(command: Command, args: Sequence[str]) -> None:
     """Refuse `—format`, copied from a printed page: no image or container is called that."""
-    for word in args[:1] if command.stops_at_argument else args:
+    for word in args[: command.stops_at_argument] if command.stops_at_argument else args:
         name = word.lstrip(_DASHES + "- ").partition("=")[0]
         if word[:1] and word[0] in _DASHES and name:
             hyphens = "-" if len(name) == 1 else "--"

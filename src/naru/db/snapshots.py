@@ -109,6 +109,15 @@ class SnapshotRows:
         )
         return [_value(row) for row in rows]
 
+    def beginning_with(self, start: str) -> list[SnapshotRow]:
+        """Return the rows whose key begins with `start`, in the order of making."""
+        rows = self.database.rows(
+            "SELECT * FROM snapshots WHERE driver = ? AND key >= ? AND key < ?"
+            " AND state != 'removing' ORDER BY number",
+            (self._driver, start, start + "\U0010ffff"),
+        )
+        return [_value(row) for row in rows]
+
     def numbers_of_all_drivers(self) -> set[int]:
         """Return the numbers in use by any driver: they share one directory."""
         return {int(row["number"]) for row in self.database.rows("SELECT number FROM snapshots")}

@@ -50,7 +50,7 @@ def _open(ctx: EngineContext, container: Container) -> ContainerFiles:
     try:
         return open_stopped(
             bundle,
-            [] if is_mounted else ctx.images.snapshots.mounts(container.id),
+            [] if is_mounted else ctx.images.snapshots.mounts(container.layer),
             _view_mounts(ctx, container),
             read_only=container.host_config.readonly_rootfs,
             is_mounted=is_mounted,

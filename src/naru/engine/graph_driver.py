@@ -20,7 +20,7 @@ def graph_driver_view(ctx: EngineContext, container: Container) -> Json:
     """
     view: Json = {"Name": ctx.config.storage_driver, "Data": None}
     try:
-        mounts = ctx.images.snapshots.mounts(container.id)
+        mounts = ctx.images.snapshots.mounts(container.layer)
     except NotFoundError:
         return view  # The container is on its way out.
     merged = bundles.existing(ctx.config.exec_root, container.id).rootfs

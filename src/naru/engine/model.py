@@ -39,8 +39,22 @@ class MountRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     options: list[str] = []
 
 
+class Recreation(msgspec.Struct, kw_only=True):
+    """What a container that is being recreated was, or is to be; part of the intent.
+
+    `other` is the record to come until `is_switched`, and the one to go back to from then on.
+    """
+
+    other: ContainerRecord
+    is_switched: bool = False
+    # How many seconds the new one has to become healthy; zero where that does not count.
+    patience: float = 0
+    # The addresses that it had on its networks, by their names: of IPv4, of IPv6.
+    addresses: dict[str, tuple[str, str]] = {}
+
+
 class ContainerRecord(msgspec.Struct, kw_only=True):
-    """What was asked for; changes only by rename and update."""
+    """What was asked for; changes only by rename, update and recreate."""
 
     created_ns: int
     image_id: str
@@ -53,6 +67,14 @@ class ContainerRecord(msgspec.Struct, kw_only=True):
     is_build_step: bool = False
     # Links on the default network: ids of other containers by alias.
     links: dict[str, str] = {}
+    # The snapshot that the container writes to; empty where it has the container's own id.
+    layer: str = ""
+    # None but for the time that it takes to recreate the container.
+    recreation: Recreation | None = None
+
+    def held_mounts(self) -> list[MountRecord]:
+        """Return the mounts, and those that a recreation under way leads to, or back to."""
+        return [*self.mounts, *(self.recreation.other.mounts if self.recreation else ())]
 
 
 class ContainerState(msgspec.Struct, kw_only=True):
@@ -115,6 +137,11 @@ class Container:
     @property
     def host_config(self) -> HostConfig:
         return self.record.host_config
+
+    @property
+    def layer(self) -> str:
+        """Return the key of the snapshot that the container writes to."""
+        return self.record.layer or self.id
 
     @property
     def is_running(self) -> bool:

@@ -15,6 +15,7 @@ from naru.engine.containers.files import delete_files
 from naru.engine.containers.finish import container_exited, restart_later
 from naru.engine.containers.freezing import thaw
 from naru.engine.containers.image_mounts import owner_of
+from naru.engine.containers.recreation import finish_recreation, snapshots_in_use
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.replace import take_over
 from naru.engine.containers.start import launch, look_after
@@ -84,6 +85,8 @@ async def reconcile(ctx: EngineContext) -> None:
             await _apply(ctx, container, seen, action)
         except NaruError:
             _log.exception("container %s was not repaired", container.short_id)
+    for container in ctx.registry:
+        await _finish_recreation(ctx, container)
     await in_thread(_sweep, ctx)
     for container in ctx.registry:
         if container.state.takes_name:
@@ -127,6 +130,13 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
                 await remove_stopped(ctx, container, volumes=True)
 
 
+async def _finish_recreation(ctx: EngineContext, container: Container) -> None:
+    try:
+        await finish_recreation(ctx, container)
+    except NaruError:
+        _log.exception("container %s is not wholly recreated", container.short_id)
+
+
 async def _finish_take_over(ctx: EngineContext, container: Container) -> None:
     try:
         await take_over(ctx, container)
@@ -166,8 +176,13 @@ def _sweep(ctx: EngineContext) -> None:
     for container_id in set(user_namespaces.walk(ctx.config.exec_root)) - known:
         user_namespaces.remove(ctx.config.exec_root, container_id)
     orphans |= {entry.name for entry in folders.iterdir()} if folders.exists() else set()
-    snapshots = ctx.images.snapshots.walk()
-    orphans |= {owner_of(info.key) for info in snapshots if info.kind != "committed"}
+    used = {key for container in ctx.registry for key in snapshots_in_use(container)}
+    for info in list(ctx.images.snapshots.walk()):
+        if info.kind == "committed" or info.key in used:
+            continue
+        if owner_of(info.key) in known:
+            ctx.images.snapshots.remove(info.key)
+        orphans.add(owner_of(info.key))
     for container_id in orphans - known:
         _log.info("removing what is left of container %s", container_id)
         delete_files(ctx, container_id)

@@ -43,7 +43,7 @@ def volume_users(ctx: EngineContext) -> dict[str, list[str]]:
     """Return the ids of the containers that mount each volume."""
     users: dict[str, list[str]] = {}
     for container in ctx.registry:
-        for mount in container.record.mounts:
+        for mount in container.record.held_mounts():
             if mount.type == "volume":
                 users.setdefault(mount.name, []).append(container.id)
     return users

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from naru.errors import InvalidInputError
+from naru.errors import ForbiddenError, InvalidInputError
 from naru.ids import new_id
 from naru.network.address_book import AddressBook, Lease
 from naru.network.addresses import read_address
@@ -88,9 +88,14 @@ class Leasing:
         self, network: Network, request: EndpointRequest, undo: contextlib.ExitStack
     ) -> dict[Version, Lease]:
         asked: dict[Version, str] = {4: request.ipv4_address, 6: request.ipv6_address}
+        preferred: dict[Version, str] = {4: request.prefers[0], 6: request.prefers[1]}
         found: dict[Version, Lease] = {}
         for version in VERSIONS:
-            lease = self._addresses.take(network, version, asked[version])
+            lease = None
+            if preferred[version] and not asked[version]:
+                with contextlib.suppress(InvalidInputError, ForbiddenError):
+                    lease = self._addresses.take(network, version, preferred[version])
+            lease = lease or self._addresses.take(network, version, asked[version])
             if lease is not None:
                 undo.callback(self._addresses.give_back, network.id, str(lease.address))
                 found[version] = lease

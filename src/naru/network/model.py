@@ -125,7 +125,8 @@ class EndpointRequest:
     """One network that a container shall be connected to, and how.
 
     `reaches` are pairs of a neighbour's address and a port (`80/tcp`): links, which open that
-    port even where neighbours do not reach each other.
+    port even where neighbours do not reach each other. `prefers` are addresses that it takes if
+    they are free, one of each kind; it had them before.
     """
 
     network: str = DEFAULT_NETWORK
@@ -138,6 +139,7 @@ class EndpointRequest:
     driver_options: Mapping[str, str] = field(default_factory=dict)
     gateway_priority: int = 0
     reaches: tuple[tuple[str, str], ...] = ()
+    prefers: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,12 +142,22 @@ async def body(request: web.Request, kind: type[T], *, required: bool = True) ->
 
     Spec: moby, httputils.ReadJSON.
     """
+    data = await json_bytes(request)
+    if not data and not required and request.content_length in (None, 0):
+        data = b"{}"
+    return decode(data, kind)
+
+
+async def json_bytes(request: web.Request) -> bytes:
+    """Return the body, which is to be JSON, as it came.
+
+    Raises:
+        InvalidInputError: it says that it is something else.
+    """
     data = await request.read()
     if data:
         _check_json_type(request.headers.get("Content-Type", ""))
-    elif not required and request.content_length in (None, 0):
-        data = b"{}"
-    return decode(data, kind)
+    return data
 
 
 def _check_json_type(header: str) -> None:

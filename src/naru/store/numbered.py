@@ -183,8 +183,9 @@ class NumberedSnapshots(ABC):
         row = self._rows.find(key)
         return _info(row) if row is not None and row.state == "ready" else None
 
-    def walk(self) -> Iterator[SnapshotInfo]:
-        return (_info(row) for row in self._rows.all() if row.state == "ready")
+    def walk(self, below: str = "") -> Iterator[SnapshotInfo]:
+        rows = self._rows.beginning_with(below) if below else self._rows.all()
+        return (_info(row) for row in rows if row.state == "ready")
 
     def chain(self, parent: ChainId | None) -> Sequence[ChainId]:
         return [ChainId(Digest(row.key)) for row in self._chain(parent)]

@@ -132,8 +132,8 @@ class Snapshotter(Protocol):
     def stat(self, key: str) -> SnapshotInfo | None:
         """Return what is known of a key or name; None if there is no such snapshot."""
 
-    def walk(self) -> Iterator[SnapshotInfo]:
-        """Go through all snapshots, in the order in which they were made."""
+    def walk(self, below: str = "") -> Iterator[SnapshotInfo]:
+        """Go through all snapshots, or those whose key begins with `below`, oldest first."""
 
     def chain(self, parent: ChainId | None) -> Sequence[ChainId]:
         """Return `parent` and all below it, topmost first.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from naru.cli.invocation import Invocation
 
-_PULL_POLICIES = ("", "always", "missing", "never")
+PULL_POLICIES = ("", "always", "missing", "never")
 _ARCHITECTURES = frozenset(
     (
         "386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm"
@@ -37,10 +37,8 @@ def read_options(invocation: Invocation) -> dict[str, Any]:
     options = invocation.options
     policy = options["pull"]
     try:
-        if policy not in _PULL_POLICIES:
-            raise InvalidInputError(
-                f'invalid pull option: \'{policy}\': must be one of "always", "missing" or "never"'
-            )
+        if policy not in PULL_POLICIES:
+            raise InvalidInputError(unknown_policy(policy))
         if options["replace"] and not options["name"]:
             raise InvalidInputError("--replace needs --name: it says which container to replace")
         body = create_body(options, invocation.args, invocation.environ)
@@ -49,6 +47,11 @@ def read_options(invocation: Invocation) -> dict[str, Any]:
     if measured := terminal.size(invocation.stdout):
         body["HostConfig"]["ConsoleSize"] = list(measured)
     return body
+
+
+def unknown_policy(policy: str) -> str:
+    """Return what is wrong with a `--pull` that means nothing."""
+    return f'invalid pull option: \'{policy}\': must be one of "always", "missing" or "never"'
 
 
 def usage_failure(invocation: Invocation, message: str) -> CommandFailedError:
@@ -66,8 +69,8 @@ def create(invocation: Invocation, body: dict[str, Any]) -> str:
         CommandFailedError: the image cannot be pulled.
     """
     options = invocation.options
-    _check_image(body["Image"])
-    platform = _platform(options["platform"])
+    check_image(body["Image"])
+    platform = read_platform(options["platform"])
     _refuse_content_trust(invocation)
     logins: dict[str, dict[str, str]] = {}
     if options["use-api-socket"]:
@@ -80,16 +83,14 @@ def create(invocation: Invocation, body: dict[str, Any]) -> str:
             if address == "::1" or address.startswith("127."):
                 invocation.complain(f"WARNING: Localhost DNS ({address}) may fail in containers.")
         if options["pull"] == "always":
-            _pull(invocation, body["Image"], platform)
+            pull(invocation, body["Image"], platform)
         try:
             answer = _ask(invocation, body, platform)
         except NotFoundError as error:
             missing = error.message.startswith("No such image")
             if not missing or options["pull"] not in ("missing", ""):
                 raise
-            if not options["quiet"]:
-                invocation.complain(f"Unable to find image '{_familiar(body['Image'])}' locally")
-            _pull(invocation, body["Image"], platform)
+            pull_missing(invocation, body["Image"], platform)
             answer = _ask(invocation, body, platform)
         id_file.write(answer["Id"])
     if logins:
@@ -112,7 +113,12 @@ def _ask(invocation: Invocation, body: dict[str, Any], platform: str) -> Any:
     )
 
 
-def _check_image(text: str) -> None:
+def check_image(text: str) -> None:
+    """Refuse what cannot name an image.
+
+    Raises:
+        InvalidInputError: with Docker's words.
+    """
     name, colon, tag = text.partition(":")
     is_plain = name.isalnum() and name.isascii() and name == name.lower() and len(name) < 64
     if is_plain and (not colon or (tag.isascii() and tag.replace(".", "0").isalnum())):
@@ -138,7 +144,12 @@ def _familiar(image: str) -> str:
     return Reference.parse(image).with_default_tag().familiar
 
 
-def _platform(text: str) -> str:
+def read_platform(text: str) -> str:
+    """Return what `--platform` means, as the engine is told.
+
+    Raises:
+        InvalidInputError: it is no platform.
+    """
     if not text:
         return ""
     from naru.oci.platform import parse_platform
@@ -161,7 +172,19 @@ def _platform(text: str) -> str:
     return platform
 
 
-def _pull(invocation: Invocation, image: str, platform: str) -> None:
+def pull_missing(invocation: Invocation, image: str, platform: str) -> None:
+    """Say that an image is not there, and pull it."""
+    if not invocation.options["quiet"]:
+        invocation.complain(f"Unable to find image '{_familiar(image)}' locally")
+    pull(invocation, image, platform)
+
+
+def pull(invocation: Invocation, image: str, platform: str) -> None:
+    """Pull an image, showing how it goes unless `--quiet` is given.
+
+    Raises:
+        NaruError: it cannot be pulled.
+    """
     from naru.cli.commands.pull import pull_image
     from naru.oci.reference import Reference
 

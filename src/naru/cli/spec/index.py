@@ -53,6 +53,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "List port mappings or a specific mapping for the container",
     ),
     "container prune": ("container", "prune", "Remove all stopped containers"),
+    "container recreate": (
+        "container_recreate",
+        "recreate",
+        "Give a container other options or another image",
+    ),
     "container rename": ("container", "rename", "Rename a container"),
     "container restart": ("container", "restart", "Restart one or more containers"),
     "container rm": ("container", "rm", "Remove one or more containers"),

@@ -72,7 +72,7 @@ async def commit_container(
         container_config=_as_defaults(container.config),
     )
     async with frozen(ctx, container) if pauses else contextlib.nullcontext():
-        image_id = await in_thread(commit_snapshot, ctx.images, container.id, image)
+        image_id = await in_thread(commit_snapshot, ctx.images, container.layer, image)
         shown = target.familiar if target else ""
         if target:
             publish_image_event(ctx, "tag", image_id, shown)

@@ -65,13 +65,13 @@ async def create_container(
     """
     name = _checked_name(ctx, name, is_needed=replaces)
     check_request(config, host_config)
-    image = _image(ctx, config.image, platform)
-    merged = merge_config(config, _defaults(image))
+    image = find_image(ctx, config.image, platform)
+    merged = merge_config(config, image_defaults(image))
     fill_defaults(ctx, host_config)
-    warnings = _check_against_host(ctx, merged, host_config)
+    warnings = check_against_host(ctx, merged, host_config)
     container_id = new_id()
     if not merged.hostname:
-        merged.hostname = _default_hostname(ctx, container_id, host_config)
+        merged.hostname = default_hostname(ctx, container_id, host_config)
     mounts = wanted_mounts(merged, host_config, inherited_mounts(ctx, host_config))
     name_anonymous_volumes(mounts)
     container = Container(
@@ -103,12 +103,17 @@ async def create_container(
     return container_id, warnings
 
 
-def _image(ctx: EngineContext, name: str, platform: str) -> Image:
+def find_image(ctx: EngineContext, name: str, platform: str) -> Image:
+    """Return the image that a request names.
+
+    Raises:
+        NotFoundError: there is none, or none for the platform.
+    """
     wanted = parse_platform(platform) if platform else None
     return ctx.images.catalog.resolve(name, platform=wanted)
 
 
-def _defaults(image: Image) -> ContainerConfig:
+def image_defaults(image: Image) -> ContainerConfig:
     """Return the image's config in the API's words; the two differ in no name."""
     return msgspec.convert(msgspec.to_builtins(image.config.config), ContainerConfig)
 
@@ -136,7 +141,7 @@ async def _build(ctx: EngineContext, container: Container, image: Image) -> None
         raise
 
 
-def _check_against_host(
+def check_against_host(
     ctx: EngineContext, merged: ContainerConfig, host_config: HostConfig
 ) -> list[str]:
     """Refuse what this host or this engine cannot do, and return the warnings."""
@@ -212,7 +217,8 @@ def _pin_joined_containers(ctx: EngineContext, host_config: HostConfig) -> None:
             raise InvalidInputError(error.message) from error
 
 
-def _default_hostname(ctx: EngineContext, container_id: str, host_config: HostConfig) -> str:
+def default_hostname(ctx: EngineContext, container_id: str, host_config: HostConfig) -> str:
+    """Return the hostname of a container that is not given one."""
     kind, _, name = host_config.network_mode.partition(":")
     if kind == "host" or host_config.uts_mode == "host":
         return ctx.config.hostname

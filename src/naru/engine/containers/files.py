@@ -25,7 +25,7 @@ def limit_layer(ctx: EngineContext, container: Container) -> None:
     if not size:
         return
     try:
-        ctx.images.snapshots.limit(container.id, size)
+        ctx.images.snapshots.limit(container.layer, size)
     except NotSupportedError as error:
         raise NotSupportedError(
             "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",

@@ -1,6 +1,6 @@
 """`--mount type=image`: read-only views of images inside a container.
 
-A view is a snapshot of its own, named after the container and numbered from zero without a gap.
+A view is a snapshot of its own, named after the container and numbered.
 While it is there the image's layers are, whatever becomes of the image's name.
 """
 
@@ -20,22 +20,22 @@ def provide_views(ctx: EngineContext, container: Container) -> None:
     Raises:
         NotFoundError: no such image.
     """
-    mounts = (mount for mount in container.record.mounts if mount.type == "image")
-    for number, mount in enumerate(mounts):
+    snapshots, number = ctx.images.snapshots, 0
+    for mount in container.record.mounts:
+        if mount.type != "image" or mount.source:
+            continue
         image = ctx.images.catalog.resolve(mount.name)
+        while snapshots.stat(_key(container.id, number)) is not None:
+            number += 1
         mount.source = _key(container.id, number)
-        ctx.images.snapshots.view(mount.source, image.chain_id)
+        snapshots.view(mount.source, image.chain_id)
         _AFTER_VIEW()
 
 
 def remove_views(ctx: EngineContext, container_id: str) -> None:
-    """Remove the views of a container. Blocking, idempotent."""
-    snapshots, count = ctx.images.snapshots, 0
-    while snapshots.stat(_key(container_id, count)) is not None:
-        count += 1
-    # From the last one on, so that half a removal leaves no gap.
-    for number in reversed(range(count)):
-        snapshots.remove(_key(container_id, number))
+    """Remove the views of a container, and its layers beside the first. Blocking, idempotent."""
+    for info in ctx.images.snapshots.walk(below=container_id + _SEPARATOR):
+        ctx.images.snapshots.remove(info.key)
 
 
 def owner_of(snapshot_key: str) -> str:

@@ -8,6 +8,7 @@ from naru.aio import in_thread
 from naru.api.version import MAXIMUM, ApiVersion
 from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
+from naru.engine.model import Container
 from naru.engine.views import container_attributes, inspect_view
 from naru.errors import ConflictError
 from naru.runtime import processes
@@ -24,14 +25,14 @@ async def inspect_container(
     container = ctx.registry.find(name)
     view = inspect_view(ctx, container, api_version)
     if size:
-        view |= await container_sizes(ctx, container.id, container.record.image_id)
+        view |= await container_sizes(ctx, container)
     return view
 
 
-async def container_sizes(ctx: EngineContext, container_id: str, image_id: str) -> dict[str, int]:
+async def container_sizes(ctx: EngineContext, container: Container) -> dict[str, int]:
     """Return the bytes of the writable layer, and those with the image's below it."""
-    own = await in_thread(ctx.images.snapshots.usage, container_id)
-    image = ctx.images.catalog.get(image_id)
+    own = await in_thread(ctx.images.snapshots.usage, container.layer)
+    image = ctx.images.catalog.get(container.record.image_id)
     return {"SizeRw": own, "SizeRootFs": own + (image.size if image else 0)}
 
 

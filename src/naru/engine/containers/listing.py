@@ -58,7 +58,7 @@ async def list_containers(
     ]
     if size:
         for view, container in zip(views, found, strict=True):
-            sizes = await container_sizes(ctx, container.id, container.record.image_id)
+            sizes = await container_sizes(ctx, container)
             # Docker leaves out what is zero here, and shows it in inspect.
             view |= {name: size for name, size in sizes.items() if size}
     return views

@@ -5,10 +5,15 @@ Spec: moby, runconfig merge rules; an entrypoint given by the user drops the ima
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from naru.api.container_config import ContainerConfig, HealthConfig
 from naru.errors import InvalidInputError
+
+V = TypeVar("V")
+_MISSING = object()
 
 
 def merge_config(config: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
@@ -68,6 +73,39 @@ def _merged_healthcheck(
         start_interval=own.start_interval or inherited.start_interval,
         on_failure=own.on_failure or inherited.on_failure,
     )
+
+
+def own_part(merged: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
+    """Return what a container has that its image does not give it: the inverse of the merge.
+
+    Merged with the image again it is what it was, and merged with another image it has what that
+    image gives.
+    """
+    own = msgspec.structs.replace(merged)
+    for name in ("user", "working_dir", "stop_signal"):
+        if getattr(own, name) == getattr(image, name):
+            setattr(own, name, "")
+    own.exposed_ports = _without(own.exposed_ports, image.exposed_ports)
+    own.volumes = _without(own.volumes, image.volumes)
+    own.labels = _without(own.labels, image.labels) or {}
+    inherited = set(image.env or ())
+    own.env = [entry for entry in own.env or () if entry not in inherited] or None
+    if own.shell == image.shell:
+        own.shell = None
+    if own.healthcheck == image.healthcheck:
+        own.healthcheck = None
+    # A command of the image's comes back only to a container that names neither.
+    if own.entrypoint == image.entrypoint and (own.cmd or not image.cmd):
+        own.entrypoint = None
+        if own.cmd == image.cmd:
+            own.cmd = None
+    return own
+
+
+def _without(own: dict[str, V] | None, image: dict[str, V] | None) -> dict[str, V] | None:
+    inherited = image or {}
+    kept = {k: v for k, v in (own or {}).items() if inherited.get(k, _MISSING) != v}
+    return kept or None
 
 
 def _word_list(value: list[str] | str | None) -> list[str] | None:

@@ -105,6 +105,8 @@ def sandbox_request(
     Raises:
         FaultError: a container that it links to does not run.
     """
+    recreation = container.record.recreation
+    had = recreation.addresses if recreation else {}
     linked = reaches(links_of(ctx, container)) if DEFAULT_NETWORK in endpoints else ()
     return SandboxRequest(
         container_id=container.id,
@@ -115,6 +117,7 @@ def sandbox_request(
             replace(
                 endpoint_request(settings.network_id or name, settings),
                 reaches=linked if name == DEFAULT_NETWORK else (),
+                prefers=had.get(name, ("", "")),
             )
             for name, settings in endpoints.items()
         ),

@@ -37,7 +37,7 @@ async def prune_containers(ctx: EngineContext, filters: Filters) -> Json:
             if not has_pruned_labels(filters, container.config.labels or {}):
                 continue
             try:
-                size = await in_thread(ctx.images.snapshots.usage, container.id)
+                size = await in_thread(ctx.images.snapshots.usage, container.layer)
                 await remove_container(ctx, container.id, force=False, volumes=False)
             except (ConflictError, NotFoundError):
                 continue  # It runs by now, or somebody else has removed it.

@@ -24,15 +24,15 @@ async def container_changes(ctx: EngineContext, name: str) -> list[Json]:
         NotFoundError: no such container.
     """
     container = ctx.registry.find(name)
-    changes = await in_thread(_changes, ctx, container.id)
+    changes = await in_thread(_changes, ctx, container.layer)
     return [
         {"Path": "/" + change.path.decode(errors="replace"), "Kind": int(change.kind)}
         for change in changes
     ]
 
 
-def _changes(ctx: EngineContext, container_id: str) -> list[Change]:
-    with ctx.images.snapshots.difference(container_id) as found:
+def _changes(ctx: EngineContext, layer: str) -> list[Change]:
+    with ctx.images.snapshots.difference(layer) as found:
         return found.changes
 
 
@@ -45,7 +45,7 @@ def export_container(ctx: EngineContext, name: str) -> AsyncGenerator[bytes]:
     """
     container = ctx.registry.find(name)
     refuse_removed(container, "export")
-    mounts = ctx.images.snapshots.look(container.id)
+    mounts = ctx.images.snapshots.look(container.layer)
     ctx.events.publish("container", "export", container.id, container_attributes(container))
     return pieces_of_thread(lambda write: write_mounted(mounts, write))
 

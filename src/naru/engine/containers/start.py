@@ -141,7 +141,7 @@ async def connect(bundle: Bundle, *, guards_stdin: bool) -> AttachConnection:
 
 
 def _mount_root(ctx: EngineContext, container: Container) -> Bundle:
-    mounts = ctx.images.snapshots.mounts(container.id)
+    mounts = ctx.images.snapshots.mounts(container.layer)
     maps = id_maps(ctx, container.host_config)
     return bundles.create(ctx.config.exec_root, container.id, mounts, maps)
 

@@ -23,7 +23,7 @@ from naru.runtime.oci_runtime import signal_number
 
 _AFTER_STOP = fault_point("engine.restart.after_stop")
 _KILL_PATIENCE = 12.0
-_ALIVE = ("running", "paused", "restarting")
+ALIVE = ("running", "paused", "restarting")
 
 
 def parse_signal(text: str) -> int:
@@ -54,7 +54,7 @@ async def stop_container(
     """
     container = ctx.registry.find(name)
     number = parse_signal(signal or container.config.stop_signal or "SIGTERM")
-    if container.state.status not in _ALIVE:
+    if container.state.status not in ALIVE:
         raise NotModifiedError(f"Container {container.id} is already stopped")
     await _end(ctx, container, number, _grace(ctx, container, timeout))
     ctx.events.publish("container", "stop", container.id, container_attributes(container))
@@ -176,10 +176,8 @@ async def restart_container(
     container = ctx.registry.find(name)
     number = parse_signal(signal or container.config.stop_signal or "SIGTERM")
     try:
-        if container.state.status in _ALIVE:
-            container.state.comes_back = True
-            await _end(ctx, container, number, _grace(ctx, container, timeout))
-            ctx.events.publish("container", "stop", container.id, container_attributes(container))
+        if container.state.status in ALIVE:
+            await stop_to_come_back(ctx, container, number=number, timeout=timeout)
             _AFTER_STOP()
         async with ctx.locks.hold(container.id):
             if not container.is_running:
@@ -189,6 +187,22 @@ async def restart_container(
         ctx.registry.save_state(container)
         raise
     ctx.events.publish("container", "restart", container.id, container_attributes(container))
+
+
+async def stop_to_come_back(
+    ctx: EngineContext, container: Container, *, number: int = 0, timeout: int | None = None
+) -> None:
+    """Stop a container that is started again at once; an engine that starts goes on with it.
+
+    `number` is the signal, by default the container's own.
+
+    Raises:
+        FaultError: it does not end.
+    """
+    number = number or parse_signal(container.config.stop_signal or "SIGTERM")
+    container.state.comes_back = True
+    await _end(ctx, container, number, _grace(ctx, container, timeout))
+    ctx.events.publish("container", "stop", container.id, container_attributes(container))
 
 
 async def pause_container(ctx: EngineContext, name: str) -> None:

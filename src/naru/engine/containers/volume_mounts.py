@@ -89,7 +89,7 @@ def remove_anonymous_volumes(ctx: EngineContext, container: Container) -> None:
 
     Blocking, idempotent.
     """
-    for mount in container.record.mounts:
+    for mount in container.record.held_mounts():
         if mount.type != "volume" or is_volume_used(ctx, mount.name, besides=container.id):
             continue
         volume = ctx.volumes.get(mount.name)
@@ -103,7 +103,7 @@ def is_volume_used(ctx: EngineContext, name: str, *, besides: str) -> bool:
         mount.type == "volume" and mount.name == name
         for container in ctx.registry
         if container.id != besides
-        for mount in container.record.mounts
+        for mount in container.record.held_mounts()
     )
 
 
@@ -136,7 +136,7 @@ async def copy_up_volumes(ctx: EngineContext, container: Container) -> None:
         return
 
     def copy() -> None:
-        mounts = ctx.images.snapshots.mounts(container.id)
+        mounts = ctx.images.snapshots.mounts(container.layer)
         bundle = bundles.create(ctx.config.exec_root, container.id, mounts)
         try:
             for mount in wanted:

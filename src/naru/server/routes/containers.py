@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from naru.api.create_request import CreateRequest, adapt
+from naru.api.recreate_request import read_changes
 from naru.api.stream import frame
 from naru.api.update_request import UpdateRequest
 from naru.api.update_request import adapt as adapt_update
@@ -16,6 +17,7 @@ from naru.engine.containers import (
     create,
     inspect,
     listing,
+    recreate,
     remove,
     rename,
     start,
@@ -170,6 +172,21 @@ async def update_one(request: web.Request) -> web.Response:
     return json_answer({"Warnings": warnings or None})
 
 
+async def recreate_one(request: web.Request) -> web.Response:
+    """Change a container's options or image; our extension."""
+    changes = read_changes(await params.json_bytes(request))
+    warnings = await recreate.recreate_container(
+        params.context(request),
+        params.name(request),
+        changes,
+        platform=params.text(request, "platform"),
+        keeps_layer=params.flag(request, "keep-layer"),
+        patience=params.number(request, "wait") or 0,
+        timeout=params.number(request, "t"),
+    )
+    return json_answer({"Warnings": warnings or None})
+
+
 async def prune(request: web.Request) -> web.Response:
     """Remove the containers that do not run."""
     return json_answer(
@@ -282,6 +299,7 @@ ROUTES = (
     ("POST", "/containers/{name}/unpause", unpause_one),
     ("POST", "/containers/{name}/rename", rename_one),
     ("POST", "/containers/{name}/update", update_one),
+    ("POST", "/containers/{name}/recreate", recreate_one),
     ("POST", "/containers/{name}/wait", wait_for),
     ("POST", "/containers/{name}/attach", attach_to),
     ("GET", "/containers/{name}/attach/ws", attach_websocket),
