@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from naru.engine.attachments import STDERR, STDOUT, log_path
@@ -13,6 +14,8 @@ from naru.runtime import log_file
 from naru.runtime.log_attributes import details_text
 from naru.runtime.log_lines import Framing, LogFilter
 from naru.units import parse_time
+
+_FIRST_WORDS_S = 0.15
 
 
 async def container_logs(
@@ -43,6 +46,8 @@ async def container_logs(
         raise InvalidInputError("Bad parameters: you must choose at least one stream")
     if not container.log_policy().is_readable:
         raise NotSupportedError("configured logging driver does not support reading")
+    if not follow:
+        await _first_words(ctx, container)
     now = ctx.clock.now_ns()
     wanted = ((STDOUT, stdout), (STDERR, stderr))
     query = log_file.LogQuery(
@@ -66,6 +71,19 @@ async def container_logs(
         clock=ctx.clock,
     )
     return container.config.tty, blocks
+
+
+async def _first_words(ctx: EngineContext, container: Container) -> None:
+    """Wait until a run is a moment old, or over.
+
+    Scripts start a container and ask for its log at once, without a wait. In Docker a start takes
+    longer than most short programs do; here it does not, and their words would be missed.
+    """
+    ended = ctx.waiters.exit(container.id)
+    age = (ctx.clock.now_ns() - container.state.started_ns) / 10**9
+    if container.is_running and 0 <= age < _FIRST_WORDS_S:
+        await asyncio.wait([ended], timeout=_FIRST_WORDS_S - age)
+    ended.cancel()
 
 
 def _end_of_run(container: Container) -> Callable[[], bool]:

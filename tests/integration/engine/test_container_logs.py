@@ -174,3 +174,9 @@ def test_an_unknown_log_option_is_refused(engine: Engine) -> None:
 def test_logs_of_nobody_are_not_found(engine: Engine) -> None:
     answer = engine.api("GET", "/containers/naru-test-nobody/logs", query={"stdout": True})
     assert (answer.status, answer.message) == (404, "No such container: naru-test-nobody")
+
+
+def test_a_log_asked_for_right_after_the_start_has_the_first_words(engine: Engine) -> None:
+    for _ in range(5):
+        container = engine.up("echo", "hello")
+        assert engine.logs(container)["stdout"] == b"hello\n"
