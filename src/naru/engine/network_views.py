@@ -15,6 +15,7 @@ from naru.network.model import BUILTIN_NETWORKS, Endpoint, PublishedPort, Sandbo
 
 # The addresses of the default bridge stand at the top level too, until API 1.52.
 _DEFAULT_NETWORK = "bridge"
+_LEFT_TO_INSPECT = ("Links", "Aliases", "DriverOpts", "DNSNames")
 _FIELDS_SINCE = {"DNSNames": (1, 44), "GwPriority": (1, 48)}
 
 
@@ -72,6 +73,14 @@ def networks_view(ctx: EngineContext, container: Container, api: ApiVersion = MA
     live = {endpoint.network_name: endpoint for endpoint in (sandbox.endpoints if sandbox else ())}
     names = dict.fromkeys([*container.record.endpoints, *live])
     return {name: endpoint_view(container, name, live.get(name), api) for name in names}
+
+
+def network_summaries(ctx: EngineContext, container: Container, api: ApiVersion) -> Json:
+    """Return the `Networks` of the list, which tells where a container is, not its names there."""
+    networks = networks_view(ctx, container, api)
+    for view in networks.values():
+        view |= {name: None for name in _LEFT_TO_INSPECT if name in view}
+    return networks
 
 
 def endpoint_view(

@@ -184,7 +184,19 @@ def test_filters_choose(engine: Engine) -> None:
         ({"ancestor": [image]}, [created, failed, running]),
         ({"network": ["bridge"]}, [created, failed, running]),
         ({"volume": ["/data"]}, [created]),
+        ({"volume": [""]}, []),
+        ({"volume": ["/data", "nothing"]}, [created]),
         ({"is-task": ["false"]}, [created, failed, running]),
+        ({"is-task": ["true"]}, []),
+        ({"isolation": ["hyperv"]}, [created, failed, running]),
+        ({"network": ["brid"]}, []),
+        ({"network": ["bridge", "nothing"]}, [created, failed, running]),
+        ({"health": ["none"]}, [created, failed, running]),
+        ({"exited": ["0"]}, []),
+        ({"id": [""]}, []),
+        ({"id": [failed[:10], running]}, [failed, running]),
+        ({"ancestor": ["naru-test/nothing"]}, []),
+        ({"before": ["naru-test-gamma"], "since": ["naru-test-alpha"]}, [failed]),
     ]
     for filters, ids in expected:
         assert _ids(_list(engine, all=True, filters=filters)) == ids, filters
@@ -197,8 +209,38 @@ def test_filters_may_come_in_the_old_form(engine: Engine) -> None:
     assert _ids(answer) == [container]
 
 
+def test_a_filter_on_exit_codes_needs_all(engine: Engine) -> None:
+    failed = engine.sh("exit 3").id
+    assert _list(engine, filters={"exited": ["3"]}) == []
+    assert _ids(_list(engine, all=True, filters={"exited": ["3"]})) == [failed]
+
+
+def test_an_ancestor_is_what_an_image_was_made_from(engine: Engine) -> None:
+    base = engine.up(name="naru-test-base")
+    query = {"container": base, "repo": "naru-test/child", "changes": "ENV A=1"}
+    engine.api("POST", "/commit", query=query).ok(201)
+    child = engine.create("true", image="naru-test/child")
+    # The same layers do not make a child: what is built on the image is meant.
+    assert _ids(_list(engine, all=True, filters={"ancestor": ["naru-test/child"]})) == [child]
+    both = {"ancestor": ["busybox"]}
+    assert _ids(_list(engine, all=True, filters=both)) == [child, base]
+    engine.remove(child)
+    engine.api("DELETE", "/images/naru-test/child").ok(200)
+
+
+def test_names_by_links_are_shown_and_not_looked_for(engine: Engine) -> None:
+    target = engine.up(name="naru-test-target")
+    engine.create("true", name="naru-test-user", host={"Links": ["naru-test-target:other"]})
+    assert _list(engine, filters={"name": ["other"]}) == []
+    [found] = _list(engine, filters={"name": ["naru-test-target"]})
+    assert found["Id"] == target
+    assert found["Names"] == ["/naru-test-target", "/naru-test-user/other"]
+
+
 def test_filters_may_choose_by_port(engine: Engine) -> None:
     container = engine.up(ExposedPorts={"8123/tcp": {}})
+    stopped = engine.create("true", ExposedPorts={"8123/tcp": {}})
+    assert stopped not in _ids(_list(engine, all=True, filters={"expose": ["8123"]}))
     assert _ids(_list(engine, filters={"expose": ["8123"]})) == [container]
     assert _ids(_list(engine, filters={"expose": ["8000-8200/tcp"]})) == [container]
     assert _list(engine, filters={"publish": ["8123"]}) == []
@@ -206,7 +248,17 @@ def test_filters_may_choose_by_port(engine: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("filters", "status"),
-    [('{"nope": ["x"]}', 400), ("{", 400), ('{"status": ["dancing"]}', 400), ("[]", 400)],
+    [
+        ('{"nope": ["x"]}', 400),
+        ("{", 400),
+        ('{"status": ["dancing"]}', 400),
+        ("[]", 400),
+        ('{"is-task": ["x"]}', 400),
+        ('{"exited": ["x"]}', 400),
+        ('{"publish": ["80:80"]}', 400),
+        ('{"expose": ["5-3"]}', 400),
+        ('{"before": ["naru-test-nobody"]}', 404),
+    ],
 )
 def test_filters_that_make_no_sense_are_refused(engine: Engine, filters: str, status: int) -> None:
     answer = engine.api("GET", "/containers/json", query={"filters": filters})
@@ -240,7 +292,6 @@ def test_inspect_says_where_the_layers_are(engine: Engine) -> None:
 
 def test_list_leaves_out_sizes_that_are_zero(engine: Engine) -> None:
     engine.create("true")
-    query = {"all": True, "size": True}
-    (view,) = engine.api("GET", "/containers/json", query=query).ok(200).json()
+    [view] = _list(engine, all=True, size=True)
     assert "SizeRw" not in view
     assert view["SizeRootFs"] > 0
