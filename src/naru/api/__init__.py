@@ -1,0 +1,1 @@
+"""The Engine API's words: requests, answers, filters, streams and versions. Pure."""

@@ -1,0 +1,1 @@
+"""The composition root: flags and files into settings, and everything wired. Decides nothing."""

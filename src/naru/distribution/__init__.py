@@ -1,0 +1,1 @@
+"""Bytes over the network: one registry at a time."""

@@ -1,0 +1,1 @@
+"""Use-cases: when and why. The only place where subsystems meet; never touches the kernel."""

@@ -1,0 +1,1 @@
+"""Names and meaning of images: pulled, loaded, committed, saved, removed."""

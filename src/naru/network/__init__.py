@@ -1,0 +1,1 @@
+"""Which address, which wire, which port, which name."""

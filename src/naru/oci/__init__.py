@@ -1,0 +1,1 @@
+"""The words of the OCI specifications: digests, manifests, image configs, references. Pure."""

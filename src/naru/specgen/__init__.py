@@ -1,0 +1,1 @@
+"""What to run: from a request, an image's config and host facts to a runtime spec. Pure."""

@@ -1,0 +1,1 @@
+"""Named data that outlives containers."""

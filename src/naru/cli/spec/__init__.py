@@ -1,0 +1,1 @@
+"""Every command and option, declared as data."""

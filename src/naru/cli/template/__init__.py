@@ -1,0 +1,1 @@
+"""Go templates of `--format`: read and carried out."""
