@@ -84,6 +84,11 @@ class AttachStreams:
             source.close()
 
     @property
+    def speaks_at_once(self) -> bool:
+        """Say whether there is output already: that of the log."""
+        return self._replay is not None
+
+    @property
     def is_mute(self) -> bool:
         """Say whether neither input nor output was asked for."""
         return not self.takes_stdin and not self._outputs

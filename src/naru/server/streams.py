@@ -15,6 +15,10 @@ from naru.errors import InvalidInputError
 from naru.server.connection import RawStream
 from naru.server.hijack import HijackedResponse, hijack
 
+# docker-py reads the head through a buffer and the rest past it: what comes together with the
+# head is lost to it. In Docker a log takes so long to open that it never does.
+_HEAD_START_S = 0.02
+
 
 def stream_type(*, tty: bool, api_version: ApiVersion) -> str:
     """Return the content type of a stream; told apart from API 1.42 on."""
@@ -56,6 +60,8 @@ class Carrier:
             if self._client is None:
                 await self.take_over()
             assert self._client is not None
+            if streams.speaks_at_once:
+                await asyncio.sleep(_HEAD_START_S)
             tasks.start(_carry_input(self._client, streams), name="input", reports_failure=False)
             await self._carry_output(self._client, streams)
         finally:
