@@ -23,6 +23,11 @@ _LONGEST_BRIDGE = 15
 # Below that IPv4 cannot work.
 _SMALLEST_MTU = 68
 
+_OPEN_API = """
+         Access to the remote API is equivalent to root access on the host. Refer
+         to the 'Docker daemon attack surface' section in the documentation for
+         more information: https://docs.docker.com/go/attack-surface/"""
+
 
 def check(config: DaemonConfig) -> None:
     """Check what can be checked without the machine.
@@ -52,6 +57,18 @@ def check(config: DaemonConfig) -> None:
         )
     if config.bridge == "none":
         raise NotSupportedError("bridge=none is not supported: containers need a default network")
+
+
+def open_api_warnings(config: DaemonConfig) -> tuple[str, ...]:
+    """Return what to tell users of an engine that strangers can command over the network."""
+    found = []
+    for host in config.hosts:
+        protocol, _, address = host.partition("://")
+        if protocol == "tcp" and not (config.tls or config.tlsverify):
+            found.append(f"http://{address} without encryption.")
+        elif protocol == "tcp" and not config.tlsverify:
+            found.append(f"https://{address} without TLS client verification.")
+    return tuple(f"WARNING: API is accessible on {text}{_OPEN_API}" for text in found)
 
 
 def _check_logging(config: DaemonConfig) -> None:

@@ -15,6 +15,7 @@ from naru.builder.context import Workshop
 from naru.builder.running import RunningBuilds
 from naru.builder.services import BuildServices
 from naru.clock import Clock, SystemClock
+from naru.daemon.checks import open_api_warnings
 from naru.daemon.config import NO_WORD
 from naru.daemon.remapping import remapped
 from naru.daemon.settings import DaemonConfig
@@ -156,6 +157,10 @@ def _engine_config(config: DaemonConfig, default_runtime: str, driver: str) -> E
         cdi_spec_dirs=config.cdi_spec_dir,
         insecure_registries=config.insecure_registry,
         registry_mirrors=config.registry_mirror,
+        address_pools=tuple(
+            (str(pool.base), pool.size) for pool in map(_address_pool, config.default_address_pool)
+        ),
+        warnings=open_api_warnings(config),
     )
 
 

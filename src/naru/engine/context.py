@@ -64,6 +64,10 @@ class EngineConfig:
     insecure_registries: tuple[str, ...] = ()
     registry_mirrors: tuple[str, ...] = ()
     stop_timeout: int = 10
+    # The base and the size of each pool that replaces the default ones.
+    address_pools: tuple[tuple[str, int], ...] = ()
+    # What is dangerous about these settings, told by `info`.
+    warnings: tuple[str, ...] = ()
     cdi_spec_dirs: tuple[str, ...] = ()
     # Who containers' users are on the host; None where they are the host's own.
     id_maps: IdMaps | None = None

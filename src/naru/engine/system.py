@@ -12,11 +12,13 @@ from importlib.metadata import version as package_version
 from naru.aio import in_thread
 from naru.api.version import MAXIMUM, MINIMUM, ApiVersion, dotted
 from naru.engine.context import EngineContext
+from naru.engine.info_versions import info_for, without_login
 from naru.engine.model import Json
+from naru.network.router import is_ipv4_router
 from naru.oci.platform import host_platform
 from naru.runtime.cdi_files import read_registry
 from naru.runtime.log_driver import available_drivers
-from naru.specgen.facts import HostFacts
+from naru.specgen.facts import HostFacts, ToolBuild
 from naru.units import print_rfc3339
 
 ENGINE_VERSION = package_version("naru-engine")
@@ -46,16 +48,8 @@ async def version(ctx: EngineContext) -> Json:
                     "Os": "linux",
                 },
             },
-            {
-                "Name": runtime.name,
-                "Version": facts.runtime_versions.get(runtime.name, ""),
-                "Details": {"GitCommit": ""},
-            },
-            {
-                "Name": "conmon",
-                "Version": facts.runtime_versions.get("conmon", ""),
-                "Details": {"GitCommit": ""},
-            },
+            *(_component(facts, name) for name in (runtime.name, "conmon")),
+            *([_component(facts, _init_name(facts))] if facts.init_path else ()),
             {
                 "Name": "python",
                 "Version": platform.python_version(),
@@ -80,20 +74,33 @@ async def info(ctx: EngineContext, api_version: ApiVersion) -> Json:
         **_counts(ctx),
         **_configured(ctx),
         **_host(ctx.facts),
+        **_forwarding_and_warnings(ctx),
         "NFd": len(os.listdir("/proc/self/fd")),
         "NEventsListener": ctx.events.listener_count,
         "SystemTime": print_rfc3339(ctx.clock.now_ns()),
         "RegistryConfig": _registries(ctx),
         "SecurityOptions": _security_options(ctx),
+        "RuncCommit": {"ID": _build(ctx.facts, ctx.config.default_runtime).commit},
+        "InitCommit": {"ID": _build(ctx.facts, _init_name(ctx.facts)).commit},
+        "FirewallBackend": {"Driver": "nftables"},
+        "CDISpecDirs": list(ctx.config.cdi_spec_dirs),
+        "DiscoveredDevices": await in_thread(_discovered_devices, ctx),
         **_NOT_APPLICABLE,
     }
-    if api_version >= (1, 49):
-        view["FirewallBackend"] = {"Driver": "nftables"}
-    if api_version >= (1, 44):
-        view["CDISpecDirs"] = list(ctx.config.cdi_spec_dirs)
-    if api_version >= (1, 50):
-        view["DiscoveredDevices"] = await in_thread(_discovered_devices, ctx)
-    return view
+    return info_for(view, api_version)
+
+
+def _build(facts: HostFacts, name: str) -> ToolBuild:
+    return facts.builds.get(name) or ToolBuild()
+
+
+def _component(facts: HostFacts, name: str) -> Json:
+    build = _build(facts, name)
+    return {"Name": name, "Version": build.version, "Details": {"GitCommit": build.commit}}
+
+
+def _init_name(facts: HostFacts) -> str:
+    return facts.init_path.rpartition("/")[2]
 
 
 # What clients read, and what an engine without Swarm, Go and containerd says of it.
@@ -103,8 +110,6 @@ _NOT_APPLICABLE: Json = {
     "ExperimentalBuild": False,
     "Isolation": "",
     "ContainerdCommit": {"ID": ""},
-    "RuncCommit": {"ID": ""},
-    "InitCommit": {"ID": ""},
     "Swarm": {
         "NodeID": "",
         "NodeAddr": "",
@@ -146,9 +151,9 @@ def _configured(ctx: EngineContext) -> Json:
         "LoggingDriver": config.log_driver,
         "IndexServerAddress": "https://index.docker.io/v1/",
         "DockerRootDir": str(config.data_root),
-        "HttpProxy": os.environ.get("HTTP_PROXY", ""),
-        "HttpsProxy": os.environ.get("HTTPS_PROXY", ""),
-        "NoProxy": os.environ.get("NO_PROXY", ""),
+        "HttpProxy": without_login(_environ("HTTP_PROXY", "http_proxy")),
+        "HttpsProxy": without_login(_environ("HTTPS_PROXY", "https_proxy")),
+        "NoProxy": _environ("NO_PROXY", "no_proxy"),
         "Labels": list(config.labels),
         "ServerVersion": ENGINE_VERSION,
         "Runtimes": {
@@ -161,7 +166,20 @@ def _configured(ctx: EngineContext) -> Json:
         "DefaultRuntime": config.default_runtime,
         # Containers always outlive the engine here.
         "LiveRestoreEnabled": True,
+        **(
+            {
+                "DefaultAddressPools": [
+                    {"Base": base, "Size": size} for base, size in config.address_pools
+                ]
+            }
+            if config.address_pools
+            else {}
+        ),
     }
+
+
+def _environ(*names: str) -> str:
+    return next((value for name in names if (value := os.environ.get(name))), "")
 
 
 def _host(facts: HostFacts) -> Json:
@@ -174,7 +192,6 @@ def _host(facts: HostFacts) -> Json:
         "CPUSet": facts.cpuset,
         "PidsLimit": facts.pids_limit,
         "OomKillDisable": facts.cgroup_version == 1,
-        "IPv4Forwarding": True,
         "CgroupDriver": "cgroupfs",
         "CgroupVersion": str(facts.cgroup_version),
         "KernelVersion": facts.kernel_version,
@@ -184,8 +201,7 @@ def _host(facts: HostFacts) -> Json:
         "Architecture": facts.architecture,
         "NCPU": facts.cpus,
         "MemTotal": facts.memory,
-        "InitBinary": facts.init_path.rpartition("/")[2],
-        "Warnings": list(facts.warnings) or None,
+        "InitBinary": _init_name(facts),
     }
 
 
@@ -213,11 +229,25 @@ def _discovered_devices(ctx: EngineContext) -> list[Json]:
 
 
 def _security_options(ctx: EngineContext) -> list[str]:
-    options = []
-    if ctx.facts.seccomp:
-        options.append(f"name=seccomp,profile={ctx.config.seccomp_name}")
-    if ctx.config.id_maps is not None:
-        options.append("name=userns")
-    if ctx.facts.cgroup_version == 2:
-        options.append("name=cgroupns")
-    return options
+    config, facts = ctx.config, ctx.facts
+    is_private = config.cgroupns_mode == "private" or (
+        config.cgroupns_mode == "" and facts.cgroup_version == 2
+    )
+    given = (
+        (facts.apparmor, "name=apparmor"),
+        (facts.seccomp, f"name=seccomp,profile={config.seccomp_name}"),
+        (config.id_maps is not None, "name=userns"),
+        (is_private, "name=cgroupns"),
+        (config.no_new_privileges, "name=no-new-privileges"),
+    )
+    return [text for is_on, text in given if is_on]
+
+
+def _forwarding_and_warnings(ctx: EngineContext) -> Json:
+    warnings = [*ctx.config.warnings, *ctx.facts.warnings]
+    forwards = is_ipv4_router()
+    if not forwards:
+        warnings.append("WARNING: IPv4 forwarding is disabled")
+    if ctx.facts.seccomp and ctx.config.seccomp_name != "builtin":
+        warnings.append("WARNING: daemon is not using the default seccomp profile")
+    return {"IPv4Forwarding": forwards, "Warnings": warnings or None}

@@ -19,13 +19,14 @@ from typing import Final
 from naru.errors import NotSupportedError, ToolFailedError
 from naru.linux import cgroup, mountinfo, process
 from naru.oci.runtime_spec import RLIMITS, UNLIMITED, capability_names
-from naru.specgen.facts import DeviceNode, HostFacts
+from naru.specgen.facts import DeviceNode, HostFacts, ToolBuild
 
 # docker-init is Docker's own build of tini.
 INIT_PROGRAMS: Final = ("docker-init", "tini-static", "tini", "catatonit")
 RUNTIMES: Final = ("crun", "runc")
 _SEARCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _VERSION: Final = re.compile(r"version:?\s+(\S+)")
+_COMMIT: Final = re.compile(r"(?:^commit:\s+|- git\.)(\S+)", re.MULTILINE)
 _VERSION_TIMEOUT_S: Final = 10.0
 # Deep enough for /dev/bus/usb/001/001; a hostile tree cannot keep us busy.
 _MAX_DEVICES: Final = 4096
@@ -94,7 +95,7 @@ def host_facts(data_root: Path) -> HostFacts:
         init_path=find_program(*INIT_PROGRAMS),
         thermal_paths=_thermal_paths(_ranges(_read("/sys/devices/system/cpu/possible"))),
         backing_filesystem=filesystem_of(data_root),
-        runtime_versions=tool_versions(),
+        builds=tool_builds(),
         warnings=_warnings(controllers, version),
         find_devices=device_nodes,
     )
@@ -169,19 +170,26 @@ def filesystem_of(path: Path) -> str:
     return kind
 
 
-def tool_versions() -> dict[str, str]:
-    """Return the versions of the installed runtimes and of conmon; "" where one does not say."""
-    versions = {}
-    for name in (*RUNTIMES, "conmon"):
+def tool_builds() -> dict[str, ToolBuild]:
+    """Return what the installed runtimes, conmon and the init say of themselves, by file name."""
+    init = os.path.basename(find_program(*INIT_PROGRAMS))
+    builds = {}
+    for name in (*RUNTIMES, "conmon", *([init] if init else ())):
         if path := find_program(name):
             try:
                 completed = process.run_blocking([path, "--version"], timeout=_VERSION_TIMEOUT_S)
             except ToolFailedError:
-                versions[name] = ""
+                builds[name] = ToolBuild()
                 continue
-            match = _VERSION.search(completed.stdout.decode(errors="replace"))
-            versions[name] = match[1] if match else ""
-    return versions
+            builds[name] = parse_build(completed.stdout.decode(errors="replace"))
+    return builds
+
+
+def parse_build(text: str) -> ToolBuild:
+    """Read what a tool prints for `--version`; "" for what it does not say."""
+    version, commit = _VERSION.search(text), _COMMIT.search(text)
+    known = commit[1] if commit else ""
+    return ToolBuild(version[1] if version else "", "" if known == "unknown" else known)
 
 
 def _has_swap_limit(version: int) -> bool:
@@ -211,8 +219,6 @@ def _warnings(controllers: frozenset[str], version: int) -> tuple[str, ...]:
     ]
     if "memory" in controllers and not _has_swap_limit(version):
         found.append("WARNING: No swap limit support")
-    if _read("/proc/sys/net/ipv4/ip_forward").strip() == "0":
-        found.append("WARNING: IPv4 forwarding is disabled")
     return tuple(found)
 
 

@@ -9,6 +9,14 @@ from naru.errors import FaultError
 _ROOT = Path("/proc/sys")
 
 
+def sysctl(path: str) -> str:
+    """Return a kernel setting, "" where there is none."""
+    try:
+        return (_ROOT / path).read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
 def set_sysctl(path: str, value: str) -> None:
     """Set a kernel setting, named by its path as in `net/ipv4/ip_forward`. Idempotent.
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from naru.linux.sysctl import set_sysctl
+from naru.linux.sysctl import set_sysctl, sysctl
 
 _CONF = Path("/proc/sys/net/ipv6/conf")
+_FORWARD4 = "net/ipv4/ip_forward"
+
+
+def is_ipv4_router() -> bool:
+    """Say whether the host forwards IPv4 at this moment; anyone may change that."""
+    return sysctl(_FORWARD4) == "1"
 
 
 def become_ipv4_router() -> None:
@@ -16,7 +22,7 @@ def become_ipv4_router() -> None:
     Raises:
         FaultError: the kernel refused.
     """
-    set_sysctl("net/ipv4/ip_forward", "1")
+    set_sysctl(_FORWARD4, "1")
 
 
 def become_ipv6_router() -> None:

@@ -38,6 +38,14 @@ def no_devices(_: str) -> tuple[DeviceNode, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolBuild:
+    """What an installed program says of itself; "" for what it does not."""
+
+    version: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """One machine, as far as containers depend on it. Sizes are bytes."""
 
@@ -70,7 +78,7 @@ class HostFacts:
     # Directories of the processors with counts of how often they grew too hot.
     thermal_paths: tuple[str, ...] = ()
     backing_filesystem: str = ""
-    runtime_versions: Mapping[str, str] = field(default_factory=dict)
+    builds: Mapping[str, ToolBuild] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     # Gives the device at a path of the host, or all devices below a directory; () for none.

@@ -76,6 +76,33 @@ def test_info_describes_the_machine(engine: Engine) -> None:
     assert found["DockerRootDir"]
 
 
+@pytest.mark.naru_only
+def test_info_says_what_runs_containers(engine: Engine) -> None:
+    found = engine.api("GET", "/info").ok(200).json()
+    version = engine.api("GET", "/version").ok(200).json()
+    parts = {part["Name"]: part for part in version["Components"]}
+    runtime = parts[found["DefaultRuntime"]]
+    assert runtime["Version"]
+    assert runtime["Details"]["GitCommit"] == found["RuncCommit"]["ID"] != ""
+    assert parts[found["InitBinary"]]["Version"]
+    assert found["IPv4Forwarding"] is True
+    old = engine.api("GET", "/info", version="1.24").ok(200).json()
+    assert old["RuncCommit"]["Expected"] == old["RuncCommit"]["ID"]
+    assert "seccomp" in old["SecurityOptions"]
+    assert old["ExecutionDriver"] == "<not supported>"
+
+
+@pytest.mark.naru_only
+def test_both_commands_print_the_same_of_the_engine(engine: Engine) -> None:
+    for command in ("info", "version"):
+        docker, naru = (run(command).ok().out for run in (engine.docker, engine.naru))
+        ours, theirs = (
+            [line for line in text.partition("Server:")[2].splitlines() if "Go version" not in line]
+            for text in (naru, docker)
+        )
+        assert ours == theirs != []
+
+
 def test_the_real_command_prints_info_and_version(engine: Engine) -> None:
     assert "Server:" in engine.docker("version").ok().out
     assert "Server Version:" in engine.docker("info").ok().out

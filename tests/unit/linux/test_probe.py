@@ -9,6 +9,7 @@ import pytest
 
 from naru.errors import NotSupportedError
 from naru.linux import probe
+from naru.specgen.facts import ToolBuild
 
 _BOTH = {"crun": "/usr/bin/crun", "runc": "/usr/bin/runc"}
 
@@ -65,3 +66,18 @@ def test_programs_are_found_outside_a_short_path(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", "/nowhere")
     assert probe.find_program("nosuch-program", "sh")
     assert probe.find_program("nosuch-program") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "commit"),
+    [
+        ("crun version 1.8.1\ncommit: f8a096be\nrundir: /run/crun\n", "1.8.1", "f8a096be"),
+        ("runc version 1.1.5+ds1\ncommit: 1.1.5-1\nspec: 1.0.2\n", "1.1.5+ds1", "1.1.5-1"),
+        ("conmon version 2.1.6\ncommit: unknown\n", "2.1.6", ""),
+        ("tini version 0.19.0 - git.de40ad0\n", "0.19.0", "de40ad0"),
+        ("tini version 0.19.0\n", "0.19.0", ""),
+        ("something else\n", "", ""),
+    ],
+)
+def test_tools_say_what_they_were_built_from(text: str, version: str, commit: str) -> None:
+    assert probe.parse_build(text) == ToolBuild(version, commit)

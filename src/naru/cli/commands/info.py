@@ -218,8 +218,4 @@ def _registries(facts: dict[str, Any]) -> list[str]:
             f"   Base: {pool['Base']}, Size: {pool['Size']}"
             for pool in facts["DefaultAddressPools"]
         ]
-    backend = facts.get("FirewallBackend") or {}
-    if backend.get("Driver"):
-        lines.append(f" Firewall Backend: {backend['Driver']}")
-        lines += [f"  {name}: {value}" for name, value in backend.get("Info") or ()]
     return lines
