@@ -104,6 +104,7 @@ def _said(result: Result, tool: str) -> tuple[int, str, str]:
     return result.code, result.out, "\n".join(lines)
 
 
+@pytest.mark.seed("S055")
 def test_every_source_to_every_destination(engine: Engine, tmp_path: Path) -> None:
     template = tmp_path / "template"
     _furnish(template)

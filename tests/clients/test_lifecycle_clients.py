@@ -37,6 +37,7 @@ def _trap(code: str) -> tuple[str, ...]:
     return "busybox", "sh", "-c", script
 
 
+@pytest.mark.seed("S018", "S020")
 def test_ps_names_every_state_on_the_way(client: _Client) -> None:
     container = client("create", "busybox", "sleep", "1000").ok().out.strip()
     assert _status(client, container) == "Created"
@@ -55,6 +56,7 @@ def test_ps_names_every_state_on_the_way(client: _Client) -> None:
     assert _status(client, container) == ""
 
 
+@pytest.mark.seed("S019")
 def test_stop_and_restart_give_the_time_that_is_asked_for(client: _Client) -> None:
     container = _ready(client, *_trap(""))
     begun = time.monotonic()
@@ -66,12 +68,14 @@ def test_stop_and_restart_give_the_time_that_is_asked_for(client: _Client) -> No
     assert client("inspect", "-f", form, container).ok().out == "137 false\n"
 
 
+@pytest.mark.seed("S021")
 def test_stop_sends_its_signal_to_several(client: _Client) -> None:
     names = [_ready(client, "--stop-signal", "TERM", *_trap("exit 0")) for _ in range(2)]
     assert client("stop", *names).ok().lines() == names
     assert client("inspect", "-f", "{{.State.ExitCode}}", *names).ok().out == "0\n0\n"
 
 
+@pytest.mark.seed("S022")
 def test_rm_takes_the_running_by_force_and_volumes_when_told(client: _Client) -> None:
     words = ("run", "-d", "-v", "/anonymous", "busybox", "sleep", "1000")
     first, second = (client(*words).ok().out.strip() for _ in range(2))
@@ -88,6 +92,7 @@ def test_rm_takes_the_running_by_force_and_volumes_when_told(client: _Client) ->
     client("volume", "rm", kept).ok()
 
 
+@pytest.mark.seed("S031")
 def test_policies_are_shown_and_count(client: _Client) -> None:
     words = ("run", "-d", "--restart", "on-failure:2", "busybox", "sh", "-c", "exit 4")
     container = client(*words).ok().out.strip()
@@ -102,6 +107,7 @@ def test_policies_are_shown_and_count(client: _Client) -> None:
     eventually(given_up, "it gave up", timeout_s=20)
 
 
+@pytest.mark.seed("S033")
 @pytest.mark.docker_release("28")
 def test_rm_and_a_policy_exclude_each_other(client: _Client) -> None:
     answer = client("run", "--rm", "--restart", "always", "busybox", "true")
@@ -110,6 +116,7 @@ def test_rm_and_a_policy_exclude_each_other(client: _Client) -> None:
     client("run", "--rm", "--restart=no", "busybox", "true").ok()
 
 
+@pytest.mark.seed("S032")
 def test_rm_leaves_neither_container_nor_volume(client: _Client) -> None:
     before = client("volume", "ls", "-q").ok().lines()
     client("run", "--rm", "--name", "naru-test-brief", "-v", "/data", "busybox", "true").ok()
@@ -124,6 +131,7 @@ def test_a_command_that_there_is_not_is_told(client: _Client) -> None:
     assert "unknown command: " in answer.err
 
 
+@pytest.mark.seed("S049")
 def test_start_takes_several_and_brings_back_one_exit_code(client: _Client) -> None:
     first, second = (
         client("create", "busybox", "sh", "-c", "echo out; exit 3").ok().out.strip()
@@ -135,6 +143,7 @@ def test_start_takes_several_and_brings_back_one_exit_code(client: _Client) -> N
     assert (answer.code, answer.out) == (3, "out\n")
 
 
+@pytest.mark.seed("S051")
 def test_exec_returns_the_code_and_takes_its_options(client: _Client) -> None:
     container = client("run", "-d", "busybox", "sleep", "1000").ok().out.strip()
     script = "echo $WORD in $PWD as $(id -u); exit 6"

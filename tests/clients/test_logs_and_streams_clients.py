@@ -34,6 +34,7 @@ def _talker(run: Callable[..., Result]) -> str:
     return done.ok().out.strip()
 
 
+@pytest.mark.seed("S034")
 def test_a_log_is_shown_in_all_the_ways_there_are(run: Callable[..., Result]) -> None:
     container = _talker(run)
     assert run("logs", "-f", container).ok().out == "one\nthree\nfour\n"
@@ -82,6 +83,7 @@ def test_a_container_whose_output_nobody_keeps_shows_it_all_the_same(
     assert "configured logging driver does not support reading" in done.err
 
 
+@pytest.mark.seed("S026")
 def test_only_the_streams_that_are_asked_for_are_shown(run: Callable[..., Result]) -> None:
     script = ("busybox", "sh", "-c", "echo out; echo err >&2; cat")
     done = run("run", "--rm", "-a", "stdout", *script).ok()
@@ -95,6 +97,7 @@ def test_only_the_streams_that_are_asked_for_are_shown(run: Callable[..., Result
 @pytest.mark.parametrize(
     ("keys", "typed"), [("", "\x10\x11"), ("ctrl-a,x", "\x01x"), ("q", "q"), ("ctrl-^", "\x1e")]
 )
+@pytest.mark.seed("S050")
 def test_detach_keys_leave_attach_and_exec(
     engine: Engine, program: str, keys: str, typed: str
 ) -> None:

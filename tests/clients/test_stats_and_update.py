@@ -21,6 +21,7 @@ def _run(engine: Engine, program: str, *words: str) -> Result:
     return engine.naru(*words) if program == "naru" else engine.docker(*words)
 
 
+@pytest.mark.seed("S048")
 @_PROGRAMS
 def test_limits_change_and_show(engine: Engine, program: str) -> None:
     names = [f"{program}-{number}" for number in (1, 2)]
