@@ -222,7 +222,10 @@ class FakeRegistry:
         token = secrets.token_hex(8)
         self.tokens[token] = granted
         key = "access_token" if request.method == "POST" else "token"
-        return web.json_response({key: token, "expires_in": 300})
+        answer: dict[str, object] = {key: token, "expires_in": 300}
+        if form.get("offline_token") == "true" and self.identity_token:
+            answer["refresh_token"] = self.identity_token
+        return web.json_response(answer)
 
     def _manifest(self, request: web.Request, repository: str, name: str) -> web.Response:
         if request.method == "HEAD" and self.faults.no_head:

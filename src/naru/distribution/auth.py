@@ -78,10 +78,14 @@ def decode_auths(header: str) -> dict[str, RegistryAuth]:
     for name, document in documents.items():
         auth = _auth_of(document)
         if auth is not None:
-            host = name.partition("://")[2] or name
-            host = host.partition("/")[0]
-            found["docker.io" if host == "index.docker.io" else host] = auth
+            found[registry_of(name)] = auth
     return found
+
+
+def registry_of(address: str) -> str:
+    """Return the registry of a server's address, as references have it: `docker.io` for the hub."""
+    host = (address.partition("://")[2] or address).partition("/")[0]
+    return "docker.io" if host in ("", "index.docker.io") else host
 
 
 def _decode_header(header: str, kind: type[T], name: str) -> T:
@@ -144,6 +148,7 @@ class TokenRequester(Protocol):
 class _TokenDocument(msgspec.Struct):
     token: str = ""
     access_token: str = ""
+    refresh_token: str = ""
     expires_in: int | float | None = None
 
 
@@ -156,8 +161,18 @@ class _Token:
 class Authorizer:
     """Answers the challenges of one registry with one set of credentials."""
 
-    def __init__(self, auth: RegistryAuth | None, requester: TokenRequester, clock: Clock) -> None:
+    def __init__(
+        self,
+        auth: RegistryAuth | None,
+        requester: TokenRequester,
+        clock: Clock,
+        *,
+        for_login: bool = False,
+    ) -> None:
+        """Take the credentials; `for_login` asks for a token that stands for them from now on."""
         self._auth = auth or RegistryAuth()
+        self._for_login = for_login
+        self.identity_token = self._auth.identity_token
         self._requester = requester
         self._clock = clock
         self._tokens: dict[tuple[str, str, str], _Token] = {}
@@ -204,6 +219,7 @@ class Authorizer:
         else:
             body = await self._ask_for_token(realm, service, scope)
         token = _read_token(body, realm)
+        self.identity_token = token.refresh_token or self.identity_token
         life = min(max(token.expires_in or 0, _DEFAULT_LIFE_S), 24 * 3600)
         value = token.token or token.access_token
         self._tokens[realm, service, scope] = _Token(
@@ -215,6 +231,8 @@ class Authorizer:
         parameters = [("account", self._auth.username)] if self._auth.username else []
         parameters += [("scope", word) for word in scope.split()]
         parameters += [("service", service)] if service else []
+        if self._for_login:
+            parameters += [("offline_token", "true"), ("client_id", _CLIENT_ID)]
         headers = {"Authorization": basic_header(self._auth)} if self._auth.username else {}
         return await self._requester.request_token("GET", realm, parameters, headers)
 

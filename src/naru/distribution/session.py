@@ -105,14 +105,27 @@ class EndpointSession:
     """Exchanges with one endpoint on behalf of one user."""
 
     def __init__(
-        self, client: HttpClient, endpoint: Endpoint, auth: RegistryAuth | None, clock: Clock
+        self,
+        client: HttpClient,
+        endpoint: Endpoint,
+        auth: RegistryAuth | None,
+        clock: Clock,
+        *,
+        for_login: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self._client = client
         self._clock = clock
         self._challenges: list[Challenge] | None = None
         # A mirror is somebody else's host: it must not see the credentials of the registry.
-        self._authorizer = Authorizer(None if endpoint.is_mirror else auth, self, clock)
+        self._authorizer = Authorizer(
+            None if endpoint.is_mirror else auth, self, clock, for_login=for_login
+        )
+
+    @property
+    def identity_token(self) -> str:
+        """Return the token that stands for the credentials; "" where the registry has none."""
+        return self._authorizer.identity_token
 
     async def ping(self) -> None:
         """Find out whether the endpoint serves the protocol and how it wants to be asked.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness import wire
-from harness.engine import Engine
+from harness.engine import Engine, Result
+from harness.registry import serving
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -95,12 +96,15 @@ def test_info_says_what_runs_containers(engine: Engine) -> None:
 @pytest.mark.naru_only
 def test_both_commands_print_the_same_of_the_engine(engine: Engine) -> None:
     for command in ("info", "version"):
-        docker, naru = (run(command).ok().out for run in (engine.docker, engine.naru))
-        ours, theirs = (
-            [line for line in text.partition("Server:")[2].splitlines() if "Go version" not in line]
-            for text in (naru, docker)
-        )
+        ours, theirs = (_server_half(run(command)) for run in (engine.naru, engine.docker))
         assert ours == theirs != []
+
+
+def _server_half(result: Result) -> list[list[str]]:
+    """Return the words of each line; docker lists runtimes in no order, and Go is not here."""
+    lines = result.ok().out.partition("Server:")[2].splitlines()
+    words = [line.split(" ") for line in lines if "Go version" not in line]
+    return [sorted(line) if "Runtimes:" in line else line for line in words]
 
 
 def test_the_real_command_prints_info_and_version(engine: Engine) -> None:
@@ -150,3 +154,16 @@ def test_half_a_request_does_no_harm(engine: Engine) -> None:
         connection.sock.sendall(b"POST /containers/create HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
         connection.close()
     assert engine.api("GET", "/_ping", version="").status == 200
+
+
+@pytest.mark.naru_only
+def test_a_login_is_checked_with_the_registry(engine: Engine) -> None:
+    with serving({}) as address:
+        body = {"username": "me", "password": "secret", "serveraddress": address}
+        answer = engine.api("POST", "/auth", body).ok(200).json()
+        assert answer == {"Status": "Login Succeeded", "IdentityToken": ""}
+    answer = engine.api("POST", "/auth", body)
+    assert answer.status == 500
+    assert "connection refused" in answer.message
+    answer = engine.api("POST", "/auth", {"serveraddress": "no such place"})
+    assert answer.status == 400

@@ -1,9 +1,10 @@
-"""/distribution: what registries have."""
+"""/distribution and /auth: what registries have, and whether they know somebody."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from naru.api.auth_request import AuthRequest
 from naru.engine import distribution
 from naru.server import params
 from naru.server.answers import json_answer, stops_with_client
@@ -18,4 +19,14 @@ async def inspect(request: web.Request) -> web.Response:
     return json_answer(found)
 
 
-ROUTES = (("GET", "/distribution/{name:.+}/json", inspect),)
+@stops_with_client
+async def auth(request: web.Request) -> web.Response:
+    """Check a login."""
+    body = await params.body(request, AuthRequest)
+    return json_answer(await distribution.authenticate(params.context(request), body))
+
+
+ROUTES = (
+    ("GET", "/distribution/{name:.+}/json", inspect),
+    ("POST", "/auth", auth),
+)
