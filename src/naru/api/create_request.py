@@ -16,6 +16,19 @@ from naru.api.version import ApiVersion
 from naru.errors import InvalidInputError
 
 _DEFAULT_NETWORK = "bridge"
+# The fields of an endpoint that only answers have.
+OUTCOMES = (
+    "network_id",
+    "endpoint_id",
+    "gateway",
+    "ip_address",
+    "ip_prefix_len",
+    "ipv6_gateway",
+    "global_ipv6_address",
+    "global_ipv6_prefix_len",
+    "dns_names",
+)
+_BLANK = EndpointSettings()
 _WITHOUT_ENDPOINT = ("host", "none", "container")
 _MAC_WARNING = (
     "The container-wide MacAddress field is now deprecated. It should be specified in "
@@ -58,6 +71,9 @@ def adapt(request: CreateRequest, version: ApiVersion) -> list[str]:
         host.ipc_mode = host.ipc_mode or "shareable"
     if version < (1, 42):
         host.console_size = None
+    elif host.console_size is not None:
+        # As Go reads an array of two.
+        host.console_size = [*host.console_size, 0, 0][:2]
     else:
         host.kernel_memory = host.kernel_memory_tcp = 0
     if version < (1, 43):
@@ -70,8 +86,17 @@ def adapt(request: CreateRequest, version: ApiVersion) -> list[str]:
     if host.pids_limit is not None and host.pids_limit <= 0:
         host.pids_limit = None
     _name_default_network(request)
+    for endpoint in (request.networking_config.endpoints_config or {}).values():
+        _forget_outcome(endpoint)
     _check_endpoint_count(request, version)
     return [*_adapt_mac_address(request, version), *_windows_warnings(host)]
+
+
+def _forget_outcome(endpoint: EndpointSettings | None) -> None:
+    """Forget what an endpoint came to: whoever sends back an answer of inspect asks for none."""
+    if endpoint is not None:
+        for name in OUTCOMES:
+            setattr(endpoint, name, getattr(_BLANK, name))
 
 
 def _adapt_mount(mount: Mount, version: ApiVersion) -> None:

@@ -14,8 +14,10 @@ from naru.aio import in_thread, uncancelled
 from naru.api.container_config import EndpointSettings
 from naru.engine.containers.hosts_file import update_hosts
 from naru.engine.containers.networking import (
+    SHARES,
     endpoint_request,
     port_requests,
+    refuse_mixed_networks,
     remember_networks,
     sandbox_request,
 )
@@ -38,10 +40,6 @@ from naru.network.model import Network
 _log = logging.getLogger(__name__)
 _CONNECT_NOTED = fault_point("engine.connect.noted")
 _DISCONNECT_NOTED = fault_point("engine.disconnect.noted")
-_SHARES = (
-    "container sharing network namespace with another container or host cannot be connected to "
-    "any other network"
-)
 
 
 async def connect_container(
@@ -201,19 +199,10 @@ def _refuse_removed(container: Container) -> None:
 def _refuse_misfit(container: Container, network: Network) -> None:
     """Refuse networks that cannot be had together, in Docker's words."""
     if container.joined_container():
-        raise InvalidInputError(_SHARES)
+        raise InvalidInputError(SHARES)
     if network.driver == "host" and container.network_mode != "host":
         raise InvalidInputError(
             "cannot connect container to host network - container must be created in host "
             "network mode"
         )
-    for name in container.record.endpoints:
-        if name == network.name:
-            continue
-        if name == "host":
-            raise InvalidInputError(_SHARES)
-        if "none" in (name, network.name):
-            raise InvalidInputError(
-                "container cannot be connected to multiple networks with one of the networks in "
-                "private (none) mode"
-            )
+    refuse_mixed_networks({network.name, *container.record.endpoints})

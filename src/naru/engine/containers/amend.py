@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from naru.api.container_config import ContainerConfig, NetworkingConfig
-from naru.api.create_request import CreateRequest
+from naru.api.container_config import ContainerConfig, EndpointSettings, NetworkingConfig
+from naru.api.create_request import OUTCOMES, CreateRequest
 from naru.api.recreate_request import Changes, Removals
 from naru.engine.containers.mount_requests import parse_bind
 from naru.engine.model import ContainerRecord, MountRecord
@@ -23,6 +23,11 @@ Json = dict[str, Any]
 # Maps that mean something only as a whole.
 _WHOLE = ("LogConfig", "RestartPolicy", "NetworkingConfig")
 _TMPFS = "Tmpfs"
+_OUTCOMES = frozenset(
+    known.encode_name
+    for known in msgspec.structs.fields(EndpointSettings)
+    if known.name in OUTCOMES
+)
 
 
 def amended(
@@ -47,7 +52,10 @@ def amended(
     given = {k: v for k, v in changes.given.items() if k not in ("HostConfig", "NetworkingConfig")}
     _merge(request, given)
     _merge(host, changes.host)
-    endpoints = changes.given.get("NetworkingConfig", {}).get("EndpointsConfig") or {}
+    endpoints = {
+        name: {k: v for k, v in (settings or {}).items() if k not in _OUTCOMES}
+        for name, settings in _given_endpoints(changes).items()
+    }
     if "NetworkMode" in changes.host:
         # Another main network: those that it had are not kept beside it.
         request["NetworkingConfig"] = {"EndpointsConfig": endpoints}
@@ -59,7 +67,12 @@ def amended(
 def changes_networks(changes: Changes) -> bool:
     """Say whether the networks are others, or are joined in another way."""
     named = "NetworkMode" in changes.host or "NetworkDisabled" in changes.given
-    return named or bool(changes.given.get("NetworkingConfig", {}).get("EndpointsConfig"))
+    return named or bool(_given_endpoints(changes))
+
+
+def _given_endpoints(changes: Changes) -> Json:
+    endpoints: Json = changes.given.get("NetworkingConfig", {}).get("EndpointsConfig") or {}
+    return endpoints
 
 
 def mentioned(changes: Changes) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,11 @@ from naru.network.model import (
 )
 from naru.network.port_requests import parse_port_requests
 
+SHARES = (
+    "container sharing network namespace with another container or host cannot be connected to "
+    "any other network"
+)
+
 
 def wanted_endpoints(
     ctx: EngineContext,
@@ -44,17 +50,38 @@ def wanted_endpoints(
     Raises:
         InvalidInputError: what is asked of one of them cannot be.
     """
-    if host_config.network_mode.startswith("container:") or config.network_disabled:
+    named = (networking and networking.endpoints_config) or {}
+    if host_config.network_mode.startswith("container:"):
+        if named.keys() - {host_config.network_mode}:
+            raise InvalidInputError(SHARES)
+        return {}
+    if config.network_disabled:
         return {}
     mode = _known_name(ctx, host_config.network_mode)
     given: dict[str, EndpointSettings] = {}
-    for name, settings in ((networking and networking.endpoints_config) or {}).items():
+    for name, settings in named.items():
         given[_known_name(ctx, name)] = settings or EndpointSettings()
     for name, settings in given.items():
         _check(ctx, name, settings)
     if not given:
         return {mode: EndpointSettings()}
+    refuse_mixed_networks({mode, *given})
     return {name: given[name] for name in sorted(given, key=lambda name: (name != mode, name))}
+
+
+def refuse_mixed_networks(names: Collection[str]) -> None:
+    """Refuse the host's network, or none at all, together with others.
+
+    Raises:
+        InvalidInputError: in Docker's words.
+    """
+    if len(names) > 1 and "host" in names:
+        raise InvalidInputError(SHARES)
+    if len(names) > 1 and "none" in names:
+        raise InvalidInputError(
+            "container cannot be connected to multiple networks with one of the networks in "
+            "private (none) mode"
+        )
 
 
 def _known_name(ctx: EngineContext, name_or_id: str) -> str:
