@@ -167,8 +167,7 @@ def _group_or_unknown(words: list[str], stdout: TextIO, stderr: TextIO, *, wants
     group = words[0]
     if group not in index.GROUPS:
         raise UsageError(
-            f"{PROGRAM}: unknown command: {PROGRAM} {group}\n\n"
-            f"Run '{PROGRAM} --help' for more information"
+            f"{_unknown_command([group])}\n\nRun '{PROGRAM} --help' for more information"
         )
     from naru.cli.help import group_page
 
@@ -184,8 +183,14 @@ def _group_or_unknown(words: list[str], stdout: TextIO, stderr: TextIO, *, wants
             stdout.write(_SHORT_HELP)
         return _show(group_page(group), stdout)
     if rest:
-        raise UsageError(f"{PROGRAM}: unknown command: {PROGRAM} {group} {rest[0]}{tail}")
+        raise UsageError(f"{_unknown_command([group, rest[0]])}{tail}")
     return _show(group_page(group), stderr)
+
+
+def _unknown_command(words: list[str]) -> str:
+    from naru.cli.suggestions import instead_of_command
+
+    return f"{PROGRAM}: unknown command: {' '.join([PROGRAM, *words])}{instead_of_command(words)}"
 
 
 def _check_topic(words: list[str]) -> None:

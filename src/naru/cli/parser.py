@@ -91,7 +91,7 @@ class OptionParser:
             return
         option = self._long.get(name)
         if option is None:
-            raise ValueError(f"unknown flag: --{name}")
+            raise ValueError(f"unknown flag: --{name}{self._suggestion(name)}")
         if not equals:
             if option.no_value:
                 text = option.no_value
@@ -100,6 +100,12 @@ class OptionParser:
             else:
                 raise ValueError(f"flag needs an argument: {word}")
         self._set(option, text)
+
+    def _suggestion(self, name: str) -> str:
+        from naru.cli.suggestions import instead_of_option
+
+        shown = [option.name for option in self._long.values() if not option.hidden]
+        return instead_of_option(name, shown)
 
     def _read_bundle(self, bundle: str, rest: list[str]) -> None:
         while bundle:
@@ -200,7 +206,11 @@ def check_arity(command: Command, args: Sequence[str]) -> None:
 
 def _refuse_typographic_dashes(command: Command, args: Sequence[str]) -> None:
     """Refuse `—format`, copied from a printed page: no image or container is called that."""
-    for word in args[: command.stops_at_argument] if command.stops_at_argument else args:
+    ends = command.stops_at_argument or len(args)
+    for number, word in enumerate(args[:ends], 1):
+        if word and word in _DASHES and number < len(args):
+            # On printed pages a blank often follows the dash.
+            word += f" {args[number]}"
         name = word.lstrip(_DASHES + "- ").partition("=")[0]
         if word[:1] and word[0] in _DASHES and name:
             hyphens = "-" if len(name) == 1 else "--"

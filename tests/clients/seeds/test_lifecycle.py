@@ -214,3 +214,4 @@ def test_the_log_is_called_logs(client_28: Client) -> None:
     lines = refused.err.splitlines()
     assert lines[0] == f"{program}: unknown command: {program} log"
     assert lines[-1] == f"Run '{program} --help' for more information"
+    assert ("Did you mean 'naru logs'?" in lines) == (program == "naru")

@@ -24,7 +24,8 @@ def test_unknown_command_of_a_group(cli: Cli) -> None:
     outcome = cli("image", "tomcat")
     assert outcome.code == 1
     assert outcome.err == (
-        "naru: unknown command: naru image tomcat\n\nUsage:  naru image\n\n"
+        "naru: unknown command: naru image tomcat\nDid you mean 'naru images tomcat'?\n\n"
+        "Usage:  naru image\n\n"
         "Run 'naru image --help' for more information\n"
     )
 
