@@ -63,6 +63,7 @@ class AttachConnection:
         self._write_wakeup: asyncio.Future[None] | None = None
         self._is_draining = False
         self._at_end = False
+        self._was_reset = False
         self._stdin_open = True
         self._closed = False
         self._reads = 0
@@ -178,7 +179,12 @@ class AttachConnection:
                 size = self._socket.recv_into(self._buffer)
             except BlockingIOError:
                 break
-            except OSError:
+            except OSError as error:
+                if error.errno == errno.ECONNRESET and not self._was_reset:
+                    # conmon ended without reading all its input. The kernel says so once, ahead
+                    # of the output that is still to be read (__skb_try_recv_datagram).
+                    self._was_reset = True
+                    continue
                 size = 0
             if size == 0:
                 self._at_end = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -212,16 +211,3 @@ def test_a_full_subnet_says_so(unstarted: Rig) -> None:
     rig.connect()
     with pytest.raises(FaultError, match=r"no available IPv4 addresses on this network's address"):
         rig.connect()
-
-
-def test_a_connect_takes_a_few_milliseconds(rig: Rig) -> None:
-    took = []
-    for _ in range(7):
-        begin = time.perf_counter()
-        box = rig.connect(PortRequest(80))
-        middle = time.perf_counter()
-        rig.networks.release(box.container_id)
-        took.append((middle - begin, time.perf_counter() - middle))
-    # The bars are 6 and 3 ms on a quiet machine; tests share theirs with others.
-    assert sorted(connect for connect, _ in took)[3] < 0.03
-    assert sorted(release for _, release in took)[3] < 0.015
