@@ -32,7 +32,7 @@ def test_both_printed_forms_parse_to_the_same(text: str) -> None:
     reference = Reference.parse(text)
     assert Reference.parse(reference.canonical) == reference
     assert Reference.parse(reference.familiar) == reference
-    assert Reference.parse(reference.familiar_name) == reference.without_tag()
+    assert Reference.parse(reference.familiar_name).is_name_only
     assert len(reference.familiar) <= len(reference.canonical)
 
 

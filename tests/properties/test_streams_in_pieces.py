@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from naru.api.stream import frame
 from naru.cli.detach_keys import KeyWatch
 from naru.client.hijack import Demultiplexer
 
@@ -21,9 +22,7 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
 
 @given(_FRAMES, st.lists(st.integers(1, 9)))
 def test_frames_survive_any_cutting(frames: list[tuple[int, bytes]], sizes: list[int]) -> None:
-    data = b"".join(
-        bytes([kind, 0, 0, 0]) + len(text).to_bytes(4, "big") + text for kind, text in frames
-    )
+    data = b"".join(frame(kind, text) for kind, text in frames)
     demultiplexer = Demultiplexer()
     found: dict[int, bytes] = {1: b"", 2: b""}
     for piece in cut(data, sizes):

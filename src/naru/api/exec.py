@@ -5,8 +5,6 @@ Spec: Engine API 1.50, ContainerExec (ExecConfig) and ExecStart (ExecStartConfig
 
 from __future__ import annotations
 
-from msgspec import field
-
 from naru.api.wire import Wire
 
 
@@ -38,9 +36,3 @@ class ExecStartConfig(Wire):
     detach: bool = False
     tty: bool = False
     console_size: list[int] | None = None
-
-
-class ExecCreated(Wire):
-    """The answer to a creation."""
-
-    id: str = field(name="Id")

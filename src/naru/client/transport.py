@@ -37,10 +37,8 @@ class Client:
         endpoint: Endpoint,
         *,
         environ: Mapping[str, str] | None = None,
-        user_agent: str = _USER_AGENT,
     ) -> None:
         self.endpoint = endpoint
-        self._user_agent = user_agent
         self._version = (environ or {}).get("DOCKER_API_VERSION", "").removeprefix("v")
         self._idle: list[Reader] = []
         self._lock = _thread.allocate_lock()
@@ -158,7 +156,7 @@ class Client:
         head = print_request(
             method,
             f"{self.endpoint.base_path}{target}",
-            {"Host": self._host_header(), "User-Agent": self._user_agent, **headers},
+            {"Host": self._host_header(), "User-Agent": _USER_AGENT, **headers},
         )
         while True:
             kept = None if fresh else self._take_idle()

@@ -54,18 +54,12 @@ class Unpacker:
         self._leases = leases
         self._locks = _ChainLocks()
 
-    def unpack(
-        self,
-        layers: Sequence[LayerSource],
-        *,
-        lease_id: str,
-        done: Callable[[int], object] = lambda _: None,
-    ) -> list[int]:
+    def unpack(self, layers: Sequence[LayerSource], *, lease_id: str) -> list[int]:
         """Make sure that every layer of an image is a committed snapshot; return their sizes.
 
-        Sizes are bytes on disk, lowest layer first. `done` hears the position of each layer
-        that is there. Idempotent. The snapshots are put under the lease before they are made
-        or found; on failure those that were finished stay until the next collection.
+        Sizes are bytes on disk, lowest layer first. Idempotent. The snapshots are put under the
+        lease before they are made or found; on failure those that were finished stay until the
+        next collection.
 
         Raises:
             CorruptDataError: a layer is no tar, or another one than its diff_id says.
@@ -77,7 +71,6 @@ class Unpacker:
         parent: ChainId | None = None
         for position, (layer, chain_id) in enumerate(zip(layers, chain, strict=True)):
             self.unpack_layer(position, layer, chain_id, parent, lease_id)
-            done(position)
             parent = chain_id
         return [self._snapshots.usage(chain_id) for chain_id in chain]
 

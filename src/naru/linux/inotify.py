@@ -31,7 +31,6 @@ class Mask(enum.IntFlag):
     CLOSE_WRITE = 0x8
     MOVED_TO = 0x80
     CREATE = 0x100
-    DELETE_SELF = 0x400
     OVERFLOW = 0x4000
     IGNORED = 0x8000
 

@@ -36,7 +36,6 @@ from naru.linux.netlink_socket import (
     text_attribute,
 )
 
-MAX_NAME_LENGTH = 15
 Version = Literal[4, 6]
 Address = IPv4Address | IPv6Address
 Interface = IPv4Interface | IPv6Interface

@@ -1,4 +1,4 @@
-"""Digests: reading them, computing them while bytes go by, and checking streams against them.
+"""Digests: reading them, and computing them while bytes go by.
 
 A digest is `algorithm:hex` of bytes exactly as they are stored or sent. It travels as a plain
 string with a type of its own: a `Digest` has been through `parse_digest` or was computed here.
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import BinaryIO, NewType
+from typing import NewType
 
-from naru.errors import CorruptDataError, InvalidInputError
+from naru.errors import InvalidInputError
 
 Digest = NewType("Digest", str)
 DiffId = NewType("DiffId", Digest)
@@ -86,42 +86,3 @@ class Hasher:
     def digest(self) -> Digest:
         """Return the digest of all pieces so far."""
         return Digest(f"{self.algorithm}:{self._hash.hexdigest()}")
-
-
-class VerifyingReader:
-    """A stream that fails at its end unless it was exactly the expected bytes.
-
-    What was read before the end is unverified: act on it only in ways that can be undone.
-    """
-
-    def __init__(
-        self, stream: BinaryIO, digest: Digest, size: int | None = None, *, name: str = ""
-    ) -> None:
-        self._stream = stream
-        self._expected = digest
-        self._size = size
-        self._name = name or digest
-        self._hasher = Hasher(algorithm_of(digest))
-
-    def read(self, count: int = -1, /) -> bytes:
-        """Read up to `count` bytes; an empty answer means that the stream was right.
-
-        Raises:
-            CorruptDataError: the stream is longer or shorter than told, or of another digest.
-        """
-        data = self._stream.read(count)
-        self._hasher.update(data)
-        if self._size is not None and self._hasher.size > self._size:
-            raise CorruptDataError(f"{self._name}: more than the expected {self._size} bytes")
-        if (not data and count != 0) or count < 0:
-            self._check()
-        return data
-
-    def _check(self) -> None:
-        if self._size is not None and self._hasher.size != self._size:
-            raise CorruptDataError(
-                f"{self._name}: expected {self._size} bytes, got {self._hasher.size}"
-            )
-        actual = self._hasher.digest()
-        if actual != self._expected:
-            raise CorruptDataError(f"{self._name}: expected {self._expected}, got {actual}")

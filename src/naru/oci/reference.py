@@ -131,10 +131,6 @@ class Reference:
         """Return the repository at `digest`, without a tag."""
         return replace(self, tag="", digest=digest)
 
-    def without_tag(self) -> Reference:
-        """Return the bare repository."""
-        return replace(self, tag="", digest=None)
-
     def __str__(self) -> str:
         return self.familiar
 

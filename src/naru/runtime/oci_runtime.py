@@ -74,15 +74,14 @@ class OciRuntime:
         except msgspec.MsgspecError as error:
             raise FaultError(f"{self.name} state printed no state: {error}") from error
 
-    async def kill(self, container_id: str, signum: int, *, all_processes: bool = False) -> None:
-        """Send a signal to the container's first process, or to all of them.
+    async def kill(self, container_id: str, signum: int) -> None:
+        """Send a signal to the container's first process.
 
         Raises:
             ConflictError: the container does not run.
             NotFoundError: the runtime does not know it.
         """
-        options = ["--all"] if all_processes else []
-        await self._change("kill", *options, container_id, str(int(signum)))
+        await self._change("kill", container_id, str(int(signum)))
 
     async def delete(self, container_id: str, *, force: bool = False) -> None:
         """Forget a stopped container and remove its cgroup; `force` kills it first.

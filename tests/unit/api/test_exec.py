@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from naru.api.exec import ExecConfig, ExecCreated, ExecStartConfig
+from naru.api.exec import ExecConfig, ExecStartConfig
 
 
 def test_requests_are_read_by_the_schemas_names() -> None:
@@ -22,7 +22,3 @@ def test_requests_are_read_by_the_schemas_names() -> None:
 def test_a_size_needs_both_sides() -> None:
     assert ExecConfig().console_pair() is None
     assert ExecConfig(console_size=[1]).console_pair() is None
-
-
-def test_the_answer_has_an_id() -> None:
-    assert msgspec.json.encode(ExecCreated(id="x")) == b'{"Id":"x"}'

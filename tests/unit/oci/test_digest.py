@@ -1,17 +1,15 @@
-"""Digests: grammar, pieces, and streams that are checked as they go by."""
+"""Digests: grammar and pieces."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 
 import pytest
 
-from naru.errors import CorruptDataError, InvalidInputError
+from naru.errors import InvalidInputError
 from naru.oci.digest import (
     Digest,
     Hasher,
-    VerifyingReader,
     algorithm_of,
     digest_bytes,
     hex_of,
@@ -56,16 +54,3 @@ def test_pieces_hash_like_the_whole() -> None:
     for piece in (b"he", bytearray(b"l"), memoryview(b"lo")):
         hasher.update(piece)
     assert (hasher.digest(), hasher.size) == (GOOD, 5)
-
-
-def test_a_true_stream_passes_the_verifier() -> None:
-    reader = VerifyingReader(io.BytesIO(b"hello"), GOOD, 5)
-    assert [reader.read(3), reader.read(3), reader.read(3)] == [b"hel", b"lo", b""]
-    assert VerifyingReader(io.BytesIO(b"hello"), GOOD).read() == b"hello"
-
-
-@pytest.mark.parametrize("data", [b"hell", b"hello!", b"jello"])
-def test_a_false_stream_fails_at_its_end(data: bytes) -> None:
-    reader = VerifyingReader(io.BytesIO(data), GOOD, 5, name="layer x")
-    with pytest.raises(CorruptDataError, match="layer x"):
-        list(iter(lambda: reader.read(2), b""))

@@ -84,7 +84,6 @@ class _Context:
         self._stdin = invocation.stdin.buffer
         self._compresses = invocation.options["compress"]
         self._folder: ContextFolder | None = None
-        self._is_stream = place == "-"
         if place == "-" and dockerfile == "-":
             raise CommandFailedError(
                 "invalid argument: can't use stdin for both build context and dockerfile"
