@@ -6,7 +6,7 @@ Both live as long as the view's descriptors, so that an engine that is killed le
 behind. A view gives no protection by itself: names in it are to be resolved with
 `safe_path.open_at`, which keeps links inside.
 
-Spec: mount_namespaces(7), setns(2), open_tree(2), move_mount(2), mount_setattr(2).
+Spec: mount_namespaces(7), setns(2), pivot_root(2).
 """
 
 from __future__ import annotations
@@ -20,20 +20,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from struct import Struct
 
 from naru.errors import FaultError
-from naru.linux import mount, process, safe_path
+from naru.linux import mount, mount_tree, process, safe_path
 from naru.linux.mount import CLONE_FS, CLONE_NEWNS, MNT_DETACH, Mount
 
-_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
-_OPEN_TREE_CLONE = 1
-_OPEN_TREE_CLOEXEC = os.O_CLOEXEC
-_AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
-_MOVE_FROM_EMPTY, _MOVE_TO_EMPTY = 0x4, 0x40
-_ATTR_READ_ONLY = 0x1
-_PRIVATE = 1 << 18
-_ATTRIBUTES = Struct("QQQQ")
 # statfs(2): its first field is the type.
 _STATFS_BYTES = 256
 _MADE_UP = frozenset(
@@ -62,7 +53,6 @@ _PLACE = Path("/proc")
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +142,7 @@ def assembled(
             for tree, other in zip(trees, others, strict=True):
                 _attach(tree, root, other)
             if read_only:
-                _set_attributes(root, _ATTR_READ_ONLY, 0, "/")
+                mount_tree.make_private(root, read_only=True, recursive=False)
             undo.pop_all()
         return FileView(root, namespace)
 
@@ -175,8 +165,8 @@ def is_made_up(descriptor: int) -> bool:
 @contextlib.contextmanager
 def _cloned(other: ViewMount) -> Iterator[int]:
     """Take a copy of what is mounted at a place, which nobody sees yet."""
-    shown = other.source if not other.stack else other.destination
-    with ExitStack() as stack:
+    shown = other.destination if other.stack else str(other.source)
+    with ExitStack() as kept, ExitStack() as stack:
         source = other.source
         if other.stack:
             source = _PLACE
@@ -184,18 +174,12 @@ def _cloned(other: ViewMount) -> Iterator[int]:
             stack.callback(mount.unmount, _PLACE, lazy=True)
         descriptor = _source(source, other.subpath)
         stack.callback(os.close, descriptor)
-        recursive = _AT_RECURSIVE if other.is_recursive else 0
-        flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_EMPTY_PATH | recursive
-        tree = _libc.syscall(_OPEN_TREE, descriptor, b"", flags)
-        if tree < 0:
-            raise FaultError(f"mount {shown}: {_reason()}")
-    try:
-        attributes = _ATTR_READ_ONLY if other.read_only else 0
-        everywhere = 0 if other.writable_below else recursive
-        _set_attributes(tree, attributes, everywhere, shown)
+        copy = mount_tree.copied(descriptor, recursive=other.is_recursive, name=shown)
+        tree = kept.enter_context(copy)
+        stack.close()
+        below = other.is_recursive and not other.writable_below
+        mount_tree.make_private(tree, read_only=other.read_only, recursive=below)
         yield tree
-    finally:
-        os.close(tree)
 
 
 def _source(path: Path, subpath: str) -> int:
@@ -205,14 +189,6 @@ def _source(path: Path, subpath: str) -> int:
         return os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError as error:
         raise FaultError(f"mount {path / subpath}: {error.strerror}") from error
-
-
-def _set_attributes(tree: int, attributes: int, flags: int, shown: Path | str) -> None:
-    """Change a mount, and keep what happens in it from travelling anywhere else."""
-    settings = _ATTRIBUTES.pack(attributes, 0, _PRIVATE, 0)
-    flags |= _AT_EMPTY_PATH
-    if _libc.syscall(_MOUNT_SETATTR, tree, b"", flags, settings, _ATTRIBUTES.size) != 0:
-        raise FaultError(f"mount {shown}: {_reason()}")
 
 
 def _make_root(place: Path) -> None:
@@ -230,13 +206,11 @@ def _make_root(place: Path) -> None:
 
 def _attach(tree: int, root: int, other: ViewMount) -> None:
     try:
-        place = _place(root, os.fsencode(other.destination), _is_directory(tree))
+        place = _place(root, os.fsencode(other.destination), wants_directory=_is_directory(tree))
     except OSError as error:
         raise FaultError(f"mount on {other.destination}: {error.strerror}") from error
     try:
-        flags = _MOVE_FROM_EMPTY | _MOVE_TO_EMPTY
-        if _libc.syscall(_MOVE_MOUNT, tree, b"", place, b"", flags) != 0:
-            raise FaultError(f"mount on {other.destination}: {_reason()}")
+        mount_tree.put(tree, place, name=other.destination)
     finally:
         os.close(place)
 
@@ -245,7 +219,7 @@ def _is_directory(tree: int) -> bool:
     return stat.S_ISDIR(os.fstat(tree).st_mode)
 
 
-def _place(root: int, path: bytes, wants_directory: bool) -> int:  # noqa: FBT001
+def _place(root: int, path: bytes, *, wants_directory: bool) -> int:
     """Open what is at `path`, and make it if it is not there."""
     if wants_directory:
         return safe_path.make_dirs_at(root, path)

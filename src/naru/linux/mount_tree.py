@@ -19,6 +19,7 @@ from struct import Struct
 from typing import Final
 
 from naru.errors import FaultError
+from naru.linux.mount import MS_PRIVATE
 
 _SYS_OPEN_TREE: Final = 428
 _SYS_MOVE_MOUNT: Final = 429
@@ -28,6 +29,7 @@ _AT_EMPTY_PATH: Final = 0x1000
 _AT_RECURSIVE: Final = 0x8000
 _OPEN_TREE_CLONE: Final = 0x1
 _MOVE_MOUNT_F_EMPTY_PATH: Final = 0x4
+_MOVE_MOUNT_T_EMPTY_PATH: Final = 0x40
 _ATTR_RDONLY: Final = 0x1
 _ATTR_IDMAP: Final = 0x00100000
 # struct mount_attr: attr_set, attr_clr, propagation, userns_fd
@@ -38,10 +40,10 @@ _libc.syscall.restype = ctypes.c_long
 
 
 @contextlib.contextmanager
-def copied(source: Path | int, *, recursive: bool = False) -> Iterator[int]:
+def copied(source: Path | int, *, recursive: bool = False, name: str = "") -> Iterator[int]:
     """Yield a descriptor of a copy of what is mounted at `source`, a path or a descriptor.
 
-    `recursive` takes along what is mounted below.
+    `recursive` takes along what is mounted below; `name` is what errors call the source.
 
     Raises:
         FaultError: the kernel refused.
@@ -51,7 +53,7 @@ def copied(source: Path | int, *, recursive: bool = False) -> Iterator[int]:
         place, path, flags = source, b"", flags | _AT_EMPTY_PATH
     else:
         place, path = _AT_FDCWD, os.fsencode(source)
-    descriptor = _call(f"copy the mount of {source}", _SYS_OPEN_TREE, place, path, flags)
+    descriptor = _call(f"copy the mount of {name or source}", _SYS_OPEN_TREE, place, path, flags)
     try:
         yield descriptor
     finally:
@@ -64,7 +66,7 @@ def map_ids(copy: int, user_namespace: int) -> None:
     Raises:
         FaultError: the file system cannot do that, or the kernel refused.
     """
-    _set_attributes(copy, _ATTR_IDMAP, user_namespace)
+    _set_attributes(copy, _ATTR_IDMAP, user_namespace=user_namespace)
 
 
 def make_read_only(copy: int) -> None:
@@ -73,37 +75,48 @@ def make_read_only(copy: int) -> None:
     Raises:
         FaultError: the kernel refused.
     """
-    _set_attributes(copy, _ATTR_RDONLY, 0)
+    _set_attributes(copy, _ATTR_RDONLY)
 
 
-def put(copy: int, target: Path) -> None:
-    """Mount a copy on `target`; its descriptor goes on to name it.
+def make_private(copy: int, *, read_only: bool, recursive: bool) -> None:
+    """Keep what happens in a copy from travelling anywhere else; `read_only` keeps it from writing.
+
+    `recursive` is about what is mounted below, for both.
 
     Raises:
         FaultError: the kernel refused.
     """
-    _call(
-        f"mount on {target}",
-        _SYS_MOVE_MOUNT,
-        copy,
-        b"",
-        _AT_FDCWD,
-        os.fsencode(target),
-        _MOVE_MOUNT_F_EMPTY_PATH,
-    )
+    attributes = _ATTR_RDONLY if read_only else 0
+    _set_attributes(copy, attributes, propagation=MS_PRIVATE, recursive=recursive)
 
 
-def _set_attributes(copy: int, attributes: int, user_namespace: int) -> None:
-    packed = _ATTR.pack(attributes, 0, 0, user_namespace)
-    _call(
-        "change a mount",
-        _SYS_MOUNT_SETATTR,
-        copy,
-        b"",
-        _AT_EMPTY_PATH | _AT_RECURSIVE,
-        packed,
-        len(packed),
-    )
+def put(copy: int, target: Path | int, *, name: str = "") -> None:
+    """Mount a copy on `target`, a path or a descriptor; its own descriptor goes on to name it.
+
+    `name` is what errors call the target.
+
+    Raises:
+        FaultError: the kernel refused.
+    """
+    flags = _MOVE_MOUNT_F_EMPTY_PATH
+    if isinstance(target, int):
+        place, path, flags = target, b"", flags | _MOVE_MOUNT_T_EMPTY_PATH
+    else:
+        place, path = _AT_FDCWD, os.fsencode(target)
+    _call(f"mount on {name or target}", _SYS_MOVE_MOUNT, copy, b"", place, path, flags)
+
+
+def _set_attributes(
+    copy: int,
+    attributes: int,
+    *,
+    propagation: int = 0,
+    user_namespace: int = 0,
+    recursive: bool = True,
+) -> None:
+    packed = _ATTR.pack(attributes, 0, propagation, user_namespace)
+    flags = _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
+    _call("change a mount", _SYS_MOUNT_SETATTR, copy, b"", flags, packed, len(packed))
 
 
 def _call(what: str, *arguments: int | bytes) -> int:

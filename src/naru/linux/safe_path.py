@@ -13,11 +13,11 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import Struct
 
-from naru.errors import ConflictError, CorruptDataError
+from naru.errors import CorruptDataError
 
 RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_MAGICLINKS = 0x02
@@ -105,23 +105,14 @@ def read_text(root: Path, path: str, limit: int = 1 << 20) -> str | None:
     return data.decode("utf-8", "surrogateescape")
 
 
-def make_dirs(root: Path, path: str, mode: int = 0o755) -> int:
-    """Make the directory `path` below `root` with all its parents; returns its descriptor.
+def make_dirs_at(root: int, path: bytes, mode: int = 0o755) -> int:
+    """Make the directory `path` below `root`, a descriptor, with its parents; return its own.
 
     Idempotent. Links on the way are followed inside the root; a dangling one is an obstacle.
 
     Raises:
-        ConflictError: something on the way is no directory.
+        OSError: something on the way is no directory.
     """
-    with _directory(root) as descriptor:
-        try:
-            return make_dirs_at(descriptor, os.fsencode(path), mode)
-        except OSError as error:
-            raise _obstacle(os.fsencode(path), error) from error
-
-
-def make_dirs_at(root: int, path: bytes, mode: int = 0o755) -> int:
-    """Do as `make_dirs` does, from a descriptor of the root; an obstacle is an OSError."""
     flags = os.O_RDONLY | os.O_DIRECTORY
     names = [name for name in path.split(b"/") if name not in (b"", b".")]
     try:
@@ -149,27 +140,35 @@ def make_dirs_at(root: int, path: bytes, mode: int = 0o755) -> int:
     return current
 
 
-def make_file(root: Path, path: str, mode: int = 0o644) -> None:
-    """Make an empty file at `path` below `root`, with its parents; what exists is left alone.
+def without_links(path: str, read_link: Callable[[str], str | None], *, most_links: int) -> str:
+    """Return where `path` leads in a root, as an absolute path; what is not there is kept.
+
+    `read_link` gives the target of the link at a relative path, or None where no link is. For
+    names that are told to somebody, or trees that stand still: what is opened is resolved by
+    the kernel.
 
     Raises:
-        ConflictError: something on the way is no directory, or `path` is one.
+        OSError: there are more than `most_links`, as when they lead in a circle.
     """
-    parent, _, name = path.rstrip("/").rpartition("/")
-    os.close(make_dirs(root, parent))
-    try:
-        descriptor = open_beneath(root, path, os.O_PATH)
-    except FileNotFoundError:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK
-        try:
-            descriptor = open_beneath(root, f"{parent}/{name}", flags, mode)
-        except OSError as error:
-            raise _obstacle(os.fsencode(path), error) from error
-    try:
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise ConflictError(f"{path}: is a directory")
-    finally:
-        os.close(descriptor)
+    waiting = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    resolved: list[str] = []
+    links = 0
+    while waiting:
+        part = waiting.pop()
+        if part == "..":
+            del resolved[-1:]
+            continue
+        target = read_link("/".join([*resolved, part]))
+        if target is None:
+            resolved.append(part)
+            continue
+        links += 1
+        if links > most_links:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        if target.startswith("/"):
+            resolved.clear()
+        waiting += [step for step in reversed(target.split("/")) if step not in ("", ".")]
+    return "/" + "/".join(resolved)
 
 
 @contextlib.contextmanager
@@ -179,10 +178,3 @@ def _directory(root: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _obstacle(path: bytes, error: OSError) -> Exception:
-    if error.errno in (errno.ENOTDIR, errno.ENOENT, errno.ELOOP, errno.EISDIR):
-        reason = os.strerror(error.errno or 0).lower()
-        return ConflictError(f"{os.fsdecode(path)}: {reason}")
-    return error

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from naru.errors import InvalidInputError
 from naru.linux import mountinfo
+from naru.linux.safe_path import without_links
 
 # The kernel's own limit (path_resolution(7)).
 _MAX_LINKS = 40
@@ -24,26 +25,19 @@ def resolve(rootfs: Path, destination: str) -> str:
     Raises:
         InvalidInputError: the links lead in a circle.
     """
-    waiting = [part for part in reversed(destination.split("/")) if part not in ("", ".")]
-    resolved: list[str] = []
-    links = 0
-    while waiting:
-        part = waiting.pop()
-        if part == "..":
-            del resolved[-1:]
-            continue
+
+    def read_link(path: str) -> str | None:
         try:
-            target = os.readlink(rootfs.joinpath(*resolved, part))
+            return os.readlink(rootfs / path)
         except OSError:
-            resolved.append(part)
-            continue
-        links += 1
-        if links > _MAX_LINKS:
-            raise InvalidInputError(f"mount destination {destination}: too many levels of links")
-        if target.startswith("/"):
-            resolved.clear()
-        waiting += [step for step in reversed(target.split("/")) if step not in ("", ".")]
-    return "/" + "/".join(resolved)
+            return None
+
+    try:
+        return without_links(destination, read_link, most_links=_MAX_LINKS)
+    except OSError as error:
+        raise InvalidInputError(
+            f"mount destination {destination}: too many levels of links"
+        ) from error
 
 
 def check_propagation(source: str, propagation: str) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
+from functools import partial
 
 from naru.api.path_stat import PathStat, go_mode
 from naru.errors import InvalidInputError, NaruError
 from naru.linux import safe_path
+from naru.linux.safe_path import without_links
 from naru.units import print_rfc3339
 
 _EPOCH = "1970-01-01T00:00:00Z"
@@ -96,25 +98,10 @@ def link_target(root: int, path: str) -> str:
     Raises:
         InvalidInputError: links lead in a circle.
     """
-    waiting = [part for part in reversed(path.split("/")) if part not in ("", ".")]
-    resolved: list[str] = []
-    links = 0
-    while waiting:
-        part = waiting.pop()
-        if part == "..":
-            del resolved[-1:]
-            continue
-        target = _read_link(root, "/".join([*resolved, part]))
-        if target is None:
-            resolved.append(part)
-            continue
-        links += 1
-        if links > _MAX_LINKS:
-            raise InvalidInputError(f"evalSymlinksInScope: too many links in {_text(path)}")
-        if target.startswith("/"):
-            resolved.clear()
-        waiting += [step for step in reversed(target.split("/")) if step not in ("", ".")]
-    return _text("/" + "/".join(resolved))
+    try:
+        return _text(without_links(path, partial(_read_link, root), most_links=_MAX_LINKS))
+    except OSError as error:
+        raise InvalidInputError(f"evalSymlinksInScope: too many links in {_text(path)}") from error
 
 
 def path_failure(call: str, path: str, error: OSError) -> NaruError:
