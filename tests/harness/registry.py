@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from fakes.fake_registry import FakeRegistry
 from harness.waiting import eventually
 
 
@@ -38,6 +41,22 @@ def serving(images: Mapping[str, bytes]) -> Iterator[str]:
         finally:
             server.kill()
             server.wait()
+
+
+@contextlib.contextmanager
+def in_thread(registry: FakeRegistry) -> Iterator[FakeRegistry]:
+    """Serve a registry beside a test that waits for programs."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(registry.__aenter__(), loop).result(30)
+        yield registry
+        asyncio.run_coroutine_threadsafe(registry.__aexit__(), loop).result(30)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def _listens(address: str) -> bool:

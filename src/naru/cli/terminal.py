@@ -30,6 +30,24 @@ def size(stream: TextIO) -> tuple[int, int] | None:
     return (rows, columns) if rows or columns else None
 
 
+def ask(stdin: TextIO, stdout: TextIO, question: str, *, is_secret: bool = False) -> str:
+    """Ask the user at the terminal; a secret is not shown while it is typed."""
+    stdout.write(question)
+    stdout.flush()
+    if not is_secret:
+        return stdin.readline().removesuffix("\n")
+    saved = termios.tcgetattr(stdin.fileno())
+    quiet = [*saved[:_CC], list(saved[_CC])]
+    quiet[_LFLAG] &= ~termios.ECHO
+    termios.tcsetattr(stdin.fileno(), termios.TCSADRAIN, quiet)
+    try:
+        return stdin.readline().removesuffix("\n")
+    finally:
+        termios.tcsetattr(stdin.fileno(), termios.TCSADRAIN, saved)
+        stdout.write("\n")
+        stdout.flush()
+
+
 class RawMode:
     """Hands keys over as they are typed, from `enter` to `leave`, which may be called often."""
 

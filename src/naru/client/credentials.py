@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 HUB_KEY = "https://index.docker.io/v1/"
 _HUB_REGISTRY = "docker.io"
 # A helper says so when what it returns is no password but a token.
-_TOKEN_USER = "<token>"
-_NOT_FOUND = "credentials not found in native keychain"
+TOKEN_USER = "<token>"
+NOT_FOUND = "credentials not found in native keychain"
 _PATIENCE_S = 60
 
 
@@ -42,9 +42,14 @@ def find(config: Mapping[str, Any], registry: str) -> Login | None:
         FaultError: a helper failed.
     """
     key = key_of(registry)
-    helper = (config.get("credHelpers") or {}).get(key) or config.get("credsStore")
+    helper = helper_for(config, key)
     login = _ask(helper, key) if helper else _from_file(config.get("auths") or {}, key)
     return {**login, "serveraddress": key} if login else None
+
+
+def helper_for(config: Mapping[str, Any], key: str) -> str:
+    """Return the helper that keeps the login of `key`, "" where the file itself does."""
+    return (config.get("credHelpers") or {}).get(key) or config.get("credsStore") or ""
 
 
 def find_all(config: Mapping[str, Any]) -> dict[str, Login]:
@@ -90,32 +95,40 @@ def _from_file(auths: Mapping[str, Any], key: str) -> Login | None:
     return {"username": name, "password": password} if colon and name else None
 
 
-def _ask(helper: str, key: str) -> Login | None:
+def run_helper(helper: str, verb: str, text: str) -> tuple[str, str]:
+    """Let a helper `get`, `store` or `erase`; return what it says, and why it failed ("": not)."""
     import subprocess
 
     program = f"docker-credential-{helper}"
     try:
         done = subprocess.run(
-            [program, "get"],
-            input=key.encode(),
+            [program, verb],
+            input=text.encode(),
             stdout=subprocess.PIPE,
             timeout=_PATIENCE_S,
             check=False,
         )
+    except FileNotFoundError:
+        return "", f'exec: "{program}": executable file not found in $PATH'
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FaultError(f"error getting credentials - err: {error}") from error
-    text = done.stdout.decode("utf-8", "replace").strip()
-    if done.returncode:
-        if text == _NOT_FOUND:
+        return "", str(error)
+    out = done.stdout.decode("utf-8", "replace").strip()
+    return out, f"exit status {done.returncode}" if done.returncode else ""
+
+
+def _ask(helper: str, key: str) -> Login | None:
+    text, failure = run_helper(helper, "get", key)
+    if failure:
+        if text == NOT_FOUND:
             return None
-        raise FaultError(
-            f"error getting credentials - err: exit status {done.returncode}, out: `{text}`"
-        )
+        raise FaultError(f"error getting credentials - err: {failure}, out: `{text}`")
     try:
         answer = json_text.loads(text)
         name, secret = str(answer["Username"]), str(answer["Secret"])
     except (ValueError, KeyError, TypeError) as error:
-        raise FaultError(f"error getting credentials - {program} did not answer in JSON") from error
-    if name == _TOKEN_USER:
+        raise FaultError(
+            f"error getting credentials - docker-credential-{helper} did not answer in JSON"
+        ) from error
+    if name == TOKEN_USER:
         return {"identitytoken": secret}
     return {"username": name, "password": secret}

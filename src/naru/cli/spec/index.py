@@ -127,6 +127,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "inspect": ("system", "inspect", "Return low-level information on Docker objects"),
     "kill": ("container", "kill", "Kill one or more running containers"),
     "load": ("image", "load", "Load an image from a tar archive or STDIN"),
+    "login": ("registry", "login", "Authenticate to a registry"),
+    "logout": ("registry", "logout", "Log out from a registry"),
     "logs": ("container", "logs", "Fetch the logs of a container"),
     "network connect": ("network", "connect", "Connect a container to a network"),
     "network create": ("network", "create", "Create a network"),
@@ -214,7 +216,21 @@ GROUPS = {
 
 # The root help page, section by section.
 ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Common Commands", ("run", "exec", "ps", "build", "pull", "images", "version", "info")),
+    (
+        "Common Commands",
+        (
+            "run",
+            "exec",
+            "ps",
+            "build",
+            "pull",
+            "images",
+            "login",
+            "logout",
+            "version",
+            "info",
+        ),
+    ),
     ("Management Commands", ("builder", "container", "image", "network", "system", "volume")),
     (
         "Commands",
