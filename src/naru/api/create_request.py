@@ -68,14 +68,15 @@ def adapt(request: CreateRequest, version: ApiVersion) -> list[str]:
     if version < (1, 25):
         host.auto_remove = False
     if version < (1, 40):
+        host.kernel_memory_tcp = 0
         host.ipc_mode = host.ipc_mode or "shareable"
     if version < (1, 42):
         host.console_size = None
-    elif host.console_size is not None:
+    else:
+        host.kernel_memory = 0
+    if host.console_size is not None:
         # As Go reads an array of two.
         host.console_size = [*host.console_size, 0, 0][:2]
-    else:
-        host.kernel_memory = host.kernel_memory_tcp = 0
     if version < (1, 43):
         host.annotations = None
     if version < (1, 44) and request.healthcheck is not None:
@@ -107,6 +108,8 @@ def _adapt_mount(mount: Mount, version: ApiVersion) -> None:
         if bind is not None:
             bind.create_mountpoint = False
         _drop_options_of_other_types(mount)
+    else:
+        _refuse_options_of_other_types(mount)
     if version < (1, 44):
         if bind is not None and bind.read_only_force_recursive:
             raise InvalidInputError("BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
@@ -131,6 +134,18 @@ def _drop_options_of_other_types(mount: Mount) -> None:
         mount.tmpfs_options = None
 
 
+def _refuse_options_of_other_types(mount: Mount) -> None:
+    for kind, options in (
+        ("Volume", mount.volume_options),
+        ("Bind", mount.bind_options),
+        ("Tmpfs", mount.tmpfs_options),
+    ):
+        if options is not None and mount.type != kind.lower():
+            raise InvalidInputError(
+                f'{kind}Options must not be specified on mount type "{mount.type}"'
+            )
+
+
 def _name_default_network(request: CreateRequest) -> None:
     host, networking = request.host_config, request.networking_config
     endpoints = networking.endpoints_config = networking.endpoints_config or {}
@@ -152,21 +167,38 @@ def _adapt_mac_address(request: CreateRequest, version: ApiVersion) -> list[str]
     """Give the container-wide address to the endpoint of the main network."""
     endpoints = request.networking_config.endpoints_config
     assert endpoints is not None
+    mode = request.host_config.network_mode
+    has_endpoint = mode.partition(":")[0] not in _WITHOUT_ENDPOINT
     if version < (1, 44):
         for endpoint in endpoints.values():
             if endpoint is not None:
                 endpoint.mac_address = ""
-    mode = request.host_config.network_mode
-    if not request.mac_address or mode.partition(":")[0] in _WITHOUT_ENDPOINT:
+        if request.mac_address and not has_endpoint:
+            raise InvalidInputError("conflicting options: mac-address and the network mode")
+        # There is one at most, and it had the address, whatever the mode says.
+        mode = next(iter(endpoints), mode)
+    if not request.mac_address:
         return []
-    main = endpoints[mode] = endpoints.get(mode) or EndpointSettings()
-    if main.mac_address and main.mac_address != request.mac_address:
+    if has_endpoint:
+        _set_mac_address(endpoints, mode, request.mac_address)
+    return [_MAC_WARNING] if version >= (1, 44) else []
+
+
+def _set_mac_address(
+    endpoints: dict[str, EndpointSettings | None], network: str, address: str
+) -> None:
+    if endpoints and network not in endpoints:
+        raise InvalidInputError(
+            "if a container-wide MAC address is supplied, HostConfig.NetworkMode must match the "
+            "identity of a network in NetworkSettings.Networks"
+        )
+    main = endpoints[network] = endpoints.get(network) or EndpointSettings()
+    if main.mac_address and main.mac_address != address:
         raise InvalidInputError(
             "the container-wide MAC address must match the endpoint-specific MAC address for "
             "the main network, or be left empty"
         )
-    main.mac_address = request.mac_address
-    return [_MAC_WARNING] if version >= (1, 44) else []
+    main.mac_address = address
 
 
 def _windows_warnings(host: HostConfig) -> list[str]:

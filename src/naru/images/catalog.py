@@ -97,8 +97,8 @@ class Catalog:
         image = self._image(row, self._rows.names(row.image_id))
         if platform is not None and not matches(image.config.platform, platform):
             raise NotFoundError(
-                f"image with reference {name} was found but does not match the specified "
-                f"platform: wanted {platform}, actual: {image.config.platform}"
+                f"image with reference {name} was found but its platform "
+                f"({image.config.platform}) does not match the specified platform ({platform})"
             )
         return image
 

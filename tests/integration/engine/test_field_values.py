@@ -157,11 +157,9 @@ def test_link_local_addresses_are_given_beside_the_others(engine: Engine) -> Non
 
 
 @pytest.mark.naru_only
-def test_limits_of_old_kernels_are_discarded_with_a_warning_for_old_clients(
-    engine: Engine,
-) -> None:
-    host = {"KernelMemoryTCP": 32 << 20}
-    for version, count in (("1.41", 1), ("1.42", 0)):
+def test_limits_of_old_kernels_are_discarded_with_a_warning(engine: Engine) -> None:
+    host = {"KernelMemory": 32 << 20, "KernelMemoryTCP": 32 << 20, "ConsoleSize": [24, 80]}
+    for version, count in (("1.39", 1), ("1.41", 2), ("1.42", 1), ("1.50", 1)):
         answer = _create(engine, version, HostConfig=host).ok(201).json()
         assert len(answer["Warnings"]) == count
         assert all("Limitation discarded" in text for text in answer["Warnings"])

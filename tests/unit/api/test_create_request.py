@@ -73,12 +73,14 @@ def test_old_clients_share_their_ipc_namespace_unless_they_say_otherwise() -> No
     assert adapted((1, 40)).host_config.ipc_mode == ""
 
 
-def test_options_of_another_mount_type_are_dropped_for_old_clients_only() -> None:
-    mount = {"Type": "bind", "TmpfsOptions": {"SizeBytes": 1}, "BindOptions": {"Propagation": "p"}}
-    for version, is_kept in (((1, 41), False), ((1, 42), True)):
-        [found] = adapted(version, host={"Mounts": [mount]}).host_config.mounts or []
-        assert (found.tmpfs_options is not None) == is_kept
-        assert found.bind_options is not None
+def test_options_of_another_mount_type_are_dropped_for_old_clients_and_refused_for_new() -> None:
+    mounts = [{"Type": "bind", "Target": "/a", "TmpfsOptions": {}}]
+    [old] = adapted((1, 41), host={"Mounts": mounts}).host_config.mounts or ()
+    assert old.tmpfs_options is None
+    with pytest.raises(
+        InvalidInputError, match=r'^TmpfsOptions must not be specified on mount type "bind"$'
+    ):
+        adapted((1, 42), host={"Mounts": mounts})
 
 
 def test_read_only_binds_were_not_recursive_before_1_44() -> None:
@@ -160,6 +162,15 @@ class TestMacAddress:
     def test_makes_no_endpoint_where_there_is_none(self, mode: str) -> None:
         found = adapted(MAXIMUM, MacAddress=self.MAC, host={"NetworkMode": mode})
         assert found.networking_config.endpoints_config == {}
+        with pytest.raises(InvalidInputError, match=r"^conflicting options: mac-address and the"):
+            adapted((1, 43), MacAddress=self.MAC, host={"NetworkMode": mode})
+
+    def test_must_be_meant_for_one_of_the_networks(self) -> None:
+        parts: Any = {"MacAddress": self.MAC, "endpoints": {"other": {}}}
+        with pytest.raises(InvalidInputError, match="must match the identity of a network"):
+            adapted(MAXIMUM, **parts)
+        old = adapted((1, 43), **parts).networking_config.endpoints_config
+        assert old == {"other": EndpointSettings(mac_address=self.MAC)}
 
 
 def test_options_of_windows_are_told_to_be_without_effect() -> None:

@@ -87,8 +87,7 @@ def create(invocation: Invocation, body: dict[str, Any]) -> str:
         try:
             answer = _ask(invocation, body, platform)
         except NotFoundError as error:
-            missing = error.message.startswith("No such image")
-            if not missing or options["pull"] not in ("missing", ""):
+            if not is_missing_image(error) or options["pull"] not in ("missing", ""):
                 raise
             pull_missing(invocation, body["Image"], platform)
             answer = _ask(invocation, body, platform)
@@ -170,6 +169,11 @@ def read_platform(text: str) -> str:
     if len(parts) == 3 and platform.count("/") == 1:
         platform += f"/{parts[2].lower()}"
     return platform
+
+
+def is_missing_image(error: NotFoundError) -> bool:
+    """Say whether an image is not there, or not for the platform: a pull may help then."""
+    return error.message.startswith(("No such image", "image with reference"))
 
 
 def pull_missing(invocation: Invocation, image: str, platform: str) -> None:

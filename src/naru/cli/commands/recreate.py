@@ -6,6 +6,7 @@ from naru.cli.batch import container_path
 from naru.cli.commands.container_creation import (
     PULL_POLICIES,
     check_image,
+    is_missing_image,
     pull,
     pull_missing,
     read_platform,
@@ -154,8 +155,7 @@ def recreate(invocation: Invocation) -> int:
     try:
         answer = invocation.client.post(path, query, body)
     except NotFoundError as error:
-        is_missing = error.message.startswith("No such image")
-        if not image or not is_missing or options["pull"] not in ("missing", ""):
+        if not image or not is_missing_image(error) or options["pull"] not in ("missing", ""):
             raise
         pull_missing(invocation, image[0], platform)
         answer = invocation.client.post(path, query, body)
