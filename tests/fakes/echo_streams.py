@@ -16,6 +16,7 @@ class EchoStreams:
         self.received = bytearray()
         self._output: asyncio.Queue[tuple[int, bytes] | None] = asyncio.Queue(64)
         self.ends_with_stdin = True
+        self.speaks_at_once = False
 
     async def say(self, stream: int, data: bytes) -> None:
         """Write output."""
