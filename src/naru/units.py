@@ -1,4 +1,4 @@
-"""Sizes, durations and times, parsed and printed the way Docker's clients do."""
+"""Sizes, durations, times and flags, parsed and printed the way Docker's clients do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,24 @@ _NANOSECONDS = {
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9})\d*)?)?(Z|[+-]\d\d:?\d\d)?"
 )
+_FLAGS = {
+    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
 ZERO_TIME = "0001-01-01T00:00:00Z"
+
+
+def parse_flag(text: str) -> bool:
+    """Read `true`, `0` and the like.
+
+    Raises:
+        InvalidInputError: `text` is none of Go's words for yes and no.
+
+    Spec: Go, strconv.ParseBool.
+    """
+    if text not in _FLAGS:
+        raise InvalidInputError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
+    return _FLAGS[text]
 
 
 def parse_bytes(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Sizes, durations and times in Docker's spellings."""
+"""Sizes, durations, times and flags in Docker's spellings."""
 
 from __future__ import annotations
 
@@ -100,3 +100,11 @@ def test_times_are_read_as_clients_send_them(text: str, nanoseconds: int) -> Non
 def test_lengths_of_time_are_printed_as_go_prints_them(nanoseconds: int, text: str) -> None:
     assert units.print_duration(nanoseconds) == text
     assert units.parse_duration(text) == nanoseconds
+
+
+def test_flags_are_gos_words_and_nothing_else() -> None:
+    assert all(units.parse_flag(word) for word in ("1", "t", "T", "true", "True", "TRUE"))
+    assert not any(units.parse_flag(word) for word in ("0", "f", "F", "false", "False", "FALSE"))
+    for word in ("", "yes", "tRUE", " true", "2"):
+        with pytest.raises(InvalidInputError, match="ParseBool"):
+            units.parse_flag(word)

@@ -15,6 +15,7 @@ from naru.cli.template.values import NO_VALUE, View, print_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from naru.cli.template.evaluator import Template
 
@@ -35,6 +36,24 @@ class Columns:
         self.default = default
         self.titles = titles
         self.raw = raw
+
+
+class LabelledView(View):
+    """A row of something with labels; `item` is what the API says of it."""
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        self.item = item
+
+    def labels(self) -> str:
+        """Return all labels on one line."""
+        labels = self.item.get("Labels") or {}
+        return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
+
+    def label(self, name: str) -> str:
+        """Return the value of one label, nothing if it is not there."""
+        return str((self.item.get("Labels") or {}).get(name, ""))
+
+    methods = {"Label": label}  # noqa: RUF012 - the protocol's ClassVar is declared in View
 
 
 class _Titles(View):

@@ -9,7 +9,6 @@ Spec: image-spec v1.1, config.md; moby, image/image.go, NewChildImage.
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +17,7 @@ from naru.errors import ConflictError, CorruptDataError, NotFoundError
 from naru.faults import fault_point
 from naru.images.catalog import Image
 from naru.images.layer_intake import LayerIntake, StoredLayer
-from naru.images.pipe import Pipe, PipeClosedError
+from naru.images.pipe import Pipe, written_by
 from naru.images.services import ImageServices
 from naru.images.unpack import LayerSource
 from naru.oci import mediatype
@@ -118,27 +117,14 @@ def commit_layer(
         found = stack.enter_context(services.snapshots.difference(key))
         if not found.changes:
             return None
-        pipe = Pipe()
 
-        def write() -> None:
-            try:
-                write_layer(found.root, found.changes, pipe.put)
-                pipe.end()
-            except PipeClosedError:
-                # The other side failed, and tells why.
-                return
-            except Exception as error:  # noqa: BLE001 - it is raised where the pipe is read
-                pipe.end(error)
+        def write(pipe: Pipe) -> None:
+            write_layer(found.root, found.changes, pipe.put)
 
-        writer = threading.Thread(target=write, name="naru-commit", daemon=True)
-        writer.start()
-        try:
+        with written_by(write, "naru-commit") as pipe:
             taken = LayerIntake(services, lease_id, stack).take(
                 bytes(pipe.read_piece()), pipe.read_piece, unpack=True, parent=under
             )
-        finally:
-            pipe.abandon()
-            writer.join()
         if taken.unpack_failure is not None:
             raise taken.unpack_failure
         _AFTER_LAYER()

@@ -6,8 +6,10 @@ waits for ever. Pieces of a MiB keep the hand-over cheap.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
+from collections.abc import Callable, Iterator
 
 from naru.errors import FaultError, NaruError
 
@@ -108,3 +110,30 @@ class Pipe:
         elif isinstance(piece.obj, bytes) and len(piece.obj) == len(piece):
             return piece.obj
         return bytes(piece)
+
+
+@contextlib.contextmanager
+def written_by(produce: Callable[[Pipe], None], name: str) -> Iterator[Pipe]:
+    """Yield a pipe that `produce` writes in a thread of its own, which has ended afterwards.
+
+    What `produce` raises is raised where the pipe is read. It need not end the pipe.
+    """
+    pipe = Pipe()
+
+    def run() -> None:
+        try:
+            produce(pipe)
+            pipe.end()
+        except PipeClosedError:
+            # The other side failed, and tells why.
+            return
+        except Exception as error:  # noqa: BLE001 - it is raised where the pipe is read
+            pipe.end(error)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    try:
+        yield pipe
+    finally:
+        pipe.abandon()
+        thread.join()

@@ -19,7 +19,7 @@ from naru.db.leases import Leases
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
 from naru.images.compression import open_plain
-from naru.images.pipe import Pipe, PipeClosedError
+from naru.images.pipe import Pipe, written_by
 from naru.linux.mount import Mount
 from naru.oci.digest import ChainId, DiffId, Hasher
 from naru.oci.image_config import chain_ids
@@ -169,28 +169,15 @@ def apply_hashed(
             as is `alone`.
     """
     hasher = Hasher()
-    pipe = Pipe()
 
-    def produce() -> None:
-        try:
-            _, plain = open_plain(stream)
-            while piece := plain.read(_PIECE):
-                hasher.update(piece)
-                pipe.put(piece)
-            pipe.end()
-        except PipeClosedError:
-            # The other side failed, and tells why.
-            return
-        except Exception as error:  # noqa: BLE001 - it is raised where the pipe is read
-            pipe.end(error)
+    def produce(pipe: Pipe) -> None:
+        _, plain = open_plain(stream)
+        while piece := plain.read(_PIECE):
+            hasher.update(piece)
+            pipe.put(piece)
 
-    producer = threading.Thread(target=produce, name="naru-layer", daemon=True)
-    producer.start()
-    try:
+    with written_by(produce, "naru-layer") as pipe:
         applied = apply_to_mounts(pipe, mounts, alone=alone)
-    finally:
-        pipe.abandon()
-        producer.join()
     return DiffId(hasher.digest()), applied
 
 

@@ -16,6 +16,7 @@ from typing import Literal
 from naru.errors import InvalidInputError
 from naru.network.addresses import read_address
 from naru.network.model import Network, Version
+from naru.units import parse_flag
 
 OPTION_BRIDGE = "com.docker.network.bridge.name"
 OPTION_DEFAULT = "com.docker.network.bridge.default_bridge"
@@ -54,9 +55,6 @@ _BRIDGE = _COMMON | {
     OPTION_SOURCE6,
 }
 _ENDPOINT = frozenset({ENDPOINT_SYSCTLS, ENDPOINT_INTERFACE})
-# Spec: Go, strconv.ParseBool.
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 # Stricter than the kernel, for names stand in the firewall's text.
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,12}")
@@ -149,9 +147,10 @@ def enabled_versions(request_options: Mapping[str, str]) -> tuple[bool | None, b
     found: list[bool | None] = []
     for key in (OPTION_ENABLE4, OPTION_ENABLE6):
         text = request_options.get(key)
-        if text is not None and text not in _TRUE | _FALSE:
-            raise InvalidInputError(f'driver-opt "{key}" is not a valid bool')
-        found.append(None if text is None else text in _TRUE)
+        try:
+            found.append(None if text is None else parse_flag(text))
+        except InvalidInputError as error:
+            raise InvalidInputError(f'driver-opt "{key}" is not a valid bool') from error
     return found[0], found[1]
 
 
@@ -196,9 +195,10 @@ def _flag(options: Mapping[str, str], key: str, *, default: bool) -> bool:
     text = options.get(key)
     if text is None:
         return default
-    if text not in _TRUE | _FALSE:
-        raise _invalid(key, text, f'strconv.ParseBool: parsing "{text}": invalid syntax')
-    return text in _TRUE
+    try:
+        return parse_flag(text)
+    except InvalidInputError as error:
+        raise _invalid(key, text, error.message) from error
 
 
 def _number(options: Mapping[str, str], key: str) -> int:

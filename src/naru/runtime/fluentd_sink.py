@@ -20,6 +20,7 @@ from naru.runtime.log_endpoint import Address, Endpoint, parse_address
 from naru.runtime.log_lines import STDERR, Record
 from naru.runtime.log_sink import message_pieces
 from naru.runtime.log_tag import DEFAULT_TAG, tag_text
+from naru.units import parse_flag
 
 _ASYNC: Final = ("fluentd-async", "fluentd-async-connect")
 _PRECISION: Final = "fluentd-sub-second-precision"
@@ -37,8 +38,6 @@ OPTIONS: Final = frozenset({"fluentd-address", _PRECISION, *_ASYNC, *_REFUSED})
 _PORT: Final = 24224
 _DEFAULT: Final = Address("tcp", "127.0.0.1", _PORT)
 _EVENT_TIME: Final = 0
-_TRUE: Final = ("1", "t", "T", "TRUE", "true", "True")
-_FALSE: Final = ("0", "f", "F", "FALSE", "false", "False")
 
 
 def check_options(options: Mapping[str, str]) -> None:
@@ -51,8 +50,8 @@ def check_options(options: Mapping[str, str]) -> None:
     _address(options)
     for name in (*_ASYNC, _PRECISION):
         value = options.get(name)
-        if value and value not in _TRUE + _FALSE:
-            raise InvalidInputError(f'strconv.ParseBool: parsing "{value}": invalid syntax')
+        if value:
+            parse_flag(value)
     if all(options.get(name) for name in _ASYNC):
         raise InvalidInputError(
             "conflicting options: cannot specify both 'fluentd-async' and 'fluentd-async-connect'"
@@ -72,7 +71,7 @@ class FluentdSink:
 
     def __init__(self, options: Mapping[str, str], source: LogSource) -> None:
         self._tag = tag_text(options.get("tag") or DEFAULT_TAG, source)
-        self._is_precise = options.get(_PRECISION) in _TRUE
+        self._is_precise = parse_flag(options.get(_PRECISION) or "false")
         self._endpoint = Endpoint([_address(options)])
         self._fields = {
             "container_id": source.container_id,

@@ -18,7 +18,7 @@ from naru.errors import InvalidInputError, NotSupportedError
 from naru.runtime import fluentd_sink, gelf_sink, journald_sink, syslog_sink
 from naru.runtime.log_attributes import check_patterns
 from naru.runtime.log_tag import check_tag
-from naru.units import parse_bytes, parse_bytes_decimal
+from naru.units import parse_bytes, parse_bytes_decimal, parse_flag
 
 # Docker's drivers that are not here.
 _ELSEWHERE: Final = ("awslogs", "etwlogs", "gcplogs", "splunk")
@@ -33,10 +33,6 @@ _CACHE_MAX_BYTES: Final = 20 * 1000 * 1000
 _CACHE_MAX_FILES: Final = 5
 # Docker's word for a log without bounds.
 _UNLIMITED: Final = "-1"
-_BOOLEANS: Final = {
-    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
-    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +201,12 @@ def _boolean(options: Mapping[str, str], name: str) -> bool:
     text = options.get(name)
     if text is None:
         return False
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    if name.startswith("cache-"):
-        raise InvalidInputError(f"invalid value for option {name}: {text}")
-    raise InvalidInputError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
+    try:
+        return parse_flag(text)
+    except InvalidInputError as error:
+        if name.startswith("cache-"):
+            raise InvalidInputError(f"invalid value for option {name}: {text}") from error
+        raise
 
 
 def _max_bytes(text: str, *, cached: bool) -> int:

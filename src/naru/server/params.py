@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import AsyncIterator
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -158,6 +159,12 @@ async def json_bytes(request: web.Request) -> bytes:
     if data:
         _check_json_type(request.headers.get("Content-Type", ""))
     return data
+
+
+async def body_chunks(request: web.Request) -> AsyncIterator[bytes]:
+    """Yield the body as it comes."""
+    while chunk := await request.content.readany():
+        yield chunk
 
 
 def _check_json_type(header: str) -> None:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from naru.errors import CorruptDataError, FaultError
-from naru.images.pipe import Pipe, PipeClosedError
+from naru.images.pipe import Pipe, PipeClosedError, written_by
 
 
 def test_bytes_arrive_in_order_whatever_the_counts() -> None:
@@ -67,3 +67,38 @@ def test_writer_that_waits_learns_that_nobody_reads() -> None:
     assert len(failures) == 1
     with pytest.raises(PipeClosedError):
         pipe.try_put(b"c")
+
+
+def test_a_writer_in_a_thread_is_read_to_its_end() -> None:
+    def produce(pipe: Pipe) -> None:
+        for piece in (b"one", b"two"):
+            pipe.put(piece)
+
+    with written_by(produce, "writer") as pipe:
+        assert b"".join(iter(lambda: pipe.read(9), b"")) == b"onetwo"
+
+
+def test_a_writers_failure_is_raised_where_the_pipe_is_read() -> None:
+    def produce(pipe: Pipe) -> None:
+        pipe.put(b"one")
+        raise CorruptDataError("no more")
+
+    with written_by(produce, "writer") as pipe:
+        assert pipe.read(9) == b"one"
+        with pytest.raises(CorruptDataError, match="no more"):
+            pipe.read(9)
+
+
+def test_a_writer_ends_with_its_reader() -> None:
+    ended = threading.Event()
+
+    def produce(pipe: Pipe) -> None:
+        try:
+            while True:
+                pipe.put(b"x")
+        finally:
+            ended.set()
+
+    with pytest.raises(RuntimeError), written_by(produce, "writer"):
+        raise RuntimeError
+    assert ended.is_set()

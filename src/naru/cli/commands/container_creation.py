@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from naru.cli import terminal
+from naru.cli.batch import require_api
 from naru.cli.container_options.body import create_body
 from naru.cli.failure import CommandFailedError
 from naru.client import containers
@@ -211,11 +212,8 @@ def _fit_to_version(invocation: Invocation, body: dict[str, Any]) -> None:
         return
     spoken = version_key(version)
     for name, since in _SINCE.items():
-        if invocation.options.changed(name) and spoken < version_key(since):
-            raise CommandFailedError(
-                f'"--{name}" requires API version {since}, but the Docker daemon API version '
-                f"is {version}"
-            )
+        if invocation.options.changed(name):
+            require_api(invocation, name, since)
     host = body["HostConfig"]
     if spoken < (1, 42):
         host["ConsoleSize"] = [0, 0]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from naru.cli import human
-from naru.cli.formatting import Columns, quiet, render
-from naru.cli.template.values import View
+from naru.cli.formatting import Columns, LabelledView, quiet, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,13 +25,13 @@ _TITLES = {
 _RAW = "network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n"
 
 
-class NetworkView(View):
+class NetworkView(LabelledView):
     """A row of `network ls`."""
 
     go_type = "*network.networkContext"
 
     def __init__(self, item: dict[str, Any], *, truncates: bool) -> None:
-        self.item = item
+        super().__init__(item)
         self.truncates = truncates
 
     def id(self) -> str:
@@ -45,13 +44,6 @@ class NetworkView(View):
         nanoseconds = parse_time(self.item["Created"], now_ns=0)
         return go_string(*divmod(nanoseconds, 10**9))
 
-    def labels(self) -> str:
-        labels = self.item.get("Labels") or {}
-        return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
-
-    def label(self, name: str) -> str:
-        return str((self.item.get("Labels") or {}).get(name, ""))
-
     def _flag(self, key: str) -> str:
         return "true" if self.item.get(key) else "false"
 
@@ -62,11 +54,10 @@ class NetworkView(View):
         "IPv4": lambda self: self._flag("EnableIPv4"),
         "IPv6": lambda self: self._flag("EnableIPv6"),
         "Internal": lambda self: self._flag("Internal"),
-        "Labels": labels,
+        "Labels": LabelledView.labels,
         "Name": lambda self: self.item["Name"],
         "Scope": lambda self: self.item["Scope"],
     }
-    methods = {"Label": label}  # noqa: RUF012
 
 
 def list_networks(invocation: Invocation) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from naru.cli import human
 from naru.cli.failure import CommandFailedError
-from naru.cli.formatting import Columns, quiet, render, unescape
-from naru.cli.template.values import View
+from naru.cli.formatting import Columns, LabelledView, quiet, render, unescape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,13 +44,13 @@ _COMMAND_WIDTH = 20
 _MOUNT_WIDTH = 15
 
 
-class ContainerView(View):
+class ContainerView(LabelledView):
     """A row of `ps`, over one item of the API's list."""
 
     go_type = "*formatter.ContainerContext"
 
     def __init__(self, item: dict[str, Any], now: float, *, truncates: bool) -> None:
-        self.item = item
+        super().__init__(item)
         self.now = now
         self.truncates = truncates
 
@@ -96,13 +95,6 @@ class ContainerView(View):
         whole = self.item.get("SizeRootFs") or 0
         return f"{own} (virtual {human.size(whole)})" if whole > 0 else own
 
-    def labels(self) -> str:
-        labels = self.item.get("Labels") or {}
-        return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
-
-    def label(self, name: str) -> str:
-        return str((self.item.get("Labels") or {}).get(name, ""))
-
     def mounts(self) -> str:
         names = [mount.get("Name") or mount["Source"] for mount in self.item.get("Mounts") or ()]
         if self.truncates:
@@ -122,7 +114,7 @@ class ContainerView(View):
         "CreatedAt": created_at,
         "ID": id,
         "Image": image,
-        "Labels": labels,
+        "Labels": LabelledView.labels,
         "LocalVolumes": local_volumes,
         "Mounts": mounts,
         "Names": names,
@@ -134,7 +126,6 @@ class ContainerView(View):
         "State": lambda self: self.item.get("State", ""),
         "Status": lambda self: self.item["Status"],
     }
-    methods = {"Label": label}  # noqa: RUF012
 
 
 def familiar(image: str) -> str:

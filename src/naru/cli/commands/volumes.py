@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from naru.cli.batch import describe, require_api
 from naru.cli.failure import CommandFailedError
-from naru.cli.formatting import Columns, quiet, render
-from naru.cli.template.values import View
+from naru.cli.formatting import Columns, LabelledView, quiet, render
 from naru.errors import NaruError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
     from naru.cli.invocation import Invocation
 
@@ -30,20 +28,10 @@ TITLES = {
 _RAW = "name: {{.Name}}\ndriver: {{.Driver}}\n"
 
 
-class VolumeView(View):
+class VolumeView(LabelledView):
     """A row of `volume ls`."""
 
     go_type = "*formatter.volumeContext"
-
-    def __init__(self, item: dict[str, Any]) -> None:
-        self.item = item
-
-    def labels(self) -> str:
-        labels = self.item.get("Labels") or {}
-        return ",".join(f"{key}={labels[key]}" for key in sorted(labels))
-
-    def label(self, name: str) -> str:
-        return str((self.item.get("Labels") or {}).get(name, ""))
 
     def _usage(self, key: str) -> str:
         """Return what only `system df` asks the engine for."""
@@ -60,14 +48,13 @@ class VolumeView(View):
         # What only volumes of a cluster have is not available here.
         **dict.fromkeys(("Availability", "Group", "Status"), lambda _self: "N/A"),
         "Driver": lambda self: self.item["Driver"],
-        "Labels": labels,
+        "Labels": LabelledView.labels,
         "Links": lambda self: self._usage("RefCount"),
         "Mountpoint": lambda self: self.item["Mountpoint"],
         "Name": lambda self: self.item["Name"],
         "Scope": lambda self: self.item["Scope"],
         "Size": size,
     }
-    methods = {"Label": label}  # noqa: RUF012
 
 
 def list_volumes(invocation: Invocation) -> int:

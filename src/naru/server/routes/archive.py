@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
 
 import msgspec
 from aiohttp import web
@@ -54,11 +53,6 @@ async def get(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _body_chunks(request: web.Request) -> AsyncIterator[bytes]:
-    while chunk := await request.content.readany():
-        yield chunk
-
-
 @stops_with_client
 async def put(request: web.Request) -> web.Response:
     """Extract the body into a directory."""
@@ -66,7 +60,7 @@ async def put(request: web.Request) -> web.Response:
         params.context(request),
         params.name(request),
         _path(request),
-        _body_chunks(request),
+        params.body_chunks(request),
         keeps_types=params.flag(request, "noOverwriteDirNonDir"),
         as_user=params.flag(request, "copyUIDGID"),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
 from typing import TypeVar
 
 import msgspec
@@ -29,15 +28,10 @@ async def build(request: web.Request) -> web.StreamResponse:
     records = builds.build_image(
         params.context(request),
         _read_request(request),
-        _body_chunks(request),
+        params.body_chunks(request),
         build_id=params.text(request, "buildid"),
     )
     return await json_stream(request, records)
-
-
-async def _body_chunks(request: web.Request) -> AsyncIterator[bytes]:
-    while chunk := await request.content.readany():
-        yield chunk
 
 
 def _read_request(request: web.Request) -> BuildRequest:

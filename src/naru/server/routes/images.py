@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from aiohttp import web
 
 from naru.engine import image_removal, images
@@ -74,11 +72,6 @@ async def prune(request: web.Request) -> web.Response:
     return json_answer(await image_removal.prune_images(params.context(request), filters))
 
 
-async def _body_chunks(request: web.Request) -> AsyncIterator[bytes]:
-    while chunk := await request.content.readany():
-        yield chunk
-
-
 @stops_with_client
 async def save_one(request: web.Request) -> web.StreamResponse:
     """Send the archive of the image that the path names."""
@@ -105,7 +98,7 @@ async def load(request: web.Request) -> web.StreamResponse:
     """
     records = images.load_images(
         params.context(request),
-        _body_chunks(request),
+        params.body_chunks(request),
         quiet=params.flag(request, "quiet"),
         platform=params.platform(request, "platform", since=(1, 48)),
     )
@@ -127,7 +120,7 @@ async def create(request: web.Request) -> web.StreamResponse:
         return await json_stream(request, records)
     source = params.text(request, "fromSrc")
     from_body = source in ("", "-")
-    chunks = _body_chunks(request) if from_body else images.fetch_url(ctx, source)
+    chunks = params.body_chunks(request) if from_body else images.fetch_url(ctx, source)
     records = images.import_tarball(
         ctx,
         chunks,
