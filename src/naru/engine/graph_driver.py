@@ -19,17 +19,24 @@ def graph_driver_view(ctx: EngineContext, container: Container) -> Json:
     `MergedDir` is there while the container runs, as in Docker.
     """
     view: Json = {"Name": ctx.config.storage_driver, "Data": None}
-    try:
-        mounts = ctx.images.snapshots.mounts(container.layer)
-    except NotFoundError:
-        return view  # The container is on its way out.
-    merged = bundles.existing(ctx.config.exec_root, container.id).rootfs
-    for mount in mounts:
+    if container.layer_paths is None or container.layer_paths[0] != container.layer:
+        try:
+            container.layer_paths = (container.layer, _layer_paths(ctx, container))
+        except NotFoundError:
+            return view  # The container is on its way out.
+    if paths := container.layer_paths[1]:
+        merged = bundles.existing(ctx.config.exec_root, container.id).rootfs
+        view["Data"] = {**paths, "MergedDir": str(merged)}
+    return view
+
+
+def _layer_paths(ctx: EngineContext, container: Container) -> dict[str, str]:
+    found = {}
+    for mount in ctx.images.snapshots.mounts(container.layer):
         if mount.type == "overlay":
             options = dict(_pair(word) for word in mount.data.split(","))
-            paths = {_KEYS[name]: path for name, path in options.items() if name in _KEYS}
-            view["Data"] = {**paths, "MergedDir": str(merged)}
-    return view
+            found = {_KEYS[name]: path for name, path in options.items() if name in _KEYS}
+    return found
 
 
 def _pair(option: str) -> tuple[str, str]:

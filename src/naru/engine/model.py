@@ -125,6 +125,8 @@ class Container:
     state: ContainerState
     # What the last run used was not given back, or not all of it; the next step tries again.
     needs_tidying: bool = False
+    # The name of its layer, and where that and those below it are: the same for a layer's life.
+    layer_paths: tuple[str, dict[str, str]] | None = None
 
     @property
     def short_id(self) -> str:

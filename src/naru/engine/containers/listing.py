@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from naru.api.filters import Filters
@@ -45,9 +45,12 @@ async def list_containers(
             found.append(container)
         if 0 < limit == len(found):
             break
-    links = link_names(ctx)
+    links, images = link_names(ctx), _images_by_name(ctx, found)
     views = [
-        summary_view(ctx, container, api_version, links.get(container.id, ()))
+        {
+            **summary_view(ctx, container, api_version, links.get(container.id, ())),
+            "Image": _shown_image(container, images[container.record.image_name]),
+        }
         for container in found
     ]
     if size:
@@ -61,12 +64,15 @@ async def list_containers(
 def summary_view(
     ctx: EngineContext, container: Container, api_version: ApiVersion, links: Sequence[str]
 ) -> dict[str, Any]:
-    """Return one row of `GET /containers/json`; `links` are names by links of others."""
+    """Return one row of `GET /containers/json`, without its image's name.
+
+    `links` are names by links of others.
+    """
     record = container.record
     return {
         "Id": container.id,
         "Names": [f"/{container.name}", *links],
-        "Image": _shown_image(ctx, container),
+        "Image": "",
         "ImageID": record.image_id,
         "Command": command_text(container.config.argv()),
         "Created": record.created_ns // 10**9,
@@ -80,14 +86,22 @@ def summary_view(
     }
 
 
-def _shown_image(ctx: EngineContext, container: Container) -> str:
+def _images_by_name(ctx: EngineContext, containers: Iterable[Container]) -> dict[str, str]:
+    """Return which image each name stands for now, "" for none; many containers share a few."""
+    found = {}
+    for name in {container.record.image_name for container in containers}:
+        try:
+            found[name] = ctx.images.catalog.resolve(name).id
+        except NotFoundError:
+            found[name] = ""
+    return found
+
+
+def _shown_image(container: Container, named: str) -> str:
     """Return the name that was asked for, or the id when that names another image by now."""
-    name = container.record.image_name
-    try:
-        image = ctx.images.catalog.resolve(name)
-    except NotFoundError:
-        return container.record.image_id if not name.startswith("sha256:") else name
-    return name if image.id == container.record.image_id else container.record.image_id
+    name, image_id = container.record.image_name, container.record.image_id
+    is_still_named = named == image_id or (not named and name.startswith("sha256:"))
+    return name if is_still_named else image_id
 
 
 def command_text(argv: Sequence[str]) -> str:
