@@ -56,7 +56,13 @@ class EventBus:
         not push everything else out of the journal.
         """
         now = self._clock.now_ns()
-        event: Event = {
+        event: Event = {}
+        # What clients before API 1.22 read; dockerd still sends it, in front.
+        if kind in ("container", "image"):
+            event |= {"status": action, "id": actor}
+        if kind == "container":
+            event["from"] = attributes.get("image", "")
+        event |= {
             "Type": kind,
             "Action": action,
             "Actor": {"ID": actor, "Attributes": attributes},
@@ -64,11 +70,6 @@ class EventBus:
             "time": now // 10**9,
             "timeNano": now,
         }
-        # What clients before API 1.22 read; dockerd still sends it.
-        if kind == "container":
-            event |= {"status": action, "id": actor, "from": attributes.get("image", "")}
-        elif kind == "image":
-            event |= {"status": action, "id": actor}
         if is_routine:
             self._unwritten.append(event)
         else:

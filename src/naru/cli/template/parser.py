@@ -307,7 +307,9 @@ class _Parser:
         return token
 
     def _unexpected(self, token: Token, context: str) -> TemplateError:
-        shown = f"<{token.text}>" if token.kind == "keyword" else go_quote(token.text)
+        # The dot counts as a keyword in Go's lexer.
+        is_word = token.kind == "keyword" or token.text == "."
+        shown = f"<{token.text}>" if is_word else go_quote(token.text)
         return self._error(f"unexpected {shown} in {context}", token.position)
 
     def _error(self, message: str, position: int) -> TemplateError:
