@@ -56,7 +56,9 @@ def test_a_published_port_is_reached_and_listed(client: Client) -> None:
     words = ("--name", "seeds-web", "-d", "-p", f"{port}:80", "-p", f"127.0.0.1:{other}:81/udp")
     client("run", *words, "busybox", *_PAGE).ok()
     assert _fetched(f"127.0.0.1:{port}") == b"served\n"
-    assert _fetched(f"{client.engine.inspect('seeds-web')['NetworkSettings']['IPAddress']}:80")
+    form = "{{with .NetworkSettings.Networks.bridge}}{{.Gateway}} {{.IPAddress}}{{end}}"
+    machine, inside = client.show(form, "seeds-web").split()
+    assert _fetched(f"{machine}:{port}") == _fetched(f"{inside}:80") == b"served\n"
     everywhere = [f"0.0.0.0:{port}", f"[::]:{port}"]
     listed = client.say("container", "port", "seeds-web").splitlines()
     assert listed[-1] == f"81/udp -> 127.0.0.1:{other}"

@@ -41,8 +41,9 @@ def watch(invocation: Invocation, interval: str, look: Look) -> int:
     try:
         show(invocation.stdout, interval_ns / 10**9, look)
     except KeyboardInterrupt:
-        # That is how it ends.
-        return 0
+        # That is how it ends. The terminal has shown the key: the prompt gets its own line.
+        if show is _on_terminal:
+            invocation.stdout.write("\n")
     return 0
 
 

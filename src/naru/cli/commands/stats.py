@@ -158,12 +158,17 @@ def stats(invocation: Invocation) -> int:
     if not board.is_live:
         invocation.stdout.write(board.text())
         return 0
-    while not board.is_over():
-        lines = board.text().split("\n")
-        screen = _HOME + "".join(f"{line} {_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW
-        invocation.stdout.write(screen)
-        invocation.stdout.flush()
-        time.sleep(_RENEWED_EVERY_S)
+    try:
+        while not board.is_over():
+            lines = board.text().split("\n")
+            screen = _HOME + "".join(f"{line} {_CLEAR_LINE}\n" for line in lines) + _CLEAR_BELOW
+            invocation.stdout.write(screen)
+            invocation.stdout.flush()
+            time.sleep(_RENEWED_EVERY_S)
+    except KeyboardInterrupt:
+        # The terminal has shown the key: the prompt gets a line of its own.
+        invocation.stdout.write("\n")
+        raise
     return 0
 
 
