@@ -45,6 +45,12 @@ class RecordingEngine:
         self.asked.clear()
         return found[-1] if found else None
 
+    def take_changes(self) -> list[Asked]:
+        """Return the requests that change something, in their order, and forget all requests."""
+        found = [asked for asked in self.asked if asked.method not in ("GET", "HEAD")]
+        self.asked.clear()
+        return found
+
     def close(self) -> None:
         """Stop serving."""
         self._server.shutdown()
@@ -74,6 +80,9 @@ def _handler_for(asked: list[Asked]) -> type[BaseHTTPRequestHandler]:
             self._answer()
 
         def do_POST(self) -> None:
+            self._answer()
+
+        def do_DELETE(self) -> None:
             self._answer()
 
         def _answer(self) -> None:
@@ -110,4 +119,20 @@ def _answer_for(path: str) -> tuple[int, object]:
         return 200, "OK"
     if path == "/info":
         return 200, {"DefaultRuntime": "crun", "OSType": "linux"}
+    if path.startswith(("/containers/", "/exec/")):
+        return _answer_about_container(path.rpartition("/")[2])
     return 404, {"message": f"nothing at {path}"}
+
+
+def _answer_about_container(verb: str) -> tuple[int, object]:
+    if verb == "json":
+        state = {"Running": True, "Status": "running", "Pid": 1}
+        config = {"Tty": False, "OpenStdin": False}
+        return 200, {"Id": CONTAINER_ID, "Name": "/c", "State": state, "Config": config}
+    if verb == "exec":
+        return 201, {"Id": "e" * 64}
+    if verb == "update":
+        return 200, {"Warnings": None}
+    if verb == "wait":
+        return 200, {"StatusCode": 0}
+    return 200, {}
