@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -14,14 +14,9 @@ from harness.requirements import requires
 pytestmark = requires("root")
 
 
-def _two(client: Client) -> tuple[str, str]:
-    first, second = (client.up("busybox", "sleep", n) for n in ("1001", "1002"))
-    return first, second
-
-
 @pytest.mark.seed("S008", "S009", "S010")
 def test_processes_network_and_files_of_others_are_out_of_reach(client: Client) -> None:
-    first, second = _two(client)
+    first, second = (client.up("busybox", "sleep", n) for n in ("1001", "1002"))
     seen = client.say("exec", first, "ps")
     assert "sleep 1001" in seen
     assert "sleep 1002" not in seen
@@ -60,9 +55,9 @@ def test_one_image_serves_many_and_each_takes_only_what_it_writes(client: Client
 
 
 @pytest.mark.seed("S012")
-def test_an_image_is_its_layers_and_a_config(client: Client) -> None:
-    saved = client.engine.api("GET", "/images/busybox/get").ok(200).body
-    with tarfile.open(fileobj=io.BytesIO(saved)) as archive:
+def test_an_image_is_its_layers_and_a_config(client: Client, tmp_path: Path) -> None:
+    client("save", "-o", str(tmp_path / "saved.tar"), "busybox").ok()
+    with tarfile.open(tmp_path / "saved.tar") as archive:
         manifest = archive.extractfile("manifest.json")
         assert manifest is not None
         [entry] = json.load(manifest)

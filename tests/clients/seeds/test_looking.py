@@ -50,7 +50,7 @@ def test_ps_lists_what_is_asked_for(client: Client) -> None:
     sized = client.say("ps", "-s", *only).splitlines()
     assert sized[0].split()[-1] == "SIZE"
     assert re.search(r"seeds-mid   6B \(virtual [\d.]+MB\)$", sized[1])
-    document = json.loads(client.say("ps", "-f", "name=seeds-mid", "--format", "json"))
+    document = json.loads(client.say("ps", "-f", "name=seeds-mid", "--format", "{{json .}}"))
     assert (document["ID"], document["State"]) == (ids[1][:12], "running")
 
 
