@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from naru.cli import terminal
 from naru.cli.failure import CommandFailedError
-from naru.cli.session import Session
+from naru.cli.session import DetachedError, Session
 from naru.client import containers
 from naru.errors import NaruError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from naru.cli.invocation import Invocation
+    from naru.client.hijack import HijackedStream
 
 
 def exit_code_of(waiter: containers.Waiter) -> int:
@@ -23,6 +26,40 @@ def exit_code_of(waiter: containers.Waiter) -> int:
         return waiter.exit_code()
     except NaruError as error:
         raise CommandFailedError(f"error waiting for container: {error.message}", 125) from error
+
+
+def start_and_follow(
+    session: Session,
+    process: HijackedStream,
+    waiter: containers.Waiter,
+    start: Callable[[], None],
+    *,
+    is_removed: bool,
+) -> int:
+    """Start a container whose streams are at hand, and stay with it; return its exit code.
+
+    A user who detaches leaves with 0. A container that does not start, and is to be removed, is
+    gone when the failure is told.
+
+    Raises:
+        NaruError: the container does not start.
+        CommandFailedError: how it ended is not known.
+    """
+    session.take_terminal()
+    try:
+        start()
+    except NaruError:
+        session.give_terminal_back()
+        process.close()
+        if is_removed:
+            exit_code_of(waiter)
+        raise
+    session.set_first_size()
+    try:
+        session.pump(process)
+    except DetachedError:
+        return 0
+    return exit_code_of(waiter)
 
 
 def container_session(

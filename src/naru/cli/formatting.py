@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TABLE = "table"
 RAW = "raw"
 JSON = "json"
+_PARSE_ERROR_STATUS = 64
 
 
 class Columns:
@@ -125,6 +126,27 @@ def parse_template(text: str) -> Template:
         return Template(text)
     except TemplateError as error:
         raise CommandFailedError(f"template parsing error: {error.message}") from error
+
+
+def parse_answer_template(
+    text: str, name: str = "", problem: str = "template parsing error"
+) -> Template:
+    """Read a template over what the engine answers, which sees the fields that Go's structs have.
+
+    Errors call the template `name`, and begin with `problem`.
+
+    Raises:
+        CommandFailedError: it is none; the exit code tells that from everything else.
+    """
+    from naru.cli.go_fields import missing_field
+    from naru.cli.template.evaluator import Template
+    from naru.cli.template.nodes import TemplateError
+
+    try:
+        return Template(text, name=name, resolve_missing=missing_field)
+    except TemplateError as error:
+        message = f"{problem}: {error.message}"
+        raise CommandFailedError(message, _PARSE_ERROR_STATUS) from error
 
 
 def render_one(template: Template, view: object) -> str:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from naru.cli.invocation import Invocation
 
-_PARSE_ERROR_STATUS = 64
-
 
 def events(invocation: Invocation) -> int:
     """Print what happens in the engine, as it happens, until it is stopped."""
@@ -48,16 +46,12 @@ def _timestamp(invocation: Invocation, text: str) -> str | None:
 def _printer(form: str) -> Callable[[dict[str, Any]], str]:
     if not form:
         return event_line
-    from naru.cli.go_fields import as_go, missing_field
-    from naru.cli.template.evaluator import Template
+    from naru.cli.formatting import parse_answer_template
+    from naru.cli.go_fields import as_go
     from naru.cli.template.nodes import TemplateError
 
     text = "{{json .}}" if form == "json" else form
-    try:
-        template = Template(text, resolve_missing=missing_field)
-    except TemplateError as error:
-        message = f"Error parsing format: {error.message}"
-        raise CommandFailedError(message, _PARSE_ERROR_STATUS) from error
+    template = parse_answer_template(text, problem="Error parsing format")
 
     def show(event: dict[str, Any]) -> str:
         try:

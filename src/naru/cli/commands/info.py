@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from naru.cli.about import client_facts
 from naru.cli.failure import CommandFailedError
+from naru.cli.formatting import parse_answer_template
 from naru.client.transport import MAX_API_VERSION
 from naru.errors import NaruError
 from naru.units import print_bytes_binary
@@ -14,14 +15,12 @@ if TYPE_CHECKING:
 
     from naru.cli.invocation import Invocation
 
-_PARSE_ERROR_STATUS = 64
-
 
 def info(invocation: Invocation) -> int:
     """Print what the engine says about itself."""
     form = invocation.options["format"]
     facts, problem = {}, None
-    template = _parse(form) if form not in ("", "json") else None
+    template = parse_answer_template(form) if form not in ("", "json") else None
     try:
         facts = invocation.client.get("/info")
     except NaruError as error:
@@ -42,18 +41,6 @@ def info(invocation: Invocation) -> int:
     for warning in facts.get("Warnings") or () if not form else ():
         invocation.complain(warning)
     return 0
-
-
-def _parse(form: str) -> Any:
-    from naru.cli.go_fields import missing_field
-    from naru.cli.template.evaluator import Template
-    from naru.cli.template.nodes import TemplateError
-
-    try:
-        return Template(form, resolve_missing=missing_field)
-    except TemplateError as error:
-        message = f"template parsing error: {error.message}"
-        raise CommandFailedError(message, _PARSE_ERROR_STATUS) from error
 
 
 def _print_template(

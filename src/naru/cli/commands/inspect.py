@@ -38,7 +38,6 @@ _PATHS = {
 }
 # The order in which a bare name is looked up; what belongs to a swarm comes after the rest.
 _SEARCHED = ("container", "image", "network", "volume", "plugin")
-PARSE_ERROR_STATUS = 64
 
 
 def inspect_containers(invocation: Invocation) -> int:
@@ -138,15 +137,11 @@ def _inspect(invocation: Invocation, find: Fetch) -> int:
 
 
 def _template_printer(form: str) -> Callable[[str], str]:
-    from naru.cli.go_fields import as_go, missing_field
-    from naru.cli.template.evaluator import Template
+    from naru.cli.formatting import parse_answer_template
+    from naru.cli.go_fields import as_go
     from naru.cli.template.nodes import TemplateError
 
-    try:
-        template = Template(form, resolve_missing=missing_field)
-    except TemplateError as error:
-        message = f"template parsing error: {error.message}"
-        raise CommandFailedError(message, PARSE_ERROR_STATUS) from error
+    template = parse_answer_template(form)
 
     def show(text: str) -> str:
         answer = json_text.loads(text)

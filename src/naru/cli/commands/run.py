@@ -59,8 +59,8 @@ def _run_in_background(invocation: Invocation, body: dict[str, Any]) -> int:
 
 
 def _run_attached(invocation: Invocation, body: dict[str, Any]) -> int:
-    from naru.cli.container_session import container_session, exit_code_of
-    from naru.cli.session import DetachedError, chosen_detach_keys
+    from naru.cli.container_session import container_session, start_and_follow
+    from naru.cli.session import chosen_detach_keys
 
     client, is_removed = invocation.client, invocation.options["rm"]
     keys = chosen_detach_keys(invocation)
@@ -93,18 +93,10 @@ def _run_attached(invocation: Invocation, body: dict[str, Any]) -> int:
                 # Nobody else will remove what never ran.
                 containers.remove(client, container)
             raise
-        session.take_terminal()
-        try:
-            containers.start(client, container)
-        except NaruError:
-            session.give_terminal_back()
-            process.close()
-            if is_removed:
-                exit_code_of(waiter)
-            raise
-        session.set_first_size()
-        try:
-            session.pump(process)
-        except DetachedError:
-            return 0
-        return exit_code_of(waiter)
+        return start_and_follow(
+            session,
+            process,
+            waiter,
+            lambda: containers.start(client, container),
+            is_removed=is_removed,
+        )

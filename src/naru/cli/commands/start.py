@@ -42,8 +42,8 @@ def _start_each(invocation: Invocation) -> int:
 
 
 def _start_attached(invocation: Invocation) -> int:
-    from naru.cli.container_session import container_session, exit_code_of
-    from naru.cli.session import DetachedError, chosen_detach_keys
+    from naru.cli.container_session import container_session, start_and_follow
+    from naru.cli.session import chosen_detach_keys
 
     client = invocation.client
     found = containers.inspect(client, invocation.args[0])
@@ -59,6 +59,14 @@ def _start_attached(invocation: Invocation) -> int:
         forwards_signals=not config["Tty"],
         detach_keys=keys,
     )
+
+    def start() -> None:
+        try:
+            containers.start(client, container)
+        except NotModifiedError:
+            # It runs already.
+            return
+
     with session:
         process = containers.attach(
             client,
@@ -70,20 +78,4 @@ def _start_attached(invocation: Invocation) -> int:
             detach_keys=keys,
         )
         waiter = containers.wait(client, container, "removed" if is_removed else "next-exit")
-        session.take_terminal()
-        try:
-            containers.start(client, container)
-        except NotModifiedError:
-            pass
-        except NaruError:
-            session.give_terminal_back()
-            process.close()
-            if is_removed:
-                exit_code_of(waiter)
-            raise
-        session.set_first_size()
-        try:
-            session.pump(process)
-        except DetachedError:
-            return 0
-        return exit_code_of(waiter)
+        return start_and_follow(session, process, waiter, start, is_removed=is_removed)

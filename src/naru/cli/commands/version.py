@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from naru.cli.about import client_facts, client_version
 from naru.cli.failure import CommandFailedError
+from naru.cli.formatting import parse_answer_template
 from naru.cli.table import align
 from naru.client.transport import MAX_API_VERSION, version_key
 from naru.errors import NaruError
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from naru.cli.invocation import Invocation
 
-_PARSE_ERROR_STATUS = 64
-
 
 def client_line() -> str:
     """Return the line of `naru --version`."""
@@ -25,7 +24,7 @@ def client_line() -> str:
 def version(invocation: Invocation) -> int:
     """Print the versions of the command and of the engine."""
     form = invocation.options["format"]
-    template = _parse(form) if form not in ("", "json") else None
+    template = parse_answer_template(form, "version") if form not in ("", "json") else None
     server, problem = None, None
     try:
         server = invocation.client.get("/version")
@@ -56,18 +55,6 @@ def version(invocation: Invocation) -> int:
     if problem is not None:
         raise problem
     return 0
-
-
-def _parse(form: str) -> Any:
-    from naru.cli.go_fields import missing_field
-    from naru.cli.template.evaluator import Template
-    from naru.cli.template.nodes import TemplateError
-
-    try:
-        return Template(form, name="version", resolve_missing=missing_field)
-    except TemplateError as error:
-        message = f"template parsing error: {error.message}"
-        raise CommandFailedError(message, _PARSE_ERROR_STATUS) from error
 
 
 def _complete(server: dict[str, Any]) -> None:
