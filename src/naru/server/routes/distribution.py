@@ -1,4 +1,4 @@
-"""/distribution and /auth: what registries have, and whether they know somebody."""
+"""/distribution, /auth, and what of /images asks registries: what they have, and whom they know."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from aiohttp import web
 
 from naru.api.auth_request import AuthRequest
 from naru.engine import distribution
+from naru.errors import NotSupportedError
 from naru.server import params
 from naru.server.answers import json_answer, stops_with_client
 
@@ -26,7 +27,19 @@ async def auth(request: web.Request) -> web.Response:
     return json_answer(await distribution.authenticate(params.context(request), body))
 
 
+async def push(_: web.Request) -> web.Response:
+    """Push an image."""
+    raise NotSupportedError("this engine does not push images")
+
+
+async def search(_: web.Request) -> web.Response:
+    """Search for images."""
+    raise NotSupportedError("this engine does not search registries")
+
+
 ROUTES = (
     ("GET", "/distribution/{name:.+}/json", inspect),
     ("POST", "/auth", auth),
+    ("POST", "/images/{name:.+}/push", push),
+    ("GET", "/images/search", search),
 )
