@@ -204,13 +204,15 @@ def test_what_must_be_healthy_and_is_not_is_gone_back_from(engine: Engine) -> No
 def test_a_container_that_does_not_run_changes_and_does_not_start(engine: Engine) -> None:
     label, value = LABEL.split("=")
     engine.create("sh", "-c", "echo $A", name=_NAME, Env=["A=1"])
-    _recreate(engine, {"Env": ["A=2"], "HostConfig": {"AutoRemove": False}}).ok(200)
+    # Its programs are in the new volume, or there are none.
+    _recreate(engine, {"Env": ["A=2"], "Volumes": {"/bin": {}}}).ok(200)
     assert engine.state(_NAME)["Status"] == "created"
     assert engine.inspect(_NAME)["Config"]["Labels"][label] == value
     engine.start(_NAME)
     assert engine.wait(_NAME) == 0
     assert engine.logs(_NAME)["stdout"] == b"2\n"
     assert _recreate(engine, {"Env": ["A=3"]}, wait=5).status == 409
+    assert _recreate(engine, {"Env": ["A=3"]}, wait=-5).status == 400
 
 
 def test_who_joins_it_and_who_waits_for_it_still_does(engine: Engine) -> None:

@@ -32,6 +32,7 @@ from naru.engine.containers.networking import wanted_endpoints
 from naru.engine.containers.recreation import (
     abandon,
     bring_up,
+    fill_volumes,
     make_ready,
     prove_and_settle,
     roll_back,
@@ -73,6 +74,8 @@ async def recreate_container(
     container = ctx.registry.find(name)
     async with ctx.locks.hold(f"recreate {container.id}"):
         _refuse_removed(container)
+        if patience < 0:
+            raise InvalidInputError("the time to become healthy cannot be negative")
         if patience and container.state.status not in ALIVE:
             raise ConflictError(
                 f"container {container.name} does not run: there is nothing to wait for"
@@ -124,16 +127,19 @@ async def _recreate(
         noted.recreation.addresses = _addresses(ctx, container)
     was_alive = container.state.status in ALIVE
     if was_alive:
-        await stop_to_come_back(ctx, container, timeout=timeout)
+        await _stop(ctx, container, timeout)
     failure: NaruError | None = None
     async with ctx.locks.hold(container.id):
         if ctx.registry.get(container.id) is None:
             raise ConflictError(f"container {container.id} was removed meanwhile")
-        if container.is_running or container.record is not noted:
+        if container.is_running:
             await abandon(ctx, container)
-            raise ConflictError(f"container {container.id} was changed or started meanwhile")
+            raise ConflictError(f"container {container.id} was started meanwhile")
         try:
+            if container.record is not noted:
+                raise ConflictError("it was changed meanwhile")
             switch(ctx, container, patience=patience)
+            await fill_volumes(ctx, container)
             if was_alive:
                 await bring_up(ctx, container)
         except NaruError as error:
@@ -143,6 +149,16 @@ async def _recreate(
                 await settle(ctx, container)
     if failure is not None:
         await roll_back(ctx, container, failure, starts=was_alive)
+
+
+async def _stop(ctx: EngineContext, container: Container, timeout: int | None) -> None:
+    try:
+        await stop_to_come_back(ctx, container, timeout=timeout)
+    except NaruError:
+        async with ctx.locks.hold(container.id):
+            container.state.comes_back = False
+            await abandon(ctx, container)
+        raise
 
 
 def _addresses(ctx: EngineContext, container: Container) -> dict[str, tuple[str, str]]:

@@ -102,17 +102,21 @@ def switch(ctx: EngineContext, container: Container, *, patience: float) -> None
     _AFTER_SWITCH()
 
 
-async def bring_up(ctx: EngineContext, container: Container) -> None:
-    """Start the new container, with what the image has copied into its new volumes.
-
-    Its state says that it comes back, until it is settled: its end is not the container's.
-    """
+async def fill_volumes(ctx: EngineContext, container: Container) -> None:
+    """Copy what the image has into the volumes that the old container did not have."""
     recreation = container.record.recreation
     assert recreation is not None
     known = {mount.name for mount in recreation.other.mounts}
     fresh = [mount for mount in container.record.mounts if mount.name not in known]
     draft = msgspec.structs.replace(container.record, mounts=fresh)
     await copy_up_volumes(ctx, Container(container.id, container.name, draft, container.state))
+
+
+async def bring_up(ctx: EngineContext, container: Container) -> None:
+    """Start the new container.
+
+    Its state says that it comes back, until it is settled: its end is not the container's.
+    """
     await launch(ctx, container, restart_count=0)
     container.state.comes_back = True
     ctx.registry.save_state(container)
