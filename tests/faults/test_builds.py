@@ -5,7 +5,6 @@ from __future__ import annotations
 from harness.archives import BUSYBOX, Tree
 from harness.narud import EngineUnderTest
 from harness.requirements import requires
-from harness.waiting import eventually
 from harness.wire import UnixConnection, send, target
 
 pytestmark = requires("root", "crun", "conmon", "nft")
@@ -27,12 +26,6 @@ def test_a_build_does_not_outlive_its_engine(own_engine: EngineUnderTest) -> Non
     connection.close()
     engine.start_engine()
     assert engine.api("GET", "/containers/json", query={"all": True}).ok(200).json() == []
-
-    def probe() -> bool:
-        left = [line for line in engine.footprint().beyond(before) if "open file" not in line]
-        assert not left, "\n".join(left)
-        return True
-
-    eventually(probe, "nothing is left of the build")
+    engine.comes_back_to(before, "a build")
     answer = engine.api("POST", "/build", Tree().file("Dockerfile", f"FROM {BUSYBOX}").tar())
     assert b"Successfully built" in answer.ok(200).body

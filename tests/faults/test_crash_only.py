@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 from harness.engine import LABEL
 from harness.narud import EngineUnderTest
+from harness.ports import free_port
 from harness.requirements import requires
 from harness.waiting import eventually
 from harness.wire import split_frames
@@ -30,12 +30,6 @@ _COUNTER = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done"
 
 def _policy(name: str, limit: int = 0) -> dict[str, Any]:
     return {"RestartPolicy": {"Name": name, "MaximumRetryCount": limit}}
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
 
 
 def _greeting(port: int) -> str:
@@ -188,12 +182,12 @@ def test_auto_remove_holds_without_an_engine(own_engine: EngineUnderTest) -> Non
     time.sleep(1.0)
     engine.start_engine()
     eventually(lambda: engine.api("GET", f"/containers/{container}/json").status == 404, "removed")
-    _nothing_beyond(engine, before)
+    engine.comes_back_to(before, "a kill")
 
 
 def test_published_ports_never_close(own_engine: EngineUnderTest) -> None:
     engine = own_engine
-    port = _free_port()
+    port = free_port()
     container = engine.up(
         "nc",
         "-ll",
@@ -293,7 +287,7 @@ def test_a_conmon_that_was_killed_is_noticed(own_engine: EngineUnderTest) -> Non
     os.kill(pid, signal.SIGKILL)
     engine.await_status(container, "exited")
     engine.remove(container)
-    _nothing_beyond(engine, before)
+    engine.comes_back_to(before, "a kill")
 
 
 def test_a_reboot_keeps_everything_but_what_ran(
@@ -301,7 +295,7 @@ def test_a_reboot_keeps_everything_but_what_ran(
 ) -> None:
     engine = own_engine
     before = engine.footprint()
-    port = _free_port()
+    port = free_port()
     plain = engine.up("sh", "-c", "echo kept >> /file; cat /file; sleep 1000")
     always = engine.up(
         "sh",
@@ -325,7 +319,7 @@ def test_a_reboot_keeps_everything_but_what_ran(
     engine.start(plain)
     eventually(lambda: engine.logs(plain)["stdout"].endswith(b"kept\nkept\n"), "its file is there")
     engine.remove_all()
-    _nothing_beyond(engine, before)
+    engine.comes_back_to(before, "a kill")
     assert engine.sh("echo new").out == "new\n"
 
 
@@ -360,7 +354,7 @@ def test_the_kill_comes_while_much_is_going_on(own_engine: EngineUnderTest) -> N
     for item in answer:
         query = {"force": True, "v": True}
         engine.api("DELETE", f"/containers/{item['Id']}", query=query).ok(204, 404)
-    _nothing_beyond(engine, before)
+    engine.comes_back_to(before, "a kill")
     assert engine.sh("echo fine").out == "fine\n"
 
 
@@ -390,16 +384,6 @@ def test_attached_clients_see_the_end(own_engine: EngineUnderTest) -> None:
         assert split_frames(stream.read_all()) == {"stdout": b"", "stderr": b""}
     engine.start_engine()
     assert engine.state(container)["Running"] is True
-
-
-def _nothing_beyond(engine: EngineUnderTest, before: Any) -> None:
-    def probe() -> bool:
-        # Open files of another process than before mean nothing.
-        left = [line for line in engine.footprint().beyond(before) if "open file" not in line]
-        assert not left, "\n".join(left)
-        return True
-
-    eventually(probe, "nothing is left behind", timeout_s=10)
 
 
 def test_a_restart_that_was_cut_short_is_finished(own_engine: EngineUnderTest) -> None:
@@ -472,4 +456,4 @@ def test_a_recreation_that_was_cut_short_leaves_the_old_or_the_new_one_running(
     )
     assert engine.state(old)["Pid"] != state["Pid"]
     engine.remove_all()
-    _nothing_beyond(engine, before)
+    engine.comes_back_to(before, "a kill")

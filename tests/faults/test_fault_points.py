@@ -281,8 +281,7 @@ def _check(
     tour = _Tour(engine, registry)
     _list_everything(engine)
     tour.remove_all()
-    _compare(
-        engine,
+    engine.comes_back_to(
         before,
         what,
         within=(
@@ -297,7 +296,7 @@ def _check(
         ),
     )
     tour.take(waits_for_rotation=rotation)
-    _compare(engine, before, what, within=())
+    engine.comes_back_to(before, what)
 
 
 def _list_everything(engine: EngineUnderTest) -> None:
@@ -310,16 +309,3 @@ def _list_everything(engine: EngineUnderTest) -> None:
         engine.api("GET", f"/volumes/{item['Name']}").ok(200)
     assert engine.sh("echo fine").out == "fine\n"
     engine.remove_all()
-
-
-def _compare(
-    engine: EngineUnderTest, before: Footprint, what: str, *, within: tuple[str, ...]
-) -> None:
-    def probe() -> bool:
-        left = [line for line in engine.footprint().beyond(before) if "open file" not in line]
-        if within:
-            left = [line for line in left if any(word in line for word in within)]
-        assert not left, "\n".join(left)
-        return True
-
-    eventually(probe, f"{what}: nothing is left behind", timeout_s=8, every_s=0.1)

@@ -168,6 +168,24 @@ class EngineUnderTest(Engine):
             engine_pid=self.pid if self.is_alive else None,
         )
 
+    def comes_back_to(
+        self, before: leaks.Footprint, what: str, *, within: Sequence[str] = ()
+    ) -> None:
+        """Wait until nothing is on the machine that was not there `before` a kill of the engine.
+
+        `within` looks at what has one of these words in it, and passes over the rest.
+        """
+
+        def probe() -> bool:
+            # Open files of another process than before mean nothing.
+            left = [line for line in self.footprint().beyond(before) if "open file" not in line]
+            if within:
+                left = [line for line in left if any(word in line for word in within)]
+            assert not left, "\n".join(left)
+            return True
+
+        eventually(probe, f"{what}: nothing is left behind", every_s=0.1)
+
     def monitors(self) -> list[int]:
         """Return the pids of this engine's conmon processes."""
         return [pid for pid, words in leaks.processes(self.exec_root) if "conmon" in words[0]]

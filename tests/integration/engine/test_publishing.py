@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.engine import Engine
+from harness.ports import free_port
 from harness.waiting import eventually
 
 
@@ -47,12 +48,6 @@ def _bindings(engine: Engine, container: str, port: str = "7000/tcp") -> list[di
     return found
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
-
-
 def _own_address() -> str:
     """Return an address of the host's that is neither loopback nor a bridge of ours."""
     links = json.loads(
@@ -68,7 +63,7 @@ def _own_address() -> str:
 
 
 def test_a_port_is_reached_through_loopback(engine: Engine) -> None:
-    port = _free_port()
+    port = free_port()
     container = _server(engine, {"7000/tcp": [{"HostPort": str(port)}]})
     _greets("127.0.0.1", port)
     assert {"HostIp": "0.0.0.0", "HostPort": str(port)} in _bindings(engine, container)
@@ -79,13 +74,13 @@ def test_a_port_is_reached_through_the_hosts_own_address(engine: Engine) -> None
     if not address:
         gateway = engine.api("GET", "/networks/bridge").json()["IPAM"]["Config"][0]["Gateway"]
         address = str(gateway)
-    port = _free_port()
+    port = free_port()
     _server(engine, {"7000/tcp": [{"HostPort": str(port)}]})
     _greets(address, port)
 
 
 def test_a_port_is_reached_from_another_container(engine: Engine) -> None:
-    port = _free_port()
+    port = free_port()
     server = _server(engine, {"7000/tcp": [{"HostPort": str(port)}]})
     gateway = engine.inspect(server)["NetworkSettings"]["Gateway"]
     _greets("127.0.0.1", port)
@@ -93,7 +88,7 @@ def test_a_port_is_reached_from_another_container(engine: Engine) -> None:
 
 
 def test_a_container_reaches_its_own_published_port(engine: Engine) -> None:
-    port = _free_port()
+    port = free_port()
     server = _server(engine, {"7000/tcp": [{"HostPort": str(port)}]})
     gateway = engine.inspect(server)["NetworkSettings"]["Gateway"]
     _greets("127.0.0.1", port)
@@ -118,7 +113,7 @@ def test_all_exposed_ports_can_be_published(engine: Engine) -> None:
 
 
 def test_an_address_of_the_host_may_be_chosen(engine: Engine) -> None:
-    port = _free_port()
+    port = free_port()
     _server(engine, {"7000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]})
     _greets("127.0.0.1", port)
     gateway = engine.api("GET", "/networks/bridge").json()["IPAM"]["Config"][0].get("Gateway")
@@ -128,7 +123,7 @@ def test_an_address_of_the_host_may_be_chosen(engine: Engine) -> None:
 
 
 def test_one_port_may_have_several_bindings(engine: Engine) -> None:
-    first, second = _free_port(), _free_port()
+    first, second = free_port(), free_port()
     bindings = [{"HostPort": str(first)}, {"HostIp": "127.0.0.1", "HostPort": str(second)}]
     _server(engine, {"7000/tcp": bindings})
     _greets("127.0.0.1", first)
@@ -147,7 +142,7 @@ while True:
 
 
 def test_udp_goes_both_ways(engine: Engine) -> None:
-    port = _free_port()
+    port = free_port()
     bindings = {"7000/udp": [{"HostPort": str(port)}]}
     container = engine.up(host={"PortBindings": bindings}, ExposedPorts={"7000/udp": {}})
     # busybox has no datagram server, so one of ours runs in the container's network.
@@ -168,7 +163,7 @@ def test_udp_goes_both_ways(engine: Engine) -> None:
 
 
 def test_a_range_takes_the_first_free_port(engine: Engine) -> None:
-    start = _free_port()
+    start = free_port()
     bindings = {"7000/tcp": [{"HostPort": f"{start}-{start + 20}"}]}
     for number in range(3):
         container = _server(engine, bindings, text=f"server {number}")
@@ -178,7 +173,7 @@ def test_a_range_takes_the_first_free_port(engine: Engine) -> None:
 
 
 def test_a_taken_port_is_refused_and_nothing_stays(engine: Engine) -> None:
-    port = _free_port()
+    port = free_port()
     first = _server(engine, {"7000/tcp": [{"HostPort": str(port)}]})
     second = engine.create(
         "sleep",
@@ -216,7 +211,7 @@ def test_a_port_of_another_program_is_refused(engine: Engine) -> None:
 
 
 def test_a_port_is_free_after_the_container_stopped(engine: Engine) -> None:
-    port = _free_port()
+    port = free_port()
     container = _server(engine, {"7000/tcp": [{"HostPort": str(port)}]})
     _greets("127.0.0.1", port)
     engine.api("POST", f"/containers/{container}/kill").ok(204)
@@ -235,7 +230,7 @@ def test_a_port_is_free_after_the_container_stopped(engine: Engine) -> None:
 
 
 def test_a_restarted_container_is_reached_again(engine: Engine) -> None:
-    port = _free_port()
+    port = free_port()
     container = _server(engine, {"7000/tcp": [{"HostPort": str(port)}]})
     _greets("127.0.0.1", port)
     engine.api("POST", f"/containers/{container}/restart", query={"t": 0}).ok(204)
@@ -243,7 +238,7 @@ def test_a_restarted_container_is_reached_again(engine: Engine) -> None:
 
 
 def test_two_containers_do_not_answer_for_each_other(engine: Engine) -> None:
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     for number, port in enumerate(ports):
         _server(engine, {"7000/tcp": [{"HostPort": str(port)}]}, text=f"server {number}")
     for number, port in enumerate(ports):

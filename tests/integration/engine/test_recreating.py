@@ -13,6 +13,7 @@ import pytest
 
 from harness.archives import Tree, busybox_layer, docker_archive
 from harness.engine import LABEL, Engine
+from harness.ports import free_port
 from harness.waiting import eventually
 
 pytestmark = pytest.mark.naru_only
@@ -41,12 +42,6 @@ def _sh(engine: Engine, script: str) -> str:
     return done.out.strip()
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _other_image(engine: Engine) -> None:
     layers = [busybox_layer(), Tree().file("from-other", "yes\n").tar()]
     config = {"Env": ["FROM_IMAGE=other"], "Cmd": ["sleep", "999"], "Labels": {"of": "image"}}
@@ -54,7 +49,7 @@ def _other_image(engine: Engine) -> None:
 
 
 def test_a_running_container_changes_and_keeps_all_that_is_its_own(engine: Engine) -> None:
-    port, other_port = _free_port(), _free_port()
+    port, other_port = free_port(), free_port()
     old = engine.up(
         name=_NAME,
         Env=["KEPT=1", "GONE=1", "CHANGED=1"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from harness.archives import Tree, docker_archive
 from harness.image_store import Store
+from harness.ports import free_port
 from harness.requirements import requires
 from harness.waiting import eventually
 from naru.distribution.auth import RegistryAuth
@@ -27,12 +27,6 @@ BASE = Tree().directory("etc").file("etc/base", b"base\n").tar()
 TOP = Tree().file("top", b"top\n").tar()
 # bcrypt of "secret", so that no test needs the htpasswd program.
 _HTPASSWD = "user:$2b$05$QYOoZ.SFbnY6m0kNQBS1yOFah5i31wA1gQFN1V.bA1ZZGMk5YjHlK\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(params=["open", "basic"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.ports import free_port
 from harness.requirements import requires
 from harness.waiting import eventually
 from naru.errors import InvalidInputError
@@ -69,14 +70,9 @@ def _elements(rig: Rig) -> list[object]:
     ]
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @pytest.mark.parametrize("step", STEPS)
 def test_an_engine_killed_at_any_step_leaves_nothing(unstarted: Rig, step: str) -> None:
-    rig, port = unstarted, _free_port()
+    rig, port = unstarted, free_port()
     killed = subprocess.run(
         [sys.executable, "-c", ENGINE, str(rig.root), rig.config.bridge, str(rig.config.bip),
          rig.config.table, str(port)],

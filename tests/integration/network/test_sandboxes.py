@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.ports import free_port
 from harness.requirements import requires
 from harness.waiting import eventually
 from naru import faults
@@ -95,7 +95,7 @@ def test_networks_are_found_by_name_id_and_start_of_an_id(rig: Rig) -> None:
 
 def test_a_container_that_restarts_gets_a_new_sandbox_at_once(rig: Rig) -> None:
     request = SandboxRequest(
-        container_id="d" * 64, container_name="d", ports=(PortRequest(80, host_port=_free_port()),)
+        container_id="d" * 64, container_name="d", ports=(PortRequest(80, host_port=free_port()),)
     )
     for _ in range(5):
         box = rig.networks.open(request)
@@ -191,16 +191,11 @@ def _first_address(rig: Rig) -> str:
 def test_a_connect_that_fails_leaves_nothing(rig: Rig, step: str) -> None:
     faults.arm(f"network.connect.{step}", "raise")
     with pytest.raises(FaultError, match="fault injected"):
-        rig.connect(PortRequest(80, host_port=_free_port()))
+        rig.connect(PortRequest(80, host_port=free_port()))
     eventually(lambda: not _links(rig), "no wire", timeout_s=2)
     eventually(lambda: not _endpoint_rows(rig), "no row", timeout_s=2)
     assert not list((rig.root / "netns").iterdir())
     assert rig.connect(PortRequest(80)).endpoints[0].ipv4 == _first_address(rig)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_a_full_subnet_says_so(unstarted: Rig) -> None:

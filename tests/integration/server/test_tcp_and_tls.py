@@ -11,15 +11,10 @@ import pytest
 
 from fakes.certificates import Authority
 from harness.narud import EngineUnderTest
+from harness.ports import free_port
 from harness.requirements import requires
 
 pytestmark = [requires("root", "docker", "openssl"), pytest.mark.naru_only]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class SecuredEngine:
