@@ -161,7 +161,7 @@ def test_wait_prints_the_code(engine: Engine) -> None:
     assert engine.docker("wait", container).ok().out == "21\n"
 
 
-def test_rename_and_top(engine: Engine) -> None:
+def test_a_renamed_container_is_found_by_top(engine: Engine) -> None:
     container = engine.up("sleep", "8765")
     engine.docker("rename", container, "naru-test-renamed").ok()
     titles, process = engine.docker("top", "naru-test-renamed").ok().lines()

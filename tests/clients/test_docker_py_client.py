@@ -41,7 +41,7 @@ def test_run_raises_what_the_process_returned(client: DockerClient) -> None:
     assert caught.value.stderr == b"no\n"
 
 
-def test_a_containers_life(client: DockerClient) -> None:
+def test_a_container_lives_and_dies(client: DockerClient) -> None:
     container = client.containers.create("busybox", "sleep 1000", labels=_LABELS, tty=True)
     assert container.status == "created"
     container.start()
@@ -119,7 +119,7 @@ def test_a_websocket_is_attached(engine: Engine, client: DockerClient) -> None:
             seen += stream.recv(64)
 
 
-def test_lists_and_filters(client: DockerClient) -> None:
+def test_lists_heed_filters(client: DockerClient) -> None:
     running = client.containers.run("busybox", "sleep 1000", labels=_LABELS, detach=True)
     stopped = client.containers.create("busybox", "true", labels=_LABELS)
     mine = {"label": LABEL}
@@ -145,7 +145,7 @@ def test_mounts_limits_and_ports(client: DockerClient, tmp_path: Path) -> None:
     assert output == b"from the host\n77\n2048\n"
 
 
-def test_top_and_attributes(client: DockerClient) -> None:
+def test_top_and_attributes_are_read(client: DockerClient) -> None:
     container = client.containers.run("busybox", "sleep 1234", labels=_LABELS, detach=True)
     assert container.top()["Processes"][0][-1] == "sleep 1234"
     container.reload()

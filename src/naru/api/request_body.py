@@ -147,5 +147,5 @@ def _zero(kind: Any) -> Callable[[], Any]:
         return lambda: None
     origin = get_origin(kind) or kind
     if origin in (str, int, float, bool, list, dict):
-        return origin  # type: ignore[no-any-return]
+        return origin  # type: ignore[no-any-return]  # one of these
     return dict

@@ -80,7 +80,7 @@ class _Extraction:
     def run(self) -> None:
         for info in self._archive:
             # Kept, they would fill the memory.
-            self._archive.members = []  # type: ignore[attr-defined]
+            self._archive.members = []  # type: ignore[attr-defined]  # not in the stubs
             parts = self._parts(info.name)
             if not parts:
                 continue

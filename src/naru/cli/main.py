@@ -35,7 +35,7 @@ def main() -> None:
     _open_missing_streams()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # Docker's words are UTF-8 in every locale, and names may be any bytes.
-        stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]  # open by now
     code = run(sys.argv[1:], os.environ, sys.stdin, sys.stdout, sys.stderr)
     try:
         sys.stdout.flush()
@@ -54,7 +54,7 @@ def _open_missing_streams() -> None:
             os.dup2(null, number)
             if null != number:
                 os.close(null)
-            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115 - it stays open
 
 
 def run(

@@ -32,7 +32,7 @@ async def hijack(request: web.Request, content_type: str) -> RawStream:
     """
     connection = request.protocol
     if not isinstance(connection, ApiConnection):
-        raise RuntimeError("connections must be made by server.api_server")  # noqa: TRY004
+        raise RuntimeError("connections must be made by server.api_server")  # noqa: TRY004 - a mistake of ours
     stream = connection.take_over()
     if "Upgrade" in request.headers:
         head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"

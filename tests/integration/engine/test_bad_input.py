@@ -21,7 +21,7 @@ def _create(engine: Engine, body: object, name: str | None = None) -> tuple[int,
     return answer.status, answer.message
 
 
-def test_an_unknown_image(engine: Engine) -> None:
+def test_an_unknown_image_is_named(engine: Engine) -> None:
     assert _create(engine, {"Image": "naru-test/none"}) == (
         404,
         "No such image: naru-test/none:latest",
@@ -61,14 +61,14 @@ def test_a_name_in_use(engine: Engine) -> None:
     )
 
 
-def test_an_unknown_user(engine: Engine) -> None:
+def test_an_unknown_user_is_named(engine: Engine) -> None:
     container = engine.create("true", User="naru-nobody")
     answer = engine.api("POST", f"/containers/{container}/start")
     assert answer.status in (400, 500)
     assert "unable to find user naru-nobody: no matching entries in passwd file" in answer.message
 
 
-def test_an_unknown_group(engine: Engine) -> None:
+def test_an_unknown_group_is_named(engine: Engine) -> None:
     container = engine.create("true", User="root:naru-nobodies")
     answer = engine.api("POST", f"/containers/{container}/start")
     assert answer.status in (400, 500)
@@ -94,7 +94,7 @@ def test_a_stop_signal_that_is_none(engine: Engine) -> None:
     assert (status, message.lower()) == (400, "invalid signal: signope")
 
 
-def test_an_unknown_runtime(engine: Engine) -> None:
+def test_an_unknown_runtime_is_named(engine: Engine) -> None:
     body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"Runtime": "naru-none"}}
     status, message = _create(engine, body)
     assert status == 400

@@ -48,7 +48,7 @@ async def imported(
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
-async def test_import(store: Store, compress: Callable[[bytes], bytes]) -> None:
+async def test_an_imported_root_is_an_image_of_one_layer(store: Store, compress: Callable[[bytes], bytes]) -> None:
     image_id = await imported(store, compress(ROOT), name="x", changes=('CMD ["sh"]', "ENV A=b"))
     image = store.services.catalog.resolve("x:latest")
     assert image.id == image_id
@@ -61,7 +61,7 @@ async def test_import(store: Store, compress: Callable[[bytes], bytes]) -> None:
     assert store.services.leases.leases() == []
 
 
-async def test_message_and_platform(store: Store) -> None:
+async def test_an_import_keeps_message_and_platform(store: Store) -> None:
     image_id = await imported(
         store, message="hey", platform=Platform(os="linux", architecture="arm64")
     )
@@ -107,7 +107,7 @@ async def test_bad_request_is_refused_before_a_byte_is_read(store: Store) -> Non
             )
 
 
-async def test_from_a_url(store: Store) -> None:
+async def test_an_import_takes_a_url(store: Store) -> None:
     async def root(_: web.Request) -> web.Response:
         return web.Response(body=ROOT)
 

@@ -63,7 +63,7 @@ def with_manifest(archive: bytes, change: Callable[[list[dict[str, Any]]], objec
 
 
 @pytest.mark.parametrize("chunk", [1000, 65536, 1 << 22])
-async def test_saved_image(store: Store, chunk: int) -> None:
+async def test_a_saved_image_loads_with_all_its_names(store: Store, chunk: int) -> None:
     archive = docker_archive(["x:1", "reg.lan/y:2"], [BASE, UPPER, TOP])
     assert await store.load(archive, chunk=chunk) == ["x:1", "reg.lan/y:2"]
     assert store.records == [
@@ -84,12 +84,12 @@ async def test_saved_image(store: Store, chunk: int) -> None:
 @pytest.mark.parametrize(
     "compress", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress]
 )
-async def test_compressed_archive(store: Store, compress: Callable[[bytes], bytes]) -> None:
+async def test_a_compressed_archive_loads_like_a_plain_one(store: Store, compress: Callable[[bytes], bytes]) -> None:
     await store.load(compress(docker_archive(["x:1"], [BASE, UPPER])))
     assert store.read("x:1", "etc/upper") == b"upper\n"
 
 
-async def test_image_without_name(store: Store) -> None:
+async def test_an_image_without_name_is_told_by_its_id(store: Store) -> None:
     archive = with_manifest(docker_archive([], [BASE]), lambda d: d[0].update(RepoTags=None))
     (image_id,) = await store.load(archive)
     assert image_id.startswith("sha256:")

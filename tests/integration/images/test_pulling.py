@@ -172,7 +172,7 @@ async def test_image_of_another_platform_is_pulled_with_a_warning(store: Store) 
     await store.services.close()
 
 
-async def test_all_tags(store: Store) -> None:
+async def test_all_tags_of_a_repository_are_pulled(store: Store) -> None:
     async with FakeRegistry() as registry:
         for tag in ("1", "2", "3"):
             add_image(registry, tag)

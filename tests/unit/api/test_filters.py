@@ -42,7 +42,7 @@ def test_unknown_names_are_refused() -> None:
     ("values", "expected"),
     [(["1"], True), (["true", "1"], True), (["0"], False), (["false"], False)],
 )
-def test_booleans(values: list[str], expected: bool) -> None:
+def test_a_flag_is_one_of_dockers_words(values: list[str], expected: bool) -> None:
     assert Filters({"dangling": values}).is_true("dangling") is expected
 
 

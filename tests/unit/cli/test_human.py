@@ -33,7 +33,7 @@ _DAY = 24 * _HOUR
         (730 * _DAY, "2 years"),
     ],
 )
-def test_durations(seconds: float, text: str) -> None:
+def test_durations_read_as_in_docker(seconds: float, text: str) -> None:
     assert human.duration(seconds) == text
 
 

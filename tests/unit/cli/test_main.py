@@ -12,7 +12,7 @@ from naru.errors import ConflictError, NotFoundError, UnavailableError
 Cli = Callable[..., Any]
 
 
-def test_unknown_command(cli: Cli) -> None:
+def test_an_unknown_command_is_named(cli: Cli) -> None:
     outcome = cli("xyz")
     assert outcome.code == 1
     assert outcome.err == (
@@ -61,7 +61,7 @@ def test_old_short_help_still_works(cli: Cli) -> None:
     )
 
 
-def test_unknown_help_topic(cli: Cli) -> None:
+def test_an_unknown_help_topic_is_named(cli: Cli) -> None:
     assert cli("help", "container", "nosuch").err == "unknown help topic: nosuch\n"
 
 
@@ -73,7 +73,7 @@ def test_root_options_are_checked(cli: Cli) -> None:
     )
 
 
-def test_version_option(cli: Cli) -> None:
+def test_the_version_has_two_options(cli: Cli) -> None:
     assert cli("--version").out.startswith("Naru version ")
     assert cli("-v").code == 0
 
@@ -99,7 +99,7 @@ def test_reader_that_went_away_is_no_error_message(cli: Cli, engine: Any) -> Non
     assert cli("ps").err == ""
 
 
-def test_unknown_context(cli: Cli) -> None:
+def test_an_unknown_context_is_named(cli: Cli) -> None:
     outcome = cli("--context", "foo", "ps")
     assert outcome.code == 1
     assert outcome.err.startswith(

@@ -32,7 +32,7 @@ def test_several_challenges_in_one_header() -> None:
     assert dict(found[2].parameters) == {"realm": "x", "service": "y"}
 
 
-def test_escaped_quotes() -> None:
+def test_escaped_quotes_belong_to_the_value() -> None:
     assert one(r'Basic realm="a \"b\" \\"').parameters["realm"] == 'a "b" \\'
 
 

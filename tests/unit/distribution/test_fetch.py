@@ -145,7 +145,7 @@ async def test_tags_come_over_many_pages(client: HttpClient, clock: FastClock) -
         assert await repository(client, registry, clock).tags() == [f"t{n}" for n in range(5)]
 
 
-async def test_basic_auth(client: HttpClient, clock: FastClock) -> None:
+async def test_basic_auth_needs_the_right_login(client: HttpClient, clock: FastClock) -> None:
     async with FakeRegistry(auth="basic", users={"me": "pw"}) as registry:
         registry.put_manifest("x", "1", MANIFEST)
         await repository(client, registry, clock, RegistryAuth("me", "pw")).manifest("1")
@@ -189,7 +189,7 @@ async def test_wrong_password_at_the_token_service(client: HttpClient, clock: Fa
             await repository(client, registry, clock, RegistryAuth("me", "no")).manifest("1")
 
 
-async def test_identity_token(client: HttpClient, clock: FastClock) -> None:
+async def test_an_identity_token_stands_for_a_login(client: HttpClient, clock: FastClock) -> None:
     async with FakeRegistry(auth="bearer", identity_token="id") as registry:
         registry.put_manifest("x", "1", MANIFEST)
         auth = RegistryAuth(identity_token="id")
@@ -248,7 +248,7 @@ async def test_blob_that_always_breaks_off_is_given_up(
         assert len(registry.faults.cut_after[digest]) >= 40
 
 
-async def test_unknown_blob(client: HttpClient, clock: FastClock) -> None:
+async def test_an_unknown_blob_is_an_error(client: HttpClient, clock: FastClock) -> None:
     async with FakeRegistry() as registry:
         with pytest.raises(BlobUnknownError):
             await fetched(repository(client, registry, clock), b"abc")
@@ -284,7 +284,7 @@ async def test_registry_that_stays_broken_is_given_up(client: HttpClient, clock:
         assert len(registry.faults.statuses["/manifests/1"]) == 45
 
 
-async def test_nobody_listens(client: HttpClient, clock: FastClock) -> None:
+async def test_a_registry_that_is_not_there_is_told_in_gos_words(client: HttpClient, clock: FastClock) -> None:
     remote = RemoteRepository(client, "127.0.0.1:1", "x", None, clock)
     words = (
         r'^Get "http://127\.0\.0\.1:1/v2/": dial tcp 127\.0\.0\.1:1: connect: connection refused$'

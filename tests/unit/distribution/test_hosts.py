@@ -42,7 +42,7 @@ def test_loopback_falls_back_to_http(host: str) -> None:
         ("fd00::/8", "[fd00::1]:5000", True),
     ],
 )
-def test_insecure_registries(entry: str, host: str, insecure: bool) -> None:
+def test_only_listed_hosts_and_subnets_are_insecure(entry: str, host: str, insecure: bool) -> None:
     assert HostsConfig(insecure_registries=(entry,)).is_insecure(host) is insecure
 
 

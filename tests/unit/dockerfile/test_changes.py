@@ -55,7 +55,7 @@ def applied(*changes: str, config: RunDefaults | None = None) -> dict[str, objec
         ('HEALTHCHECK CMD ["a"]', {"Healthcheck": {"Test": ["CMD", "a"]}}),
     ],
 )
-def test_change(change: str, expected: dict[str, object]) -> None:
+def test_a_change_is_applied_to_the_config(change: str, expected: dict[str, object]) -> None:
     assert applied(change) == expected
 
 

@@ -29,7 +29,7 @@ ENVIRONMENT = {"A": "1", "EMPTY": "", "LONG_name2": "x y"}
         ("${A:?no}", "1"),
     ],
 )
-def test_expansion(word: str, expected: str) -> None:
+def test_words_are_expanded_as_in_docker(word: str, expected: str) -> None:
     assert expand(word, ENVIRONMENT) == expected
 
 
@@ -51,5 +51,5 @@ def test_what_cannot_be_expanded_is_named(word: str) -> None:
         ("", []),
     ],
 )
-def test_splitting(line: str, words: list[str]) -> None:
+def test_lines_are_split_as_a_shell_would(line: str, words: list[str]) -> None:
     assert split_words(line) == words

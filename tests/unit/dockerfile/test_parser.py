@@ -60,7 +60,7 @@ def test_directives_end_with_the_first_line_that_is_none() -> None:
     assert found.escape == "\\"
 
 
-def test_forms_of_commands() -> None:
+def test_a_command_is_a_line_or_a_list_of_words() -> None:
     shell, words, bracket = body("RUN a  b", 'RUN ["a", "b c"]', "RUN [ -f x ]")
     assert isinstance(shell, Run)
     assert isinstance(words, Run)
@@ -70,7 +70,7 @@ def test_forms_of_commands() -> None:
     assert (bracket.command.words, bracket.command.uses_shell) == (("[ -f x ]",), True)
 
 
-def test_flags_of_copy() -> None:
+def test_copy_takes_all_its_flags() -> None:
     (copy,) = body('COPY --from=build --chown="a:b" --chmod=755 --link --exclude=*.o x y /d/')
     assert isinstance(copy, Copy)
     assert (copy.origin, copy.chown, copy.chmod, copy.links) == ("build", "a:b", "755", True)
@@ -128,7 +128,7 @@ def test_triggers_are_kept_as_written() -> None:
     assert run.command.heredocs[0].content == "x\n"
 
 
-def test_health_checks() -> None:
+def test_a_health_check_takes_its_flags() -> None:
     (check,) = body("HEALTHCHECK --interval=5s --retries=3 --start-interval=1s cmd a b")
     assert isinstance(check, Healthcheck)
     assert check.check.test == ("CMD-SHELL", "a b")
@@ -136,7 +136,7 @@ def test_health_checks() -> None:
     assert check.check.start_interval == 10**9
 
 
-def test_mounts_of_run() -> None:
+def test_run_takes_several_mounts() -> None:
     (run,) = body(
         "RUN --mount=type=cache,dst=/c,sharing=locked --mount=src=a,target=/b,rw "
         "--mount=type=secret,id=s --network=none true"

@@ -34,5 +34,5 @@ NOTHING = Seen()
         ("dead", NOTHING, Action.REMOVE),
     ],
 )
-def test_plan(status: Status, seen: Seen, action: Action) -> None:
+def test_what_is_seen_decides_what_is_done(status: Status, seen: Seen, action: Action) -> None:
     assert plan(status, seen) is action

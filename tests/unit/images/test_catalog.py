@@ -225,13 +225,13 @@ def test_image_without_names_by_version(world: World) -> None:
     assert (new["RepoTags"], new["RepoDigests"]) == ([], [])
 
 
-def test_shared_sizes(world: World) -> None:
+def test_layers_of_several_images_count_as_shared(world: World) -> None:
     alone_and_shared = world.add("one", layers=3)
     shared = world.add("three", layers=2)
     assert shared_sizes(world.catalog.images()) == {alone_and_shared: 30, shared: 30}
 
 
-def test_inspect_by_version(world: World) -> None:
+def test_inspect_answers_each_version_in_its_words(world: World) -> None:
     image = world.image(world.add("one", "x:1"))
     driver = {"Name": "overlay2", "Data": None}
     v44, v45, v49, v50 = (

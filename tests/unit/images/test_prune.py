@@ -54,7 +54,7 @@ IMAGES = [
         (False, {"tagged", "top"}, "dangling pulled base named-below above"),
     ],
 )
-def test_what_goes(only_dangling: bool, used: set[str], gone: str) -> None:
+def test_only_what_nobody_needs_goes(only_dangling: bool, used: set[str], gone: str) -> None:
     found = unused_images(IMAGES, only_dangling=only_dangling, used=used, fits=lambda _: True)
     assert found == gone.split()
 

@@ -87,7 +87,7 @@ def test_digest_of_another_repository_keeps_the_image(rows: ImageRows) -> None:
     assert rows.get(A) is not None
 
 
-def test_name_by_digest(rows: ImageRows) -> None:
+def test_a_name_by_digest_goes_with_its_image(rows: ImageRows) -> None:
     add(rows, A, f"x@{DIGEST}")
     assert remove(rows, A, f"x@{DIGEST}") == [f"U:x@{DIGEST}", "D:a"]
 

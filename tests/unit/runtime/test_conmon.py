@@ -38,7 +38,7 @@ def test_other_answers_are_faults(line: bytes) -> None:
         (MonitorOptions(open_stdin=True, terminal=True), []),
     ],
 )
-def test_stdin_options(options: MonitorOptions, words: list[str]) -> None:
+def test_stdin_has_its_options(options: MonitorOptions, words: list[str]) -> None:
     assert conmon.stdin_options(options) == words
 
 

@@ -168,5 +168,5 @@ def _target(invocation: Invocation, container: str, path: str) -> Place:
 
 
 def _chunks(invocation: Invocation) -> Iterator[bytes]:
-    while piece := invocation.stdin.buffer.read1(_CHUNK):  # type: ignore[attr-defined]
+    while piece := invocation.stdin.buffer.read1(_CHUNK):  # type: ignore[attr-defined]  # it is buffered
         yield piece

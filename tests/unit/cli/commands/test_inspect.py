@@ -47,7 +47,7 @@ def bare(engine: Any) -> Any:
     return engine
 
 
-def test_name_of_nothing(cli: Cli, bare: Any) -> None:
+def test_a_name_of_nothing_is_sought_everywhere_and_told(cli: Cli, bare: Any) -> None:
     outcome = cli("inspect", "x")
     assert (outcome.code, outcome.out) == (1, "[]\n")
     assert outcome.err == "Error: No such object: x\n"

@@ -32,7 +32,7 @@ _ITEM: dict[str, Any] = {
 Cli = Callable[..., Any]
 
 
-def test_default_table(cli: Cli, engine: Any) -> None:
+def test_the_default_table_has_dockers_columns(cli: Cli, engine: Any) -> None:
     engine.on("GET", "/containers/json", [_ITEM])
     outcome = cli("ps")
     head, row = outcome.out.splitlines()
@@ -85,7 +85,7 @@ def test_only_what_is_shown_is_asked_for(
         ("{{.Platform}}", "<nil>"),
     ],
 )
-def test_fields(cli: Cli, engine: Any, form: str, text: str) -> None:
+def test_every_field_prints_as_in_docker(cli: Cli, engine: Any, form: str, text: str) -> None:
     engine.on("GET", "/containers/json", [_ITEM])
     assert cli("ps", "--format", form).out == text + "\n"
 

@@ -38,5 +38,5 @@ def test_passing_time_is_no_change() -> None:
         {"Ports": [{"PrivatePort": 80, "Type": "tcp"}]},
     ],
 )
-def test_all_else_is(changes: dict[str, Any]) -> None:
+def test_all_else_is_a_change(changes: dict[str, Any]) -> None:
     assert what_counts(_item()) != what_counts(_item(**changes))

@@ -59,7 +59,7 @@ def test_archive_is_sent_whole(cli: Cli, engine: Any, tmp_path: Path) -> None:
     assert [body for *_, body in engine.asked] == [b"x" * 1_000_000, b"tar"]
 
 
-def test_missing_archive(cli: Cli, engine: Any) -> None:
+def test_a_missing_archive_is_an_error_before_any_request(cli: Cli, engine: Any) -> None:
     for words in (("load", "-i", "/nope"), ("import", "/nope")):
         outcome = cli(*words)
         assert (outcome.code, outcome.err) == (1, "open /nope: no such file or directory\n")

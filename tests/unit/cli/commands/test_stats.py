@@ -60,7 +60,7 @@ def test_a_name_that_is_none_spoils_the_rest(cli: Cli, engine: Any) -> None:
         ("table {{.Name}}\\t{{.CPUPerc}}", "NAME      CPU %\nweb       10.00%"),
     ],
 )
-def test_formats(cli: Cli, engine: Any, form: str, text: str) -> None:
+def test_every_field_prints_as_in_docker(cli: Cli, engine: Any, form: str, text: str) -> None:
     engine.on("GET", "/containers/web/stats", [_ANSWER])
     assert cli("stats", "--no-stream", "--format", form, "web").out == text + "\n"
 

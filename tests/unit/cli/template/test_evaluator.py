@@ -52,7 +52,7 @@ class _Row(View):
         ('{{printf "%-4s|%4d|%04d|%x|%q|%t" "ab" 7 7 255 "q" true}}', 'ab  |   7|0007|ff|"q"|true'),
     ],
 )
-def test_rows_of_tables(form: str, text: str) -> None:
+def test_templates_print_what_gos_print(form: str, text: str) -> None:
     assert Template(form).render(_Row()) == text
 
 
