@@ -67,7 +67,9 @@ def debian_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
         process.wait(10)
 
 
-async def test_images_are_pulled_from_debians_registry(store: Store, debian_registry: tuple[str, bool]) -> None:
+async def test_images_are_pulled_from_debians_registry(
+    store: Store, debian_registry: tuple[str, bool]
+) -> None:
     host, has_auth = debian_registry
     reference = Reference.parse(f"{host}/team/x:1")
     if has_auth:

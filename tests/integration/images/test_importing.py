@@ -48,7 +48,9 @@ async def imported(
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, lzma.compress])
-async def test_an_imported_root_is_an_image_of_one_layer(store: Store, compress: Callable[[bytes], bytes]) -> None:
+async def test_an_imported_root_is_an_image_of_one_layer(
+    store: Store, compress: Callable[[bytes], bytes]
+) -> None:
     image_id = await imported(store, compress(ROOT), name="x", changes=('CMD ["sh"]', "ENV A=b"))
     image = store.services.catalog.resolve("x:latest")
     assert image.id == image_id

@@ -84,7 +84,9 @@ async def test_a_saved_image_loads_with_all_its_names(store: Store, chunk: int) 
 @pytest.mark.parametrize(
     "compress", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress]
 )
-async def test_a_compressed_archive_loads_like_a_plain_one(store: Store, compress: Callable[[bytes], bytes]) -> None:
+async def test_a_compressed_archive_loads_like_a_plain_one(
+    store: Store, compress: Callable[[bytes], bytes]
+) -> None:
     await store.load(compress(docker_archive(["x:1"], [BASE, UPPER])))
     assert store.read("x:1", "etc/upper") == b"upper\n"
 

@@ -284,7 +284,9 @@ async def test_registry_that_stays_broken_is_given_up(client: HttpClient, clock:
         assert len(registry.faults.statuses["/manifests/1"]) == 45
 
 
-async def test_a_registry_that_is_not_there_is_told_in_gos_words(client: HttpClient, clock: FastClock) -> None:
+async def test_a_registry_that_is_not_there_is_told_in_gos_words(
+    client: HttpClient, clock: FastClock
+) -> None:
     remote = RemoteRepository(client, "127.0.0.1:1", "x", None, clock)
     words = (
         r'^Get "http://127\.0\.0\.1:1/v2/": dial tcp 127\.0\.0\.1:1: connect: connection refused$'
