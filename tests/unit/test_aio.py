@@ -13,6 +13,7 @@ import pytest
 
 from naru.aio import (
     KeyedLock,
+    KeyedThreadLock,
     ReaderGoneError,
     TaskSet,
     in_thread,
@@ -171,3 +172,31 @@ async def test_many_slow_readers_leave_threads_to_others() -> None:
     assert await in_thread(lambda: 1) == 1
     for stream in streams:
         await stream.aclose()
+
+
+def test_threads_with_one_key_take_turns_and_others_go_on() -> None:
+    locks = KeyedThreadLock()
+    order: list[str] = []
+    other_is_through = threading.Event()
+
+    def hold(key: str, word: str) -> None:
+        with locks.hold(key):
+            order.append(f"{word} in")
+            if key == "a":
+                assert other_is_through.wait(30)
+            order.append(f"{word} out")
+        if key == "b":
+            other_is_through.set()
+
+    threads = [
+        threading.Thread(target=hold, args=words)
+        for words in (("a", "first"), ("a", "second"), ("b", "other"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    of_a = [word for word in order if "other" not in word]
+    assert [word.split()[1] for word in of_a] == ["in", "out", "in", "out"]
+    assert of_a[0].split()[0] == of_a[1].split()[0]
+    assert not locks._locks

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from naru.aio import KeyedThreadLock
 from naru.db.leases import Leases
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
@@ -52,7 +52,7 @@ class Unpacker:
     def __init__(self, snapshots: Snapshotter, leases: Leases) -> None:
         self._snapshots = snapshots
         self._leases = leases
-        self._locks = _ChainLocks()
+        self._locks = KeyedThreadLock()
 
     def unpack(self, layers: Sequence[LayerSource], *, lease_id: str) -> list[int]:
         """Make sure that every layer of an image is a committed snapshot; return their sizes.
@@ -179,27 +179,3 @@ def apply_hashed(
     with written_by(produce, "naru-layer") as pipe:
         applied = apply_to_mounts(pipe, mounts, alone=alone)
     return DiffId(hasher.digest()), applied
-
-
-class _ChainLocks:
-    """One lock per layer, forgotten when nobody holds or awaits it."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: dict[str, tuple[threading.Lock, int]] = {}
-
-    @contextlib.contextmanager
-    def hold(self, key: str) -> Iterator[None]:
-        with self._guard:
-            lock, users = self._locks.get(key) or (threading.Lock(), 0)
-            self._locks[key] = (lock, users + 1)
-        try:
-            with lock:
-                yield
-        finally:
-            with self._guard:
-                _, users = self._locks[key]
-                if users == 1:
-                    del self._locks[key]
-                else:
-                    self._locks[key] = (lock, users - 1)

@@ -18,9 +18,8 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from naru.aio import TaskSet
+from naru.aio import KeyedThreadLock, TaskSet
 from naru.errors import NaruError
-from naru.network.container_locks import ContainerLocks
 from naru.network.dns_forward import Forwarder
 from naru.network.dns_server import NameServer, open_sockets
 from naru.network.dns_zone import Zone, zone_of
@@ -60,7 +59,7 @@ class Resolver:
         self._thread = threading.Thread(target=self._run, name="naru-dns", daemon=True)
         self._forwarder = Forwarder()
         self._tasks = TaskSet("resolver")
-        self._locks = ContainerLocks()
+        self._locks = KeyedThreadLock()
         self._served: dict[str, _Served] = {}
 
     def start(self) -> None:

@@ -12,12 +12,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from naru.aio import KeyedThreadLock
 from naru.db.networks import PortRow
 from naru.errors import FaultError, ForbiddenError, NaruError, NotFoundError
 from naru.faults import fault_point
 from naru.linux.namespaces import delete_netns, is_netns
 from naru.network import conversions
-from naru.network.container_locks import ContainerLocks
 from naru.network.driver import driver_of
 from naru.network.interfaces import set_ways_out
 from naru.network.model import (
@@ -57,7 +57,7 @@ class Sandboxes:
         self._firewall = parts.firewall
         self._publishing = parts.publishing
         self._live = parts.live
-        self._locks = ContainerLocks()
+        self._locks = KeyedThreadLock()
 
     # Coming and going.
 
