@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
-from harness.engine import Engine, Result
+from harness.clients import Client
 from harness.waiting import eventually
 
-_Client = Callable[..., Result]
 
-
-@pytest.fixture(params=["docker", "naru"])
-def client(engine: Engine, request: pytest.FixtureRequest) -> _Client:
-    """Give a command, one after the other."""
-    program: _Client = getattr(engine, request.param)
-    return program
-
-
-def _status(client: _Client, container: str) -> str:
+def _status(client: Client, container: str) -> str:
     words = ("ps", "-a", "--filter", f"id={container}", "--format", "{{.Status}}")
     return client(*words).ok().out.strip()
-
-
-def _ready(client: _Client, *words: str) -> str:
-    """Run in the background what says `ready` when it is; return its id."""
-    container = client("run", "-d", *words).ok().out.strip()
-    eventually(lambda: "ready" in client("logs", container).ok().out, "it is ready")
-    return container
 
 
 def _trap(code: str) -> tuple[str, ...]:
@@ -38,7 +21,7 @@ def _trap(code: str) -> tuple[str, ...]:
 
 
 @pytest.mark.seed("S018", "S020")
-def test_ps_names_every_state_on_the_way(client: _Client) -> None:
+def test_ps_names_every_state_on_the_way(client: Client) -> None:
     container = client("create", "busybox", "sleep", "1000").ok().out.strip()
     assert _status(client, container) == "Created"
     client("start", container).ok()
@@ -57,8 +40,8 @@ def test_ps_names_every_state_on_the_way(client: _Client) -> None:
 
 
 @pytest.mark.seed("S019")
-def test_stop_and_restart_give_the_time_that_is_asked_for(client: _Client) -> None:
-    container = _ready(client, *_trap(""))
+def test_stop_and_restart_give_the_time_that_is_asked_for(client: Client) -> None:
+    container = client.ready(*_trap(""))
     begun = time.monotonic()
     client("restart", "-t", "1", container).ok()
     assert time.monotonic() - begun > 0.9
@@ -69,14 +52,14 @@ def test_stop_and_restart_give_the_time_that_is_asked_for(client: _Client) -> No
 
 
 @pytest.mark.seed("S021")
-def test_stop_sends_its_signal_to_several(client: _Client) -> None:
-    names = [_ready(client, "--stop-signal", "TERM", *_trap("exit 0")) for _ in range(2)]
+def test_stop_sends_its_signal_to_several(client: Client) -> None:
+    names = [client.ready("--stop-signal", "TERM", *_trap("exit 0")) for _ in range(2)]
     assert client("stop", *names).ok().lines() == names
     assert client("inspect", "-f", "{{.State.ExitCode}}", *names).ok().out == "0\n0\n"
 
 
 @pytest.mark.seed("S022")
-def test_rm_takes_the_running_by_force_and_volumes_when_told(client: _Client) -> None:
+def test_rm_takes_the_running_by_force_and_volumes_when_told(client: Client) -> None:
     words = ("run", "-d", "-v", "/anonymous", "busybox", "sleep", "1000")
     first, second = (client(*words).ok().out.strip() for _ in range(2))
     form = "{{(index .Mounts 0).Name}}"
@@ -93,7 +76,7 @@ def test_rm_takes_the_running_by_force_and_volumes_when_told(client: _Client) ->
 
 
 @pytest.mark.seed("S031")
-def test_policies_are_shown_and_count(client: _Client) -> None:
+def test_policies_are_shown_and_count(client: Client) -> None:
     words = ("run", "-d", "--restart", "on-failure:2", "busybox", "sh", "-c", "exit 4")
     container = client(*words).ok().out.strip()
     form = "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}"
@@ -109,7 +92,7 @@ def test_policies_are_shown_and_count(client: _Client) -> None:
 
 @pytest.mark.seed("S033")
 @pytest.mark.docker_release("28")
-def test_rm_and_a_policy_exclude_each_other(client: _Client) -> None:
+def test_rm_and_a_policy_exclude_each_other(client: Client) -> None:
     answer = client("run", "--rm", "--restart", "always", "busybox", "true")
     assert answer.code == 125
     assert "conflicting options: cannot specify both --restart and --rm" in answer.err
@@ -117,7 +100,7 @@ def test_rm_and_a_policy_exclude_each_other(client: _Client) -> None:
 
 
 @pytest.mark.seed("S032")
-def test_rm_leaves_neither_container_nor_volume(client: _Client) -> None:
+def test_rm_leaves_neither_container_nor_volume(client: Client) -> None:
     before = client("volume", "ls", "-q").ok().lines()
     client("run", "--rm", "--name", "naru-test-brief", "-v", "/data", "busybox", "true").ok()
     assert client("ps", "-aq", "--filter", "name=naru-test-brief").ok().out == ""
@@ -125,14 +108,14 @@ def test_rm_leaves_neither_container_nor_volume(client: _Client) -> None:
 
 
 @pytest.mark.docker_release("28")
-def test_a_command_that_there_is_not_is_told(client: _Client) -> None:
+def test_a_command_that_there_is_not_is_told(client: Client) -> None:
     answer = client("log", "x")
     assert answer.code == 1
     assert "unknown command: " in answer.err
 
 
 @pytest.mark.seed("S049")
-def test_start_takes_several_and_brings_back_one_exit_code(client: _Client) -> None:
+def test_start_takes_several_and_brings_back_one_exit_code(client: Client) -> None:
     first, second = (
         client("create", "busybox", "sh", "-c", "echo out; exit 3").ok().out.strip()
         for _ in range(2)
@@ -144,7 +127,7 @@ def test_start_takes_several_and_brings_back_one_exit_code(client: _Client) -> N
 
 
 @pytest.mark.seed("S051")
-def test_exec_returns_the_code_and_takes_its_options(client: _Client) -> None:
+def test_exec_returns_the_code_and_takes_its_options(client: Client) -> None:
     container = client("run", "-d", "busybox", "sleep", "1000").ok().out.strip()
     script = "echo $WORD in $PWD as $(id -u); exit 6"
     words = ("exec", "-e", "WORD=hello", "-w", "/tmp", "-u", "7", container, "sh", "-c", script)
@@ -156,9 +139,9 @@ def test_exec_returns_the_code_and_takes_its_options(client: _Client) -> None:
     assert f"container {container} is not running" in refused.err.lower()
 
 
-def test_kill_takes_signals_by_name_and_by_number(client: _Client) -> None:
+def test_kill_takes_signals_by_name_and_by_number(client: Client) -> None:
     for signal in ("USR1", "SIGUSR1", "10"):
         script = "trap 'exit 8' USR1; echo ready; while :; do sleep 0.05; done"
-        container = _ready(client, "busybox", "sh", "-c", script)
+        container = client.ready("busybox", "sh", "-c", script)
         client("kill", "-s", signal, container).ok()
         assert client("wait", container).ok().out == "8\n"

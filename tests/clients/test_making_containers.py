@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,11 @@ import pytest
 
 from fakes.create_words import WORDS
 from harness.archives import busybox_layer, docker_archive
-from harness.engine import Engine, Result
+from harness.clients import Client
+from harness.engine import Engine
 from harness.waiting import eventually
 from naru.cli import command_table
 
-_Client = Callable[..., Result]
 _IMAGE = "naru-test/making:1"
 # Options of run that its request does not show, each with a test that shows what it does.
 _HEEDED_BY_THE_COMMAND = {
@@ -32,14 +31,7 @@ _HEEDED_BY_THE_COMMAND = {
 }
 
 
-@pytest.fixture(params=["docker", "naru"])
-def client(engine: Engine, request: pytest.FixtureRequest) -> _Client:
-    """Give a command, one after the other."""
-    program: _Client = getattr(engine, request.param)
-    return program
-
-
-def _inspect(client: _Client, name: str) -> dict[str, Any]:
+def _inspect(client: Client, name: str) -> dict[str, Any]:
     found = json.loads(client("inspect", name).ok().out)[0]
     assert isinstance(found, dict)
     return found
@@ -68,7 +60,7 @@ def test_every_option_of_run_is_among_the_words_or_heeded_by_the_command() -> No
 
 @pytest.mark.seed("S012", "S013", "S014")
 def test_what_is_said_at_the_start_changes_the_container_only(
-    engine: Engine, client: _Client
+    engine: Engine, client: Client
 ) -> None:
     config = {"Env": ["A=image"], "Cmd": ["echo", "image"]}
     engine.load(docker_archive([_IMAGE], [busybox_layer()], config=config))
@@ -90,14 +82,14 @@ def test_what_is_said_at_the_start_changes_the_container_only(
 
 
 @pytest.mark.seed("S015")
-def test_in_the_background_the_id_is_all_that_is_said(client: _Client) -> None:
+def test_in_the_background_the_id_is_all_that_is_said(client: Client) -> None:
     done = client("run", "-d", "busybox", "echo", "hi").ok()
     assert re.fullmatch(r"[0-9a-f]{64}\n", done.out)
     assert client("run", "--rm", "busybox", "sh", "-c", "echo hi; exit 7").code == 7
 
 
 @pytest.mark.seed("S016")
-def test_variables_stand_before_the_image(client: _Client) -> None:
+def test_variables_stand_before_the_image(client: Client) -> None:
     words = ("run", "--rm", "--env", "KEY=value", "busybox", "sh", "-c", "echo $KEY")
     assert client(*words).ok().out == "value\n"
     for verb, code in (("run", 125), ("create", 1)):
@@ -108,7 +100,7 @@ def test_variables_stand_before_the_image(client: _Client) -> None:
 
 
 @pytest.mark.seed("S017")
-def test_files_give_variables_and_labels(client: _Client, tmp_path: Path) -> None:
+def test_files_give_variables_and_labels(client: Client, tmp_path: Path) -> None:
     variables, labels = tmp_path / "env", tmp_path / "labels"
     variables.write_text("# not me\n\nA=1\nPATH\nNOT_SET_ANYWHERE\n")
     labels.write_text("#no\none=1\n two=2\n")
@@ -122,14 +114,14 @@ def test_files_give_variables_and_labels(client: _Client, tmp_path: Path) -> Non
 
 
 @pytest.mark.seed("S025")
-def test_what_is_created_does_not_run(client: _Client) -> None:
+def test_what_is_created_does_not_run(client: Client) -> None:
     name = client("container", "create", "busybox").ok().out.strip()
     assert re.fullmatch(r"[0-9a-f]{64}", name)
     assert _inspect(client, name)["State"]["Status"] == "created"
 
 
 @pytest.mark.seed("S026")
-def test_only_the_streams_that_are_named_are_shown(client: _Client) -> None:
+def test_only_the_streams_that_are_named_are_shown(client: Client) -> None:
     script = ("busybox", "sh", "-c", "echo out; echo err >&2")
     for streams, out, err in (
         (("stdout",), "out\n", ""),
@@ -142,7 +134,7 @@ def test_only_the_streams_that_are_named_are_shown(client: _Client) -> None:
 
 
 @pytest.mark.seed("S027")
-def test_the_id_goes_to_a_new_file(client: _Client, tmp_path: Path) -> None:
+def test_the_id_goes_to_a_new_file(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "id"
     client("run", "--cidfile", str(path), "busybox", "true").ok()
     text = path.read_text()
@@ -155,7 +147,7 @@ def test_the_id_goes_to_a_new_file(client: _Client, tmp_path: Path) -> None:
 
 
 @pytest.mark.seed("S029")
-def test_a_name_is_given_or_made_up_and_belongs_to_one(client: _Client) -> None:
+def test_a_name_is_given_or_made_up_and_belongs_to_one(client: Client) -> None:
     first = client("create", "--name", "naru-test-named", "busybox").ok().out.strip()
     taken = client("run", "--name", "naru-test-named", "busybox")
     assert taken.code == 125
@@ -167,14 +159,14 @@ def test_a_name_is_given_or_made_up_and_belongs_to_one(client: _Client) -> None:
 
 
 @pytest.mark.seed("S030")
-def test_a_user_is_found_by_name_and_by_number(client: _Client) -> None:
+def test_a_user_is_found_by_name_and_by_number(client: Client) -> None:
     for user, shown in (("1234:56", "1234:56"), ("0", "0:0"), ("77", "77:0")):
         words = ("run", "--rm", "-u", user, "busybox", "sh", "-c", "echo $(id -u):$(id -g)")
         assert client(*words).ok().out.strip() == shown
 
 
 @pytest.mark.seed("S032", "S033")
-def test_what_goes_at_its_end_takes_its_volumes_along(engine: Engine, client: _Client) -> None:
+def test_what_goes_at_its_end_takes_its_volumes_along(engine: Engine, client: Client) -> None:
     before = client("volume", "ls", "-q").ok().out
     client("run", "--rm", "-v", "/data", "--name", "naru-test-gone", "busybox", "true").ok()
     eventually(lambda: client("inspect", "naru-test-gone").code == 1, "it is gone")
@@ -186,7 +178,7 @@ def test_what_goes_at_its_end_takes_its_volumes_along(engine: Engine, client: _C
     assert engine.containers() == []
 
 
-def test_an_image_is_pulled_as_told(client: _Client) -> None:
+def test_an_image_is_pulled_as_told(client: Client) -> None:
     missing = "127.0.0.1:1/naru/nothing:1"
     looking = f"Unable to find image '{missing}' locally"
     for words, code, is_told in (
@@ -210,20 +202,20 @@ def test_an_image_is_pulled_as_told(client: _Client) -> None:
         client("rmi", there).ok()
 
 
-def test_an_image_of_another_platform_is_looked_for(client: _Client) -> None:
+def test_an_image_of_another_platform_is_looked_for(client: Client) -> None:
     stays = client("create", "--pull=never", "--platform=linux/s390x", "busybox")
     assert stays.code == 1
     assert "does not match the specified platform (linux/s390x)" in stays.err
     assert "its platform (linux/" in stays.err
 
 
-def test_signatures_are_not_said_to_be_checked(client: _Client) -> None:
+def test_signatures_are_not_said_to_be_checked(client: Client) -> None:
     client("run", "--rm", "--disable-content-trust", "busybox", "true").ok()
     checked = client("run", "--rm", "--disable-content-trust=false", "busybox", "true")
     assert checked.code != 0
 
 
-def test_domain_annotations_and_the_engines_socket_reach_the_container(client: _Client) -> None:
+def test_domain_annotations_and_the_engines_socket_reach_the_container(client: Client) -> None:
     words = ("--domainname", "example.org", "--annotation", "org.example=1", "--use-api-socket")
     name = client("create", "-h", "web", *words, "busybox").ok().out.strip()
     view = _inspect(client, name)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -16,17 +14,12 @@ import pytest
 from harness.clients import Client
 from harness.engine import LABEL
 from harness.name_server import name_server
+from harness.ports import free_port
 from harness.requirements import requires
 from harness.waiting import eventually
 
 pytestmark = requires("root")
 _PAGE = ("sh", "-c", "echo served > /index.html; exec httpd -f -p 80 -h /")
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _fetched(address: str) -> bytes:
@@ -52,7 +45,7 @@ def network(client: Client) -> Iterator[str]:
 @pytest.mark.seed("S035", "S053")
 @pytest.mark.naru_only
 def test_a_published_port_is_reached_and_listed(client: Client) -> None:
-    port, other = _free_port(), _free_port()
+    port, other = free_port(), free_port()
     words = ("--name", "seeds-web", "-d", "-p", f"{port}:80", "-p", f"127.0.0.1:{other}:81/udp")
     client("run", *words, "busybox", *_PAGE).ok()
     assert _fetched(f"127.0.0.1:{port}") == b"served\n"
