@@ -35,7 +35,7 @@ async def hold_files(ctx: EngineContext, container: Container, break_off: BreakO
         return await in_thread(_open, ctx, container)
 
     async with ctx.locks.hold(container.id):
-        if container.state.status in ("removing", "dead"):
+        if container.is_leaving:
             raise ConflictError(f"container {container.id} is marked for removal")
         return await ctx.open_files.take(container.id, open_files, break_off)
 

@@ -151,6 +151,11 @@ class Container:
         return self.state.status in ("running", "paused")
 
     @property
+    def is_leaving(self) -> bool:
+        """Say whether it is being removed, or its removal has failed."""
+        return self.state.status in ("removing", "dead")
+
+    @property
     def network_mode(self) -> str:
         """Return the network mode, with the default spelled out."""
         return network_name(self.host_config.network_mode)

@@ -189,7 +189,7 @@ def _save(ctx: EngineContext, container: Container, endpoints: dict[str, Endpoin
 
 
 def _refuse_removed(container: Container) -> None:
-    if container.state.status in ("removing", "dead"):
+    if container.is_leaving:
         raise ConflictError(
             f"Container {container.id} is marked for removal and cannot be connected or "
             "disconnected to the network"

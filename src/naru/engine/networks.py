@@ -25,7 +25,7 @@ from naru.units import print_rfc3339
 
 _FILTERS = frozenset("dangling driver id label name scope type".split())
 _TYPES = frozenset({"builtin", "custom"})
-_NO_SWARM = (
+NO_SWARM = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect '
     "this node to swarm and try again."
 )
@@ -221,7 +221,7 @@ def _pools(ipam: IPAM) -> Iterable[Pool]:
 
 def _refuse_swarm(body: NetworkCreateRequest, driver: str) -> None:
     if driver == "overlay":
-        raise ForbiddenError(_NO_SWARM)
+        raise ForbiddenError(NO_SWARM)
     if body.ingress:
         raise ForbiddenError("Ingress network can only be global scope network")
     if body.scope == "swarm":

@@ -101,7 +101,7 @@ async def recreate_container(
 
 
 def _refuse_removed(container: Container) -> None:
-    if container.state.status in ("removing", "dead"):
+    if container.is_leaving:
         raise ConflictError(
             f"container {container.id} is marked for removal and cannot be recreated"
         )

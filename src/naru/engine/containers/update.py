@@ -50,7 +50,7 @@ async def update_container(ctx: EngineContext, name: str, request: UpdateRequest
     check_restart_policy(request.restart_policy, auto_remove=False)
     container = ctx.registry.find(name)
     async with ctx.locks.hold(container.id):
-        if container.state.status in ("removing", "dead"):
+        if container.is_leaving:
             raise ConflictError(
                 f"Cannot update container {container.id}: container is marked for removal and "
                 'cannot be "update"'

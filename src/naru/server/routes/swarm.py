@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from naru.engine.networks import NO_SWARM
 from naru.errors import NotSupportedError, UnavailableError
 
 
 async def refuse(_: web.Request) -> web.Response:
     """Answer what only the manager of a swarm can."""
-    raise UnavailableError(
-        'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
-        "to connect this node to swarm and try again."
-    )
+    raise UnavailableError(NO_SWARM)
 
 
 async def leave(_: web.Request) -> web.Response:
