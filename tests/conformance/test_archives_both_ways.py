@@ -27,6 +27,7 @@ def _facts(engine: Engine) -> object:
 
 
 @pytest.mark.slow
+@pytest.mark.dockerd_release("20.10")
 @requires("dockerd", "containerd", "iptables", "unshare", "root", "crun", "conmon", "nft")
 def test_archives_go_both_ways(engine: Engine) -> None:
     with dockerd.running() as theirs:
