@@ -28,18 +28,9 @@ def _known(*, surely: bool = False) -> dict[str, str]:
     A group with `either_way` holds races of the suite's own: left out where it fails `surely`.
     """
     groups = tomllib.loads(_KNOWN.read_text(encoding="utf-8"))["group"]
-    if _has_shared_root():
-        groups = [group for group in groups if group.get("with_shared_root") != "passes"]
     if surely:
         groups = [group for group in groups if not group.get("either_way")]
     return {name: group["reason"] for group in groups for name in group["tests"]}
-
-
-def _has_shared_root() -> bool:
-    """Say whether mounts below the machine's root are told to other namespaces."""
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    [root] = [line.split(" ") for line in lines if line.split(" ")[4] == "/"][-1:]
-    return any(word.startswith("shared:") for word in root[6 : root.index("-")])
 
 
 @pytest.mark.slow

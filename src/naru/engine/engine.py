@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from naru.aio import in_thread
 from naru.engine.build_steps import sweep_builds
 from naru.engine.containers.finish import container_exited
@@ -14,6 +16,8 @@ from naru.ids import short_id
 from naru.images.recover import recover
 from naru.runtime import exec_process
 from naru.runtime.exits import ContainerExit
+
+_log = logging.getLogger(__name__)
 
 
 async def start_engine(ctx: EngineContext) -> None:
@@ -60,9 +64,13 @@ def _ended(ctx: EngineContext, end: ContainerExit) -> None:
 async def _restore_execs(ctx: EngineContext) -> None:
     """Follow the exec sessions of an earlier engine to their end, and clear those that are over."""
     for exec_id in exec_process.walk(ctx.config.exec_root):
-        await in_thread(exec_process.kill_orphan, ctx.config.exec_root, exec_id)
-        if not ctx.exits.watch_exec(exec_id):
-            await _forget_exec(ctx, exec_id)
+        try:
+            await in_thread(exec_process.kill_orphan, ctx.config.exec_root, exec_id)
+            if not ctx.exits.watch_exec(exec_id):
+                await _forget_exec(ctx, exec_id)
+        except OSError:
+            # Some files more do not keep an engine from serving; the next one tries again.
+            _log.exception("exec session %s was not cleared", short_id(exec_id))
 
 
 async def _forget_exec(ctx: EngineContext, exec_id: str) -> None:

@@ -1,6 +1,6 @@
 """One container's name server at 127.0.0.11. Made by any thread, served by the resolver's loop.
 
-Its sockets are in the container's network namespace, on ports of the kernel's choice; rules in
+Its sockets are in the container's network namespace, on a port that few others use; rules in
 there lead port 53 to them, so that the container may bind port 53 itself, as in Docker.
 
 Spec: nft(8); Docker's embedded DNS.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 from collections.abc import Callable, Sequence
@@ -50,10 +51,12 @@ class Sockets:
         self.tcp.close()
 
 
-def open_sockets(netns_path: Path) -> Sockets:
+def open_sockets(netns_path: Path, port: int) -> Sockets:
     """Open a name server's sockets in a namespace, and lead port 53 to them. Blocking, 1 ms.
 
-    Those of an earlier engine, which have gone with it, are replaced.
+    They replace those of an earlier engine, which have gone with it. With the same `port` as
+    those had, clients that ask from one socket all the time notice nothing: the kernel sends
+    what it has seen once where it went before. If the container has it, another one must do.
 
     Raises:
         FaultError: the namespace is gone, or the kernel refused.
@@ -68,7 +71,7 @@ def open_sockets(netns_path: Path) -> Sockets:
         try:
             for one in (sockets.udp, sockets.tcp):
                 one.setblocking(False)
-                one.bind((EMBEDDED_SERVER, 0))
+                _bind(one, port)
             sockets.tcp.listen(_BACKLOG)
             nftables.run_here(_rules(sockets.udp.getsockname()[1], sockets.tcp.getsockname()[1]))
         except BaseException:
@@ -77,6 +80,15 @@ def open_sockets(netns_path: Path) -> Sockets:
         return sockets
 
     return in_netns(netns_path, inside)
+
+
+def _bind(one: socket.socket, port: int) -> None:
+    try:
+        one.bind((EMBEDDED_SERVER, port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        one.bind((EMBEDDED_SERVER, 0))
 
 
 def _rules(udp_port: int, tcp_port: int) -> str:

@@ -27,11 +27,18 @@ from naru.network.names import SandboxNames
 
 _log = logging.getLogger(__name__)
 _EMPTY = Zone()
+# Below those that the kernel gives to clients.
+_FIRST_PORT, _PORTS = 20000, 12000
 
 
 def needs_name_server(names: SandboxNames) -> bool:
     """Say whether a container is on a network where Docker resolves names."""
     return any(not network.is_default for network in names.networks)
+
+
+def _port_of(container_id: str) -> int:
+    """Return the port of a container's server: the same for every engine, and no ephemeral one."""
+    return _FIRST_PORT + int(container_id[:8], 16) % _PORTS
 
 
 @dataclass(slots=True)
@@ -112,7 +119,7 @@ class Resolver:
 
     def _open(self, container_id: str, names: SandboxNames) -> None:
         try:
-            sockets = open_sockets(names.netns_path)
+            sockets = open_sockets(names.netns_path, _port_of(container_id))
         except (NaruError, OSError):
             _log.exception("container %s has no name server", container_id)
             return

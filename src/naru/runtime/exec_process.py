@@ -8,8 +8,10 @@ with containers, neither the process nor its exit code needs the engine to live 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +34,8 @@ _AFTER_SPAWN = fault_point("runtime.exec.after_spawn")
 _AFTER_START = fault_point("runtime.exec.after_start")
 
 # The file that marks an exec that ends with its engine.
+_REMOVALS = 20
+_REMOVAL_PAUSE_S = 0.05
 _MORTAL = "mortal"
 
 
@@ -95,8 +99,21 @@ async def start(
 
 
 def remove(exec_root: Path, exec_id: str) -> None:
-    """Delete what an ended exec left. Idempotent."""
-    remove_tree(exec_root / "x" / exec_id)
+    """Delete what an ended exec left. Blocking, idempotent.
+
+    A monitor that is on its way out may still leave its last files there meanwhile.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
+    for _ in range(_REMOVALS):
+        try:
+            return remove_tree(exec_root / "x" / exec_id)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+        time.sleep(_REMOVAL_PAUSE_S)
+    return remove_tree(exec_root / "x" / exec_id)
 
 
 def kill(exec_root: Path, exec_id: str) -> None:

@@ -135,6 +135,18 @@ def _ask(netns: str, name: str, *, over_tcp: bool = False) -> dns.message.Messag
     return dns.message.from_wire(in_netns(Path(netns), inside))
 
 
+def _client() -> socket.socket:
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.settimeout(15)
+    client.connect(("127.0.0.11", 53))
+    return client
+
+
+def _ask_from(client: socket.socket, name: str) -> dns.message.Message:
+    client.send(dns.message.make_query(name, "A").to_wire())
+    return dns.message.from_wire(client.recv(4096))
+
+
 @pytest.mark.naru_only
 def test_a_silent_server_is_passed_over_and_blocks_nobody(engine: Engine) -> None:
     network = engine.network()
@@ -178,11 +190,15 @@ def test_names_outlive_the_engine(make_engine: Callable[..., EngineUnderTest]) -
     web = engine.up(name="naru-test-web", **_on(network))
     asker = engine.up(**_on(network))
     address = _address(engine, web, network)
-    for how in ("kill9", "terminate"):
-        assert _addresses(engine, asker, "naru-test-web") == [address]
-        engine.restart(how=how)
-    assert _addresses(engine, asker, "naru-test-web") == [address]
     sandbox = engine.inspect(asker)["NetworkSettings"]["SandboxKey"]
+    with in_netns(Path(sandbox), _client) as kept:
+        for how in ("kill9", "terminate"):
+            assert _addresses(engine, asker, "naru-test-web") == [address]
+            assert _ask_from(kept, "naru-test-web").answer
+            engine.restart(how=how)
+        # Also one who asks from the same socket all the time, whose way the kernel remembers.
+        assert _ask_from(kept, "naru-test-web").answer
+    assert _addresses(engine, asker, "naru-test-web") == [address]
     times = []
     for _ in range(100):
         began = time.monotonic()
