@@ -368,8 +368,12 @@ def test_links_that_change_meanwhile_never_lead_outside(
         outcomes.add(_put(engine, box, "/w/d", _HELLO).status)
         for path in ("/w", "/w/d/", "/w/d/f"):
             query = {"path": path}
-            answer = engine.api("GET", f"/containers/{box}/archive", query=query)
-            assert b"of the host" not in answer.body
+            try:
+                got = engine.api("GET", f"/containers/{box}/archive", query=query).body
+            except http.client.IncompleteRead as broken_off:
+                # What went away while it was being read ends the answer.
+                got = broken_off.partial
+            assert b"of the host" not in got
     assert 200 in outcomes
     assert os.listdir(secret) == ["f"]
     assert (secret / "f").read_text() == "of the host"
