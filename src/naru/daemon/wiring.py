@@ -121,7 +121,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
 
 def _resolver(networks: Networks, registry: Registry, settings: EngineConfig) -> Resolver:
     resolver = Resolver(
-        networks.names_of,
+        networks,
         lambda container_id: name_servers(settings, registry.get(container_id)),
     )
     networks.on_names_changed = resolver.names_changed

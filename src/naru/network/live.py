@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 
 from naru.network.catalog import Catalog
 from naru.network.model import Endpoint, Sandbox
@@ -46,6 +47,18 @@ class LiveSandboxes:
                 for endpoint in sandbox.endpoints
             }
         return sandbox_names(sandbox, networks, members)
+
+    def named_netns(self, container_id: str) -> Path | None:
+        """Return the namespace of a container that is on a network with names; else None.
+
+        Costs the same however many others are there: every start on a network asks it for all.
+        """
+        sandbox = self.get(container_id)
+        if sandbox is None:
+            return None
+        networks = self._catalog.by_id()
+        has_names = any(not networks[one.network_id].is_builtin for one in sandbox.endpoints)
+        return sandbox.netns_path if has_names else None
 
     def keep(self, sandbox: Sandbox) -> None:
         """Take a sandbox up, or put it in the place of what it was before."""

@@ -15,6 +15,7 @@ engine ends, and an engine that was killed on any line is mended by the next one
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from naru.clock import Clock
 from naru.db.database import Database
@@ -230,6 +231,10 @@ class Networks:
     def names_of(self, container_id: str) -> SandboxNames | None:
         """Return what the networks of a container call each other, or None without a sandbox."""
         return self._live.names_of(container_id)
+
+    def named_netns(self, container_id: str) -> Path | None:
+        """Return the namespace of a container on a network where names are resolved, or None."""
+        return self._live.named_netns(container_id)
 
     @property
     def on_names_changed(self) -> Callable[[Collection[str]], None]:

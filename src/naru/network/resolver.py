@@ -3,7 +3,7 @@
 Containers on networks of the user's own find each other by name at 127.0.0.11. The thread keeps
 questions of names and requests of clients from waiting for each other.
 
-    resolver = Resolver(networks.names_of, upstreams)
+    resolver = Resolver(networks, upstreams)
     resolver.start()
     networks.on_names_changed = resolver.names_changed
     resolver.names_changed(all_containers)     # once, after networks.restore
@@ -17,6 +17,8 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from naru.aio import KeyedThreadLock, TaskSet
 from naru.errors import NaruError
@@ -29,11 +31,6 @@ _log = logging.getLogger(__name__)
 _EMPTY = Zone()
 # Below those that the kernel gives to clients.
 _FIRST_PORT, _PORTS = 20000, 12000
-
-
-def needs_name_server(names: SandboxNames) -> bool:
-    """Say whether a container is on a network where Docker resolves names."""
-    return any(not network.is_default for network in names.networks)
 
 
 def _port_of(container_id: str) -> int:
@@ -51,16 +48,19 @@ class _Served:
     changes: int = 0
 
 
+class NamesSource(Protocol):
+    """Who knows the names: `Networks`."""
+
+    def named_netns(self, container_id: str) -> Path | None: ...
+    def names_of(self, container_id: str) -> SandboxNames | None: ...
+
+
 class Resolver:
     """Keeps a name server in every sandbox that needs one. Safe for many threads."""
 
-    def __init__(
-        self,
-        names_of: Callable[[str], SandboxNames | None],
-        upstreams: Callable[[str], Sequence[str]],
-    ) -> None:
-        """Answer from `names_of` a container, and ask the `upstreams` of it for all else."""
-        self._names_of = names_of
+    def __init__(self, networks: NamesSource, upstreams: Callable[[str], Sequence[str]]) -> None:
+        """Answer from the names of a container, and ask the `upstreams` of it for all else."""
+        self._networks = networks
         self._upstreams = upstreams
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="naru-dns", daemon=True)
@@ -104,22 +104,22 @@ class Resolver:
                 self._mend(container_id)
 
     def _mend(self, container_id: str) -> None:
-        names = self._names_of(container_id)
+        netns_path = self._networks.named_netns(container_id)
         served = self._served.get(container_id)
-        if names is None or not needs_name_server(names):
+        if netns_path is None:
             if served is not None:
                 del self._served[container_id]
                 self._in_loop(served.server.end)
         elif served is not None:
-            # Not made anew here: on a large network every start tells everybody.
+            # Not made anew, nor looked up, here: on a large network every start tells everybody.
             served.changes += 1
             served.zone = None
         else:
-            self._open(container_id, names)
+            self._open(container_id, netns_path)
 
-    def _open(self, container_id: str, names: SandboxNames) -> None:
+    def _open(self, container_id: str, netns_path: Path) -> None:
         try:
-            sockets = open_sockets(names.netns_path, _port_of(container_id))
+            sockets = open_sockets(netns_path, _port_of(container_id))
         except (NaruError, OSError):
             _log.exception("container %s has no name server", container_id)
             return
@@ -144,7 +144,7 @@ class Resolver:
         zone = served.zone
         if zone is None:
             changes = served.changes
-            names = self._names_of(container_id)
+            names = self._networks.names_of(container_id)
             zone = zone_of(names) if names else _EMPTY
             served.has_way_out = names is not None and names.has_way_out
             if served.changes == changes:

@@ -132,10 +132,16 @@ def _tell(ctx: EngineContext, container: Container, links: Mapping[str, str]) ->
     there = [
         _link(ctx, container, alias, target_id)
         for alias, target_id in container.record.links.items()
-        if _default_address(ctx, target_id)
+        if _runs(ctx, target_id) and _default_address(ctx, target_id)
     ]
     network = ctx.networks.resolve(DEFAULT_NETWORK)
     ctx.networks.relink(container.id, network.id, reaches(there))
+
+
+def _runs(ctx: EngineContext, container_id: str) -> bool:
+    """Say whether it runs; one that has just ended keeps its address for a moment."""
+    target = ctx.registry.get(container_id)
+    return target is not None and target.is_running
 
 
 def _amend_hosts(ctx: EngineContext, container: Container, links: Mapping[str, str]) -> None:

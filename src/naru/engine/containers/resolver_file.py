@@ -7,7 +7,6 @@ from pathlib import Path
 from naru.engine.context import EngineConfig, EngineContext
 from naru.engine.model import Container
 from naru.network import etc_files
-from naru.network.resolver import needs_name_server
 
 # Where systemd-resolved keeps the servers that stand behind its stub on loopback.
 _RESOLVED_CONF = "/run/systemd/resolve/resolv.conf"
@@ -21,8 +20,7 @@ def name_servers(config: EngineConfig, container: Container | None) -> tuple[str
 
 def resolv_conf(ctx: EngineContext, container: Container) -> str:
     """Return the file of a container that starts; its sandbox is there already."""
-    names = ctx.networks.names_of(container.id)
-    is_embedded = names is not None and needs_name_server(names)
+    is_embedded = ctx.networks.named_netns(container.id) is not None
     return _text(ctx, container, is_embedded=is_embedded)
 
 
