@@ -17,7 +17,7 @@ from naru.api.version import ApiVersion
 from naru.engine.build_cache import list_build_cache
 from naru.engine.containers.listing import list_containers
 from naru.engine.context import EngineContext
-from naru.engine.images import list_images
+from naru.engine.image_listing import list_images
 from naru.engine.model import Json
 from naru.engine.volumes import volume_users, volume_view
 from naru.errors import InvalidInputError, NaruError

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from naru.engine import image_removal, images
+from naru.engine import image_listing, image_removal, images
 from naru.server import params
 from naru.server.answers import json_answer, json_stream, stops_with_client, whole_stream
 
 
 async def list_all(request: web.Request) -> web.Response:
     """List images."""
-    views = await images.list_images(
+    views = await image_listing.list_images(
         params.context(request),
         all=params.flag(request, "all"),
         filters=params.filters(request),
@@ -24,7 +24,7 @@ async def list_all(request: web.Request) -> web.Response:
 async def inspect(request: web.Request) -> web.Response:
     """Inspect an image."""
     return json_answer(
-        await images.inspect_image(
+        await image_listing.inspect_image(
             params.context(request),
             params.name(request),
             params.api_version(request),
@@ -35,7 +35,7 @@ async def inspect(request: web.Request) -> web.Response:
 
 async def history(request: web.Request) -> web.Response:
     """Say how an image came to be."""
-    steps = await images.history_image(
+    steps = await image_listing.history_image(
         params.context(request),
         params.name(request),
         platform=params.platform(request, "platform", since=(1, 48)),
