@@ -157,8 +157,8 @@ def test_an_archive_that_is_none_leaves_nothing(engine: Engine, data: bytes) -> 
 @pytest.fixture
 def registry() -> Iterator[str]:
     """Give the address of a registry with `box:1` in it."""
-    with serving({"box:1": docker_archive(["box:1"], _layers())}) as address:
-        yield address
+    with serving({"box:1": docker_archive(["box:1"], _layers())}) as registry:
+        yield registry.address
 
 
 @requires("docker-registry", "skopeo")

@@ -37,8 +37,8 @@ def _known(*, surely: bool = False) -> dict[str, str]:
 @pytest.mark.timeout(900)
 @requires("docker-registry", "skopeo")
 def test_docker_pys_own_tests_end_as_known(make_engine: Callable[..., EngineUnderTest]) -> None:
-    with serving({f"library/{k}": v for k, v in docker_py_suite.images().items()}) as address:
-        engine = make_engine(f"--registry-mirror=http://{address}")
+    with serving({f"library/{k}": v for k, v in docker_py_suite.images().items()}) as registry:
+        engine = make_engine(f"--registry-mirror={registry.url}")
         docker_py_suite.load_images(engine)
         outcome = docker_py_suite.run(engine, api_version=_API_VERSION)
     failed, known = outcome.failed(), _known()

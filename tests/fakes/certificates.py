@@ -19,12 +19,15 @@ class Authority:
             *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
 
-    def issue(self, name: str, *, usage: str) -> tuple[Path, Path]:
-        """Return a certificate for localhost and its key; usage is serverAuth or clientAuth."""
+    def issue(self, name: str, *, usage: str, address: str = "127.0.0.1") -> tuple[Path, Path]:
+        """Return a certificate for localhost and an IP address, and its key.
+
+        `usage` is serverAuth or clientAuth.
+        """
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}-key.pem"
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text(
-            f"subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage={usage}\n"
+            f"subjectAltName=DNS:localhost,IP:{address}\nextendedKeyUsage={usage}\n"
         )
         _openssl(
             *"req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes".split(),

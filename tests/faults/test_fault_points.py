@@ -198,8 +198,8 @@ class _Tour:
 def registry() -> Iterator[str]:
     """Give the address of a registry with `box:1` in it."""
     layers = [busybox_layer(), Tree().file("pulled", "yes\n").tar()]
-    with serving({"box:1": docker_archive(["box:1"], layers)}) as address:
-        yield address
+    with serving({"box:1": docker_archive(["box:1"], layers)}) as registry:
+        yield registry.address
 
 
 @pytest.fixture(scope="module")

@@ -40,8 +40,8 @@ def test_the_daily_commands_work_and_run_pulls_what_is_not_there(
 ) -> None:
     layers = [busybox_layer(), Tree().file("pulled", client.program).tar()]
     (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo built > /built\n")
-    with serving({"box:1": docker_archive(["box:1"], layers)}) as address:
-        name = f"{address}/box:1"
+    with serving({"box:1": docker_archive(["box:1"], layers)}) as registry:
+        name = f"{registry.address}/box:1"
         assert "Server:" in client.say("version")
         assert "Server Version:" in client.say("info")
         client("build", "-t", "seeds/built", str(tmp_path)).ok()

@@ -158,8 +158,8 @@ def test_half_a_request_does_no_harm(engine: Engine) -> None:
 
 @pytest.mark.naru_only
 def test_a_login_is_checked_with_the_registry(engine: Engine) -> None:
-    with serving({}) as address:
-        body = {"username": "me", "password": "secret", "serveraddress": address}
+    with serving() as registry:
+        body = {"username": "me", "password": "secret", "serveraddress": registry.address}
         answer = engine.api("POST", "/auth", body).ok(200).json()
         assert answer == {"Status": "Login Succeeded", "IdentityToken": ""}
     answer = engine.api("POST", "/auth", body)

@@ -1,22 +1,19 @@
-"""Pulling from Debian's docker-registry, open and with basic authentication."""
+"""Pulling from Debian's docker-registry: open, with passwords, with tokens, with certificates."""
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.archives import Tree, docker_archive
 from harness.image_store import Store
-from harness.ports import free_port
+from harness.registry import PASSWORD, USER, Registry, serving
 from harness.requirements import requires
-from harness.waiting import eventually
+from harness.token_server import Account, TokenServer
 from naru.distribution.auth import RegistryAuth
+from naru.distribution.hosts import HostsConfig
 from naru.errors import FaultError, NotFoundError
 from naru.images.pull import pull
 from naru.oci.reference import Reference
@@ -25,70 +22,71 @@ pytestmark = requires("root", "docker-registry", "skopeo")
 
 BASE = Tree().directory("etc").file("etc/base", b"base\n").tar()
 TOP = Tree().file("top", b"top\n").tar()
-# bcrypt of "secret", so that no test needs the htpasswd program.
-_HTPASSWD = "user:$2b$05$QYOoZ.SFbnY6m0kNQBS1yOFah5i31wA1gQFN1V.bA1ZZGMk5YjHlK\n"
+IMAGES = {"team/x:1": docker_archive(["x:1"], [BASE, TOP])}
 
 
-@pytest.fixture(params=["open", "basic"])
-def debian_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, bool]]:
-    port, has_auth = free_port(), request.param == "basic"
-    config: dict[str, Any] = {
-        "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}},
-        "http": {"addr": f"127.0.0.1:{port}"},
-        "log": {"level": "error", "accesslog": {"disabled": True}},
-    }
-    if has_auth:
-        (tmp_path / "htpasswd").write_text(_HTPASSWD)
-        config["auth"] = {"htpasswd": {"realm": "r", "path": str(tmp_path / "htpasswd")}}
-    (tmp_path / "registry.yml").write_text(json.dumps(config))
-    process = subprocess.Popen(
-        ["docker-registry", "serve", str(tmp_path / "registry.yml")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        archive = tmp_path / "image.tar"
-        archive.write_bytes(docker_archive(["x:1"], [BASE, TOP]))
-        credentials = ["--dest-creds", "user:secret"] if has_auth else []
-        target = f"docker://127.0.0.1:{port}/team/x:1"
-
-        def seeded() -> bool:
-            copy = ["skopeo", "copy", "-q", "--dest-tls-verify=false", *credentials]
-            done = subprocess.run(
-                [*copy, f"docker-archive:{archive}", target], capture_output=True, check=False
-            )
-            return done.returncode == 0
-
-        eventually(seeded, "the registry takes an image")
-        yield f"127.0.0.1:{port}", has_auth
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
-
-
-async def test_images_are_pulled_from_debians_registry(
-    store: Store, debian_registry: tuple[str, bool]
-) -> None:
-    host, has_auth = debian_registry
-    reference = Reference.parse(f"{host}/team/x:1")
-    if has_auth:
-        refused = f'^Head "http://{host}/v2/team/x/manifests/1": no basic auth credentials$'
-        with pytest.raises(FaultError, match=refused):
-            await pull(
-                store.services, reference, platform=None, auth=None, report=store.records.append
-            )
-    auth = RegistryAuth("user", "secret") if has_auth else None
+async def _pull(
+    store: Store, registry: Registry, auth: RegistryAuth | None = None, *, tag: str = "1"
+) -> bytes | None:
+    """Pull `team/x` and return its file `top`."""
+    reference = Reference.parse(f"{registry.address}/team/x:{tag}")
     image = await pull(
         store.services, reference, platform=None, auth=auth, report=store.records.append
     )
-    assert store.read(image.id, "top") == b"top\n"
-    with pytest.raises(NotFoundError, match="not found: manifest unknown: manifest unknown"):
-        await pull(
-            store.services,
-            reference.with_tag("2"),
-            platform=None,
-            auth=auth,
-            report=store.records.append,
-        )
+    return store.read(image.id, "top")
+
+
+async def test_an_open_registry_gives_its_images_to_anybody(store: Store) -> None:
+    with serving(IMAGES) as registry:
+        assert await _pull(store, registry) == b"top\n"
+        unknown = "not found: manifest unknown: manifest unknown"
+        with pytest.raises(NotFoundError, match=unknown):
+            await _pull(store, registry, tag="2")
     await store.services.close()
+
+
+async def test_a_registry_with_passwords_gives_its_images_to_who_has_one(store: Store) -> None:
+    with serving(IMAGES, basic=True) as registry:
+        url = f"http://{registry.address}/v2/team/x/manifests/1"
+        with pytest.raises(FaultError, match=f'^Head "{url}": no basic auth credentials$'):
+            await _pull(store, registry)
+        assert await _pull(store, registry, RegistryAuth(USER, PASSWORD)) == b"top\n"
+        with pytest.raises(NotFoundError, match="manifest unknown"):
+            await _pull(store, registry, RegistryAuth(USER, PASSWORD), tag="2")
+    await store.services.close()
+
+
+async def test_a_token_lets_somebody_pull_what_is_his(store: Store, tmp_path: Path) -> None:
+    accounts = {
+        "owner": Account("o", {"team/*": "pull,push"}),
+        "stranger": Account("s", {"other/*": "pull"}),
+    }
+    tokens = TokenServer(tmp_path, accounts)
+    with (
+        tokens.running(),
+        serving(IMAGES, tokens=tokens, credentials=("owner", "o")) as registry,
+    ):
+        for auth in (None, RegistryAuth("stranger", "s")):
+            with pytest.raises(NotFoundError, match="pull access denied for"):
+                await _pull(store, registry, auth)
+        with pytest.raises(FaultError, match="unauthorized: incorrect username or password"):
+            await _pull(store, registry, RegistryAuth("owner", "wrong"))
+        tokens.asked.clear()
+        assert await _pull(store, registry, RegistryAuth("owner", "o")) == b"top\n"
+        assert {asked.account for asked in tokens.asked} == {"owner"}
+        assert [asked.scopes for asked in tokens.asked] == [["repository:team/x:pull"]]
+    await store.services.close()
+
+
+async def test_a_client_certificate_is_shown_where_one_is_asked_for(
+    make_store: Callable[..., Store], tmp_path: Path
+) -> None:
+    hosts = HostsConfig(certificates=tmp_path)
+    with serving(IMAGES, tls=True, client_certificates=True) as registry:
+        store = make_store(hosts)
+        with pytest.raises(FaultError, match="HTTP request to an HTTPS server"):
+            await _pull(store, registry)
+        registry.trust(tmp_path)
+        store = make_store(hosts)
+        assert await _pull(store, registry) == b"top\n"
+        await store.services.close()
