@@ -1,0 +1,216 @@
+"""Measure what engines do with images and a registry, side by side and in turn.
+
+    bench/images.py naru=/run/naru.sock docker=/run/docker.sock --registry 127.0.0.1:5000
+        [--content random|ordinary] [--size 300] [--layers 4] [--runs 5] [--case pull …]
+
+The registry speaks plain HTTP and takes pushes from anybody; the image is made and put there
+first: `random` bytes in files of 5 MB, or `ordinary` files of this machine. Cases run interleaved,
+and ratios are medians of those of neighbouring runs, as in `engine.py`. Times are wall-clock
+milliseconds as a client of the Engine API sees them; sizes are MB before compression.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import http.client
+import io
+import json
+import os
+import random
+import statistics
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from engine import Client, timed
+
+_MB = 1 << 20
+_PREFIX = "application/vnd.docker"
+_LARGEST_FILE = 8 * _MB
+
+
+class Registry:
+    """A registry that images are put into."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def _call(self, method: str, path: str, body: bytes = b"", kind: str = "") -> tuple[int, str]:
+        connection = http.client.HTTPConnection(self.host, timeout=300)
+        headers = {"Content-Type": kind} if kind else {}
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status, answer.headers.get("Location", "")
+
+    def has(self, repository: str) -> bool:
+        """Say whether the image is there from an earlier run."""
+        return self._call("HEAD", f"/v2/{repository}/manifests/1")[0] == 200
+
+    def put_blob(self, repository: str, data: bytes, media_type: str) -> dict[str, object]:
+        """Upload a blob and return its descriptor."""
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        _, location = self._call("POST", f"/v2/{repository}/blobs/uploads/")
+        parts = urlsplit(location)
+        query = f"{parts.query}&" if parts.query else ""
+        status, _ = self._call(
+            "PUT", f"{parts.path}?{query}digest={quote(digest)}", data, "application/octet-stream"
+        )
+        if status != 201:
+            sys.exit(f"{self.host} takes no blobs: {status}")
+        return {"mediaType": media_type, "size": len(data), "digest": digest}
+
+    def put_image(self, repository: str, layers: Iterator[bytes]) -> None:
+        """Upload an image of these layers, gzipped as Docker does, with the tag `1`."""
+        descriptors, diff_ids = [], []
+        for layer in layers:
+            diff_ids.append(f"sha256:{hashlib.sha256(layer).hexdigest()}")
+            packed = gzip.compress(layer, 6, mtime=0)
+            kind = f"{_PREFIX}.image.rootfs.diff.tar.gzip"
+            descriptors.append(self.put_blob(repository, packed, kind))
+        config = json.dumps(
+            {
+                "architecture": "amd64",
+                "os": "linux",
+                "config": {"Cmd": ["sh"]},
+                "rootfs": {"type": "layers", "diff_ids": diff_ids},
+            }
+        )
+        kind = f"{_PREFIX}.container.image.v1+json"
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": f"{_PREFIX}.distribution.manifest.v2+json",
+            "config": self.put_blob(repository, config.encode(), kind),
+            "layers": descriptors,
+        }
+        path = f"/v2/{repository}/manifests/1"
+        self._call("PUT", path, json.dumps(manifest).encode(), str(manifest["mediaType"]))
+
+
+def random_layers(count: int, size: int) -> Iterator[bytes]:
+    """Yield layers of files that no compression makes smaller."""
+    for number in range(count):
+        source = random.Random(number)
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for part in range(max(1, size // (5 * _MB))):
+                info = tarfile.TarInfo(f"d{number}/f{part}")
+                info.size = min(size, 5 * _MB)
+                archive.addfile(info, io.BytesIO(source.randbytes(info.size)))
+        yield buffer.getvalue()
+
+
+def _machine_files() -> Iterator[Path]:
+    for top in ("lib/x86_64-linux-gnu", "lib/python3", "share", "bin", "lib"):
+        for folder, below, names in os.walk(f"/usr/{top}"):
+            below.sort()
+            for name in sorted(names):
+                path = Path(folder, name)
+                if path.is_file() and not path.is_symlink():
+                    yield path
+
+
+def ordinary_layers(count: int, size: int) -> Iterator[bytes]:
+    """Yield layers of programs, libraries and texts that this machine has."""
+    files = (path for path in _machine_files() if path.stat().st_size < _LARGEST_FILE)
+    for _ in range(count):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            while buffer.tell() < size and (path := next(files, None)) is not None:
+                archive.add(path, arcname=str(path)[1:], recursive=False)
+        yield buffer.getvalue()
+
+
+CONTENTS = {"random": random_layers, "ordinary": ordinary_layers}
+
+
+def _pull(client: Client, image: str) -> None:
+    name, _, tag = image.rpartition(":")
+    answer = client.call("POST", f"/images/create?fromImage={quote(name, safe='')}&tag={tag}")
+    if b'"error"' in answer:
+        raise RuntimeError(answer[-500:].decode(errors="replace"))
+
+
+def _remove(client: Client, image: str) -> None:
+    client.call("DELETE", f"/images/{image}?force=1")
+
+
+def _is_there(client: Client, image: str) -> bool:
+    try:
+        client.call("GET", f"/images/{image}/json")
+    except RuntimeError:
+        return False
+    return True
+
+
+def pull(client: Client, image: str) -> float:
+    """All of an image that is not there."""
+    if _is_there(client, image):
+        _remove(client, image)
+    return timed(lambda: _pull(client, image))
+
+
+def pull_again(client: Client, image: str) -> float:
+    """An image that is there already."""
+    if not _is_there(client, image):
+        _pull(client, image)
+    return timed(lambda: _pull(client, image))
+
+
+def remove(client: Client, image: str) -> float:
+    """The image with all its layers."""
+    if not _is_there(client, image):
+        _pull(client, image)
+    return timed(lambda: _remove(client, image))
+
+
+CASES: dict[str, Callable[[Client, str], float]] = {
+    "pull": pull,
+    "pull_again": pull_again,
+    "rmi": remove,
+}
+
+
+def main() -> None:
+    """Print a row for each case: medians, then ratios of the first engine to each other one."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("engines", nargs="+", metavar="NAME=SOCKET")
+    parser.add_argument("--registry", required=True, metavar="HOST:PORT")
+    parser.add_argument("--content", choices=CONTENTS, default="random")
+    parser.add_argument("--size", type=int, default=300, help="MB of all layers together")
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--case", action="append", choices=CASES)
+    arguments = parser.parse_args()
+    registry = Registry(arguments.registry)
+    repository = f"bench/{arguments.content}-{arguments.size}-{arguments.layers}"
+    if not registry.has(repository):
+        layer_size = arguments.size * _MB // arguments.layers
+        registry.put_image(repository, CONTENTS[arguments.content](arguments.layers, layer_size))
+    image = f"{registry.host}/{repository}:1"
+    engines = dict(entry.split("=", 1) for entry in arguments.engines)
+    first, *others = engines
+    print("".join(f"{word:>16}" for word in ("case", *engines, *(f"{first}/{o}" for o in others))))
+    for case in arguments.case or CASES:
+        times: dict[str, list[float]] = {name: [] for name in engines}
+        for number in range(arguments.runs + 1):
+            for name, path in engines.items():
+                took = CASES[case](Client(path), image)
+                if number:  # the first round warms up
+                    times[name].append(took)
+        medians = [f"{statistics.median(times[name]):.1f} ms" for name in engines]
+        ratios = [
+            f"{statistics.median(map(float.__truediv__, times[first], times[other])):.2f}"
+            for other in others
+        ]
+        print("".join(f"{word:>16}" for word in (case, *medians, *ratios)))
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
