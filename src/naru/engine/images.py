@@ -45,10 +45,12 @@ def load_images(
     *,
     quiet: bool,
     platform: Platform | None = None,
+    keep: str = "",
 ) -> AsyncIterator[Json]:
     """Load the images of an archive and yield progress, then a line for each.
 
     Of an image for many platforms the one for `platform` is taken, by default this host's.
+    `keep`: see `naru.images.load`.
 
     Raises, while it is read:
         InvalidInputError, CorruptDataError: the archive is none, or not what it says.
@@ -56,7 +58,9 @@ def load_images(
     """
 
     async def work(report: Report) -> None:
-        names = await load(ctx.images, chunks, quiet=quiet, platform=platform, report=report)
+        names = await load(
+            ctx.images, chunks, quiet=quiet, platform=platform, keep=keep, report=report
+        )
         for name in names:
             image = ctx.images.catalog.resolve(name)
             publish_image_event(ctx, "load", image.id, name)

@@ -64,6 +64,10 @@ class Archive:
             raise InvalidInputError(f"open {name}: no such file or directory")
         return found
 
+    def has_no_layer(self, name: str) -> bool:
+        """Say whether the archive leaves a layer out."""
+        return self._target(name) not in self.layers
+
     def _target(self, name: str) -> str:
         name = clean(name)
         for _ in range(_LINK_DEPTH):

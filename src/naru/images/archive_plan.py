@@ -1,7 +1,7 @@
 """What the documents of an archive mean: which images it holds, of which layers, by which names.
 
-Pure: documents and stored layers in, a list of images out. Everything that can be checked
-without unpacking is checked here.
+Documents and stored layers in, a list of images out. Everything that can be checked without
+unpacking is checked here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 
 from naru.errors import CorruptDataError, InvalidInputError, NotFoundError, NotSupportedError
 from naru.images.archive import Archive
+from naru.images.at_hand import LayersAtHand
 from naru.images.layer_intake import StoredLayer
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
@@ -49,11 +50,16 @@ class _SavedImage(msgspec.Struct):
 
 
 def plan_images(
-    archive: Archive, host: Platform, wanted: Platform | None = None
+    archive: Archive,
+    host: Platform,
+    wanted: Platform | None = None,
+    *,
+    at_hand: LayersAtHand,
 ) -> list[PlannedImage]:
     """Return the images of an archive, or only those for the platform that is `wanted`.
 
-    Between platforms of one name that decides, and by default the `host`.
+    Between platforms of one name that decides, and by default the `host`. Layers that the
+    archive leaves out are taken from those `at_hand`.
 
     Raises:
         InvalidInputError: no documents that tell of images, or names that are none.
@@ -61,9 +67,9 @@ def plan_images(
         CorruptDataError: documents that contradict each other, or their digests.
     """
     if _MANIFESTS in archive.documents:
-        images = _saved_images(archive)
+        images = _saved_images(archive, at_hand)
     elif _INDEX in archive.documents:
-        images = _layout_images(archive, wanted or host)
+        images = _layout_images(archive, wanted or host, at_hand)
     else:
         raise InvalidInputError(
             "invalid archive: does not contain a manifest.json",
@@ -81,12 +87,12 @@ def plan_images(
     return found
 
 
-def _saved_images(archive: Archive) -> list[PlannedImage]:
+def _saved_images(archive: Archive, at_hand: LayersAtHand) -> list[PlannedImage]:
     try:
         saved = msgspec.json.decode(archive.document(_MANIFESTS), type=list[_SavedImage])
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CorruptDataError(f"{_MANIFESTS}: {error}") from error
-    images = [_saved_image(archive, image) for image in saved]
+    images = [_saved_image(archive, image, at_hand) for image in saved]
     by_id: dict[str, PlannedImage] = {image.image_id: image for image in images}
     return [
         replace(image, parent_id=_parent_id(image, by_id.get(entry.parent)))
@@ -104,7 +110,7 @@ def _parent_id(image: PlannedImage, parent: PlannedImage | None) -> str:
     return parent.image_id if is_one_step and is_prefix and parent is not image else ""
 
 
-def _saved_image(archive: Archive, saved: _SavedImage) -> PlannedImage:
+def _saved_image(archive: Archive, saved: _SavedImage, at_hand: LayersAtHand) -> PlannedImage:
     config = parse_image_config(archive.document(saved.config))
     names = saved.layers or []
     if len(names) != len(config.diff_ids):
@@ -112,7 +118,11 @@ def _saved_image(archive: Archive, saved: _SavedImage) -> PlannedImage:
             f"invalid manifest, layers length mismatch: expected {len(names)}, "
             f"got {len(config.diff_ids)}"
         )
-    layers = tuple(archive.layer(name) for name in names)
+    layers = tuple(
+        (archive.has_no_layer(name) and at_hand.by_diff_ids(config.diff_ids[: position + 1]))
+        or archive.layer(name)
+        for position, name in enumerate(names)
+    )
     for position, (layer, diff_id) in enumerate(zip(layers, config.diff_ids, strict=True)):
         if layer.diff_id and layer.diff_id != diff_id:
             raise CorruptDataError(
@@ -159,7 +169,7 @@ def _tag(name: str) -> Reference:
     return reference
 
 
-def _layout_images(archive: Archive, host: Platform) -> list[PlannedImage]:
+def _layout_images(archive: Archive, host: Platform, at_hand: LayersAtHand) -> list[PlannedImage]:
     index = parse_manifest(archive.document(_INDEX), mediatype.OCI_INDEX)
     if not isinstance(index, Index):
         raise CorruptDataError(f"{_INDEX} is no index")
@@ -172,7 +182,7 @@ def _layout_images(archive: Archive, host: Platform) -> list[PlannedImage]:
         # Without a name nothing says that several entries are one image for many platforms.
         groups = [entries] if name else [[entry] for entry in entries]
         for group in groups:
-            image = _layout_image(archive, _chosen(group, host), name, host)
+            image = _layout_image(archive, _chosen(group, host), name, host, at_hand)
             known = images.get(image.manifest.digest)
             tags = (*(known.tags if known else ()), *image.tags)
             images[image.manifest.digest] = replace(image, tags=tags)
@@ -195,10 +205,12 @@ def _chosen(entries: Sequence[Descriptor], host: Platform) -> Descriptor:
     return chosen
 
 
-def _layout_image(archive: Archive, entry: Descriptor, name: str, host: Platform) -> PlannedImage:
+def _layout_image(
+    archive: Archive, entry: Descriptor, name: str, host: Platform, at_hand: LayersAtHand
+) -> PlannedImage:
     manifest = _layout_manifest(archive, entry, host)
     config = parse_image_config(_layout_document(archive, manifest.config))
-    layers = tuple(_layout_layer(archive, layer) for layer in manifest.layers)
+    layers = tuple(_layout_layer(archive, layer, at_hand) for layer in manifest.layers)
     if len(layers) != len(config.diff_ids):
         raise CorruptDataError(
             f"invalid manifest, layers length mismatch: expected {len(layers)}, "
@@ -236,10 +248,11 @@ def _layout_document(archive: Archive, entry: Descriptor) -> bytes:
     return raw
 
 
-def _layout_layer(archive: Archive, entry: Descriptor) -> StoredLayer:
+def _layout_layer(archive: Archive, entry: Descriptor, at_hand: LayersAtHand) -> StoredLayer:
     if not mediatype.is_layer(entry.media_type):
         raise InvalidInputError(f"unsupported layer media type {entry.media_type!r}")
-    layer = archive.layer(_blob_name(entry.checked().digest))
+    name = _blob_name(entry.checked().digest)
+    layer = (archive.has_no_layer(name) and at_hand.by_digest(entry.digest)) or archive.layer(name)
     if layer.digest != entry.digest or layer.size != entry.size:
         raise CorruptDataError(
             f"blob {entry.digest} of {entry.size} bytes is {layer.digest} of {layer.size} bytes"

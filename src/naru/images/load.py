@@ -10,7 +10,8 @@ Spec: moby image-spec v1.2; image-spec v1.1, image-layout.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from naru.aio import in_thread
@@ -20,15 +21,17 @@ from naru.faults import fault_point
 from naru.ids import short_id
 from naru.images.archive import Archive, ArchiveReader
 from naru.images.archive_plan import PlannedImage, plan_images
+from naru.images.at_hand import LayersAtHand
 from naru.images.intake import read_in_thread
 from naru.images.layer_intake import StoredLayer
-from naru.images.pipe import Pipe
+from naru.images.pipe import Pipe, WriterFailedError
 from naru.images.services import ImageServices
 from naru.images.unpack import LayerSource
 from naru.oci.digest import DiffId
 from naru.oci.platform import Platform, host_platform
 
 OWNER = "images.load"
+KEEPING_OWNER = "images.load.keeping"
 _BEFORE_UNPACK = fault_point("images.load.before_unpack")
 _BEFORE_CATALOG = fault_point("images.load.before_catalog")
 _AFTER_CATALOG = fault_point("images.load.after_catalog")
@@ -42,11 +45,15 @@ async def load(
     *,
     quiet: bool,
     platform: Platform | None = None,
+    keep: str = "",
     report: Report,
 ) -> list[str]:
     """Load every image of an archive; return their names, or the ids of those without.
 
-    With `platform` only images for that one are loaded.
+    With `platform` only images for that one are loaded. Layers that the archive leaves out are
+    taken from the store. With `keep`, a word for what is loaded, the layers that came before
+    the archive was cut off stay for a day, or until a load of the same word succeeds; such
+    loads take turns.
 
     All or nothing: whatever is wrong with the archive, there are the same images as before, and
     nothing is left of it. `report` is called on the loop with Docker's progress records, unless
@@ -69,10 +76,12 @@ async def load(
             }
             loop.call_soon_threadsafe(report, record)
 
+    turn = services.locks.hold(f"load {keep}") if keep else contextlib.nullcontext()
     try:
-        loaded = await read_in_thread(
-            chunks, lambda pipe: _load(services, pipe, platform, stored=report_layer)
-        )
+        async with turn:
+            loaded = await read_in_thread(
+                chunks, lambda pipe: _load(services, pipe, platform, keep, stored=report_layer)
+            )
     except Exception:
         await in_thread(services.garbage.collect)
         raise
@@ -91,15 +100,17 @@ def _load(
     services: ImageServices,
     pipe: Pipe,
     platform: Platform | None,
+    keep: str,
     *,
     stored: Callable[[StoredLayer], object],
 ) -> Sequence[PlannedImage]:
     with (
-        services.lease(OWNER) as lease_id,
+        _kept_lease(services, keep) if keep else services.lease(OWNER) as lease_id,
         ArchiveReader(services, lease_id) as reader,
     ):
         archive = reader.read(pipe, stored)
-        images = plan_images(archive, host_platform(), platform)
+        at_hand = LayersAtHand(services, lease_id)
+        images = plan_images(archive, host_platform(), platform, at_hand=at_hand)
         _BEFORE_UNPACK()
         rows = [_stored_row(services, archive, image, lease_id) for image in images]
         _BEFORE_CATALOG()
@@ -110,6 +121,22 @@ def _load(
     if superseded or len(archive.layers) > sum(len(image.layers) for image in images):
         services.garbage.collect()
     return images
+
+
+@contextlib.contextmanager
+def _kept_lease(services: ImageServices, keep: str) -> Iterator[str]:
+    """Give a lease that outlives the block if the archive is cut off after its first layer."""
+    lease_id = f"{KEEPING_OWNER} {keep}"
+    services.take_lease(lease_id, KEEPING_OWNER)
+    is_kept = False
+    try:
+        yield lease_id
+    except WriterFailedError:
+        is_kept = bool(services.leases.items("blob", lease_id=lease_id))
+        raise
+    finally:
+        if not is_kept:
+            services.leases.release(lease_id)
 
 
 def _stored_row(

@@ -20,6 +20,10 @@ class PipeClosedError(FaultError):
     """The other end is gone: stop quietly, it has its own reason to tell."""
 
 
+class WriterFailedError(FaultError):
+    """The writer ended in the middle: what was to be read is cut off, not wrong."""
+
+
 class Pipe:
     """One writing thread, one reading thread."""
 
@@ -98,7 +102,7 @@ class Pipe:
             if isinstance(self._failure, NaruError):
                 raise self._failure
             if self._failure is not None:
-                raise FaultError(f"the writer failed: {self._failure}") from self._failure
+                raise WriterFailedError(f"the writer failed: {self._failure}") from self._failure
             return memoryview(b"")
 
     def read(self, count: int, /) -> bytes:

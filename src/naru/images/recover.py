@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from naru.errors import NaruError
+from naru.images.load import KEEPING_OWNER
 from naru.images.pull import OWNER as PULL_OWNER
 from naru.images.services import ImageServices
 from naru.images.unpack import UNPACKING
@@ -18,8 +19,9 @@ _log = logging.getLogger(__name__)
 def recover(services: ImageServices) -> None:
     """Repair the store and collect garbage. Idempotent; takes milliseconds when all is well.
 
-    Of a pull, what was fetched is kept for a day, so that the next try goes on there. Of loads
-    and imports nothing is kept. Snapshots of containers are not touched.
+    Of a pull, and of a load that was to keep it, what came is kept for a day, so that the next
+    try goes on there. Of other loads and imports nothing is kept. Snapshots of containers are
+    not touched.
 
     Raises:
         FaultError: the disk fails.
@@ -27,7 +29,7 @@ def recover(services: ImageServices) -> None:
     for line in (*services.content.repair(), *services.snapshots.repair()):
         _log.warning("%s", line)
     for lease_id, owner, _ in services.leases.leases():
-        if owner != PULL_OWNER:
+        if owner not in (PULL_OWNER, KEEPING_OWNER):
             services.leases.release(lease_id)
     for info in list(services.snapshots.walk()):
         if info.kind == "active" and info.key.startswith(UNPACKING):

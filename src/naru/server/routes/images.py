@@ -94,13 +94,15 @@ async def _save(request: web.Request, names: list[str]) -> web.StreamResponse:
 async def load(request: web.Request) -> web.StreamResponse:
     """Load images from an archive.
 
-    As in Docker the answer is always 200, and clients look for errors in the stream.
+    As in Docker the answer is always 200, and clients look for errors in the stream. `keep` is
+    an extension of ours.
     """
     records = images.load_images(
         params.context(request),
         params.body_chunks(request),
         quiet=params.flag(request, "quiet"),
         platform=params.platform(request, "platform", since=(1, 48)),
+        keep=params.text(request, "keep"),
     )
     return await json_stream(request, records, refuses=False)
 
