@@ -55,7 +55,9 @@ def root_page(options: Sequence[Option], width: int = DEFAULT_WIDTH) -> str:
 
 
 def _shown_paths() -> list[str]:
-    return [path for path in index.COMMANDS if path not in index.ALIASES]
+    return [
+        path for path in index.COMMANDS if path not in index.ALIASES and path not in index.HIDDEN
+    ]
 
 
 def _command_rows(rows: list[tuple[str, str]]) -> str:

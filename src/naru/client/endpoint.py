@@ -55,11 +55,21 @@ class TlsFlags:
 class Endpoint:
     """One place to dial.
 
-    `host` is the text that users see, `scheme` is `unix` or `tcp`, `address` a socket path or
-    a `(name, port)` pair, `base_path` what goes before every request's path.
+    `host` is the text that users see, `scheme` is `unix`, `tcp` or `ssh`, `address` a socket path
+    or a `(name, port)` pair (port 0: what ssh's configuration says), `base_path` what goes before
+    every request's path. `user` and `remote_socket` are for ssh, and may be empty.
     """
 
-    __slots__ = ("address", "base_path", "host", "is_default", "scheme", "tls")
+    __slots__ = (
+        "address",
+        "base_path",
+        "host",
+        "is_default",
+        "remote_socket",
+        "scheme",
+        "tls",
+        "user",
+    )
 
     def __init__(
         self,
@@ -70,6 +80,8 @@ class Endpoint:
         base_path: str = "",
         tls: TlsFiles | None = None,
         is_default: bool = False,
+        user: str = "",
+        remote_socket: str = "",
     ) -> None:
         self.host = host
         self.scheme = scheme
@@ -77,6 +89,8 @@ class Endpoint:
         self.base_path = base_path
         self.tls = tls
         self.is_default = is_default
+        self.user = user
+        self.remote_socket = remote_socket
 
     @property
     def path(self) -> str:
@@ -100,12 +114,13 @@ def resolve(
     ).strip()
     endpoint = parse_host(text or DEFAULT_HOST)
     endpoint.is_default = not text
-    endpoint.tls = _tls_files(environ, tls or TlsFlags())
+    if endpoint.scheme != "ssh":
+        endpoint.tls = _tls_files(environ, tls or TlsFlags())
     return endpoint
 
 
 def parse_host(text: str) -> Endpoint:
-    """Read `unix://PATH`, `tcp://HOST:PORT/BASE` or a bare `HOST:PORT`.
+    """Read `unix://PATH`, `tcp://HOST:PORT/BASE`, `ssh://USER@HOST:PORT/SOCKET`, a bare `HOST:PORT`.
 
     Raises:
         InvalidInputError: in Docker's words.
@@ -115,6 +130,8 @@ def parse_host(text: str) -> Endpoint:
         scheme, rest = "tcp", text
     if scheme == "tcp":
         return _parse_tcp(rest)
+    if scheme == "ssh":
+        return _parse_ssh(text, rest)
     if scheme == "unix":
         if "://" in rest:
             raise InvalidInputError(f"{_UNRESOLVED}invalid proto, expected unix: {rest}")
@@ -150,6 +167,36 @@ def _parse_tcp(rest: str) -> Endpoint:
     host = f"tcp://{shown}:{port}{slash}{path}"
     base_path = f"/{path.strip('/')}" if path.strip("/") else ""
     return Endpoint(host, "tcp", (name, int(port)), base_path=base_path)
+
+
+def _parse_ssh(text: str, rest: str) -> Endpoint:
+    """Spec: docker/cli, connhelper/ssh, ParseURL."""
+    problem = "ssh host connection is not valid: invalid SSH URL: "
+    rest, _, fragment = rest.partition("#")
+    rest, _, query = rest.partition("?")
+    authority, slash, path = rest.partition("/")
+    user, _, place = authority.rpartition("@")
+    name, _, port = place.partition(":")
+    if place.startswith("["):
+        name, _, port = place[1:].partition("]")
+        port = port.removeprefix(":")
+    if ":" in user:
+        raise InvalidInputError(f"{problem}plain-text password is not supported")
+    if not name:
+        raise InvalidInputError(f"{problem}hostname is empty")
+    if query:
+        raise InvalidInputError(f'{problem}query parameters are not allowed: "{query}"')
+    if fragment:
+        raise InvalidInputError(f'{problem}fragments are not allowed: "{fragment}"')
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
+        raise InvalidInputError(f'{problem}"{port}" is no port')
+    return Endpoint(
+        text,
+        "ssh",
+        (name, int(port or 0)),
+        user=user,
+        remote_socket=f"/{path}" if slash and path else "",
+    )
 
 
 def _tls_files(environ: Mapping[str, str], flags: TlsFlags) -> TlsFiles | None:

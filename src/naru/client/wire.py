@@ -33,8 +33,12 @@ def dial(endpoint: Endpoint) -> ByteStream:
     """Connect to the engine.
 
     Raises:
-        UnavailableError: nothing listens there, in Docker's words.
+        UnavailableError: nothing listens there, in Docker's words. Over ssh, reading says so.
     """
+    if endpoint.scheme == "ssh":
+        from naru.client.ssh import dial_ssh
+
+        return dial_ssh(endpoint)
     try:
         if isinstance(endpoint.address, str):
             sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)

@@ -55,6 +55,13 @@ def test_hidden_options_are_not_shown() -> None:
     assert "--network network" in page
 
 
+def test_commands_for_programs_are_on_no_list_but_have_a_page() -> None:
+    assert "dial-stdio" not in help_pages.group_page("system")
+    assert index.COMMANDS.keys() >= index.HIDDEN
+    page = help_pages.command_page(command_table.load_command("system dial-stdio"))
+    assert page.startswith("Usage:  naru system dial-stdio\n\nProxy the stdio stream")
+
+
 def test_group_lists_its_commands_by_name() -> None:
     page = help_pages.group_page("volume")
     names = [line.split()[0] for line in page.splitlines() if line.startswith("  ")]

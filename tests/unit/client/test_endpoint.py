@@ -91,3 +91,45 @@ def test_tls_files_come_from_their_folder(tmp_path: Path) -> None:
 
 def test_naming_a_file_alone_turns_nothing_on() -> None:
     assert resolve("tcp://a:1", _HOME, TlsFlags(cert="/nope")).tls is None
+
+
+def test_ssh_names_a_machine_and_maybe_a_user_a_port_and_a_socket() -> None:
+    plain = parse_host("ssh://prod")
+    assert (plain.scheme, plain.address, plain.user, plain.remote_socket) == (
+        "ssh",
+        ("prod", 0),
+        "",
+        "",
+    )
+    whole = parse_host("ssh://me@10.0.0.1:2222/run/naru.sock")
+    assert (whole.address, whole.user, whole.remote_socket) == (
+        ("10.0.0.1", 2222),
+        "me",
+        "/run/naru.sock",
+    )
+    assert parse_host("ssh://[::1]:22/").address == ("::1", 22)
+    assert whole.host == "ssh://me@10.0.0.1:2222/run/naru.sock"
+
+
+def test_ssh_takes_no_tls(tmp_path: Path) -> None:
+    environ = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(tmp_path)}
+    assert resolve("ssh://prod", environ).tls is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("ssh://", "hostname is empty"),
+        ("ssh://me@", "hostname is empty"),
+        ("ssh://me:secret@h", "plain-text password is not supported"),
+        ("ssh://h?x=1", 'query parameters are not allowed: "x=1"'),
+        ("ssh://h#x", 'fragments are not allowed: "x"'),
+        ("ssh://h:99999", '"99999" is no port'),
+        ("ssh://h:x", '"x" is no port'),
+    ],
+)
+def test_a_bad_ssh_url_is_refused_in_dockers_words(text: str, problem: str) -> None:
+    with pytest.raises(InvalidInputError) as raised:
+        parse_host(text)
+    words = "ssh host connection is not valid: invalid SSH URL: "
+    assert raised.value.message == words + problem

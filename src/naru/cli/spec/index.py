@@ -168,6 +168,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Display a live stream of container(s) resource usage statistics",
     ),
     "stop": ("container", "stop", "Stop one or more running containers"),
+    "system dial-stdio": (
+        "system",
+        "dial-stdio",
+        "Proxy the stdio stream to the daemon connection. Should not be invoked manually.",
+    ),
     "system df": ("system", "df", "Show docker disk usage"),
     "system events": ("system", "events", "Get real time events from the server"),
     "system info": ("system", "info", "Display system-wide information"),
@@ -203,6 +208,9 @@ ALIASES = {
     "volume list": "volume ls",
     "volume remove": "volume rm",
 }
+
+# Commands for other programs, on no list of commands.
+HIDDEN = frozenset({"system dial-stdio"})
 
 # The words that only hold other commands.
 GROUPS = {

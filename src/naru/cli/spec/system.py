@@ -19,6 +19,15 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("verbose", "v", "bool", "", "Show detailed information on space usage"),
         ),
     },
+    "dial-stdio": {
+        "usage": "",
+        "about": (
+            "Proxy the stdio stream to the daemon connection. Should not be invoked manually."
+        ),
+        "arity": (0, 0),
+        "handler": "naru.cli.commands.dial_stdio:dial_stdio",
+        "options": (),
+    },
     "events": {
         "usage": "[OPTIONS]",
         "about": "Get real time events from the server",
