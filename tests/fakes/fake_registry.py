@@ -66,6 +66,7 @@ class FakeRegistry:
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], tuple[bytes, str]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.queries: list[tuple[str, str]] = []
         self.token_requests: list[dict[str, str]] = []
         self.tokens: dict[str, str] = {}
         self.faults = Faults()
@@ -154,6 +155,7 @@ class FakeRegistry:
     async def _v2(self, request: web.Request) -> web.StreamResponse:
         path = request.path
         self.requests.append((request.method, path, dict(request.headers)))
+        self.queries.append((path, request.query_string))
         for suffix, statuses in self.faults.statuses.items():
             if path.endswith(suffix) and statuses:
                 headers = {"Retry-After": self.faults.retry_after}

@@ -16,6 +16,7 @@ import msgspec
 
 from naru.clock import Clock
 from naru.distribution.challenge import Challenge
+from naru.distribution.hosts import Endpoint
 from naru.errors import FaultError, InvalidInputError, UnauthenticatedError
 
 T = TypeVar("T")
@@ -86,6 +87,24 @@ def registry_of(address: str) -> str:
     """Return the registry of a server's address, as references have it: `docker.io` for the hub."""
     host = (address.partition("://")[2] or address).partition("/")[0]
     return "docker.io" if host in ("", "index.docker.io") else host
+
+
+def shared_out(
+    endpoints: Sequence[Endpoint], auth: RegistryAuth | None
+) -> list[RegistryAuth | None]:
+    """Return what each of a registry's endpoints may see of a login. Pure.
+
+    A mirror is somebody else's host: it sees only a login that names it as its server, which then
+    nobody else sees.
+    """
+    server = registry_of(auth.server_address) if auth and auth.server_address else ""
+    is_for_mirror = any(endpoint.is_mirror and endpoint.host == server for endpoint in endpoints)
+    return [
+        auth
+        if endpoint.is_mirror == is_for_mirror and (not is_for_mirror or endpoint.host == server)
+        else None
+        for endpoint in endpoints
+    ]
 
 
 def _decode_header(header: str, kind: type[T], name: str) -> T:

@@ -17,13 +17,14 @@ import msgspec
 
 from naru.aio import in_thread, uncancelled
 from naru.clock import Clock
-from naru.distribution.auth import RegistryAuth
+from naru.distribution.auth import RegistryAuth, shared_out
 from naru.distribution.session import (
     EndpointSession,
     HttpClient,
     RegistryUnreachableError,
     pause_s,
     read_limited,
+    worth_asking,
 )
 from naru.errors import CorruptDataError, FaultError, NaruError
 from naru.oci import mediatype
@@ -77,9 +78,10 @@ class RemoteRepository:
         self._clock = clock
         self._attempts = client.attempts
         self._scope = f"repository:{repository}:pull"
+        endpoints = client.hosts.endpoints(registry)
         self._sessions = [
-            EndpointSession(client, endpoint, auth, clock)
-            for endpoint in client.hosts.endpoints(registry)
+            EndpointSession(client, endpoint, login, clock)
+            for endpoint, login in zip(endpoints, shared_out(endpoints, auth), strict=True)
         ]
 
     async def head_manifest(self, tag_or_digest: str) -> Digest | None:
@@ -220,29 +222,43 @@ class RemoteRepository:
         if "://" in path:
             sessions = [s for s in sessions if path.startswith(f"{s.endpoint.base_url}/")]
         for session in sessions:
-            async with contextlib.AsyncExitStack() as stack:
-                try:
-                    response = await stack.enter_async_context(
-                        session.exchange(
-                            method,
-                            quote(path, safe="/:@?&=%+,~"),
-                            scope=self._scope,
-                            headers=headers,
-                            # A mirror that is in trouble is passed over, not waited for.
-                            attempts=1 if session.endpoint.is_mirror else None,
-                        )
-                    )
-                except NaruError as error:
-                    failure = error
-                    # Only a host that cannot be reached at all makes the next scheme or, after
-                    # a mirror, the registry itself worth asking.
-                    if session.endpoint.is_mirror or isinstance(error, RegistryUnreachableError):
-                        continue
-                    raise
-                self._sessions = [session, *(s for s in self._sessions if s is not session)]
-                yield response
+            if not worth_asking(session.endpoint, failure):
+                continue
+            answered = False
+            try:
+                async with session.exchange(
+                    method,
+                    quote(path, safe="/:@?&=%+,~"),
+                    scope=self._scope,
+                    headers=headers,
+                    # A mirror that is in trouble is passed over, not waited for.
+                    attempts=1 if session.endpoint.is_mirror else None,
+                ) as response:
+                    answered = True
+                    self._prefer(session)
+                    yield response
                 return
+            except NaruError as error:
+                if answered:
+                    self._leave_broken_mirror(session, error)
+                    raise
+                failure = error
+                # Only a host that cannot be reached at all makes the next scheme or, after a
+                # mirror, the registry itself worth asking.
+                if not session.endpoint.is_mirror and not isinstance(
+                    error, RegistryUnreachableError
+                ):
+                    raise
         raise failure
+
+    def _prefer(self, session: EndpointSession) -> None:
+        self._sessions = [session, *(each for each in self._sessions if each is not session)]
+
+    def _leave_broken_mirror(self, session: EndpointSession, error: NaruError) -> None:
+        """Ask a mirror no more that began to answer well and did not end so."""
+        is_broken = isinstance(error, RegistryUnreachableError | CorruptDataError)
+        if session.endpoint.is_mirror and is_broken:
+            self._sessions = [each for each in self._sessions if each is not session]
 
 
 def _first_byte(response: aiohttp.ClientResponse) -> int:

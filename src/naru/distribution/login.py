@@ -5,14 +5,11 @@ Spec: Engine API 1.50, SystemAuth; distribution-spec v1.1, end-1.
 
 from __future__ import annotations
 
-import re
-
 from naru.clock import Clock
 from naru.distribution.auth import RegistryAuth, registry_of
-from naru.distribution.session import EndpointSession, HttpClient
+from naru.distribution.hosts import is_host
+from naru.distribution.session import EndpointSession, HttpClient, worth_asking
 from naru.errors import FaultError, InvalidInputError, NaruError, UnauthenticatedError
-
-_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 async def log_in(http: HttpClient, auth: RegistryAuth, clock: Clock) -> str:
@@ -27,11 +24,11 @@ async def log_in(http: HttpClient, auth: RegistryAuth, clock: Clock) -> str:
         FaultError: it does not answer, or is no registry.
     """
     registry = registry_of(auth.server_address)
-    if _HOST.fullmatch(registry) is None:
+    if not is_host(registry):
         raise InvalidInputError(f"unable to parse server address: {auth.server_address!r}")
     failure: NaruError = FaultError(f"no endpoint for {registry}")
     for endpoint in http.hosts.endpoints(registry):
-        if endpoint.is_mirror:
+        if endpoint.is_mirror or not worth_asking(endpoint, failure):
             continue
         session = EndpointSession(http, endpoint, auth, clock, for_login=True)
         try:
@@ -53,9 +50,7 @@ async def _show(session: EndpointSession) -> None:
             pass
     except UnauthenticatedError as error:
         if error.message.startswith("Get "):
-            # The token service is asked on the registry's behalf, and Docker names the registry.
-            reason = error.message.rpartition('": ')[2]
-            raise UnauthenticatedError(f'Get "{url}": {reason}') from error
+            raise
         raise UnauthenticatedError(
             f"login attempt to {url} failed with status: 401 Unauthorized"
         ) from error

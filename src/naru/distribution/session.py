@@ -1,55 +1,65 @@
 """One exchange with one registry endpoint: authorise, send, retry, and say what went wrong.
 
-The only module that knows aiohttp's failures; they leave as NaruErrors with the words that
-Docker's clients know. Runs on the loop. The engine makes one `HttpClient` and closes it when it
+aiohttp's failures leave as NaruErrors with the words that Docker's clients know. Runs on the loop. The engine makes one `HttpClient` and closes it when it
 stops; sessions are cheap and live as long as one pull.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 import aiohttp
-import msgspec
+
+# aiohttp's own type for addresses, which it takes nothing else for here.
+from yarl import URL
 
 from naru.aio import in_thread
 from naru.clock import Clock
 from naru.distribution.auth import Authorizer, RegistryAuth
 from naru.distribution.challenge import Challenge, parse_challenges
+from naru.distribution.failures import go_words, raise_for, refused_login, spoke_tls
 from naru.distribution.hosts import Endpoint, HostsConfig
+from naru.distribution.proxies import Proxies
 from naru.errors import FaultError, NaruError, UnauthenticatedError
-from naru.oci.distribution_errors import BY_CODE
 
 USER_AGENT = "naru"
 ATTEMPTS = 5
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 _LONGEST_PAUSE_S = 30.0
-_ERROR_BODY_LIMIT = 64 * 1024
 _TOKEN_BODY_LIMIT = 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
-# https://datatracker.ietf.org/doc/html/rfc6750#section-3.1
-_BEARER_ERRORS = {
-    "invalid_token": ("UNAUTHORIZED", "authentication required"),
-    "insufficient_scope": ("DENIED", "requested access to the resource is denied"),
-}
+# There is somebody else to ask.
+_MIRROR_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=15)
 
 
 class RegistryUnreachableError(FaultError):
-    """No answer came: another endpoint, or another attempt, may give one."""
+    """No answer came: another endpoint, or another attempt, may give one.
+
+    `tls_host` is who it was if he is known to speak TLS.
+    """
+
+    def __init__(self, message: str, *, tls_host: str = "") -> None:
+        super().__init__(message)
+        self.tls_host = tls_host
 
 
 class HttpClient:
-    """The connections of the engine to all registries, with one TLS policy per endpoint."""
+    """The connections of the engine to all registries, with one TLS policy per endpoint.
 
-    def __init__(self, hosts: HostsConfig, *, attempts: int = ATTEMPTS) -> None:
-        """Take the policy, and how often a request is made before it has failed."""
+    `hosts` may be replaced; what is under way goes on as it began.
+    """
+
+    def __init__(
+        self, hosts: HostsConfig, *, attempts: int = ATTEMPTS, proxies: Proxies | None = None
+    ) -> None:
+        """Take the policies, and how often a request is made before it has failed."""
         self.hosts = hosts
         self.attempts = attempts
+        self.proxies = proxies or Proxies()
         self._session: aiohttp.ClientSession | None = None
-        self._contexts: dict[Endpoint, ssl.SSLContext] = {}
+        self._contexts: dict[Endpoint, tuple[object, ssl.SSLContext]] = {}
 
     async def close(self) -> None:
         """Close what is open. Idempotent."""
@@ -80,25 +90,44 @@ class HttpClient:
                 auto_decompress=False,
                 headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
+                middlewares=(self._through_proxy,),
                 read_bufsize=1 << 20,
             )
         context = await self._context(endpoint)
+        timeout = _MIRROR_TIMEOUT if endpoint.is_mirror else _TIMEOUT
         try:
             async with self._session.request(
-                method, url, headers=headers, data=form, params=query, ssl=context
+                method,
+                url,
+                headers=headers,
+                data=form,
+                params=query,
+                ssl=context,
+                timeout=timeout,
             ) as response:
                 yield response
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            words = _go_words(error, url)
-            raise RegistryUnreachableError(f'{method.capitalize()} "{url}": {words}') from error
+            raise RegistryUnreachableError(
+                f'{method.capitalize()} "{url}": {go_words(error, url)}',
+                tls_host=endpoint.host if spoke_tls(error, url) else "",
+            ) from error
+
+    async def _through_proxy(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Choose the proxy of one request: where a redirect leads, another may be right."""
+        url = request.url
+        proxy = self.proxies.proxy_for(url.scheme, url.host or "", url.port)
+        request.update_proxy(URL(proxy) if proxy else None, None, None)
+        return await handler(request)
 
     async def _context(self, endpoint: Endpoint) -> ssl.SSLContext:
+        files = self.hosts.certificate_files(endpoint)
         known = self._contexts.get(endpoint)
-        if known is None:
-            known = await in_thread(self.hosts.tls_context, endpoint)
+        if known is None or known[0] != files:
+            known = files, await in_thread(self.hosts.tls_context, endpoint)
             self._contexts[endpoint] = known
-        return known
+        return known[1]
 
 
 class EndpointSession:
@@ -117,10 +146,7 @@ class EndpointSession:
         self._client = client
         self._clock = clock
         self._challenges: list[Challenge] | None = None
-        # A mirror is somebody else's host: it must not see the credentials of the registry.
-        self._authorizer = Authorizer(
-            None if endpoint.is_mirror else auth, self, clock, for_login=for_login
-        )
+        self._authorizer = Authorizer(auth, self, clock, for_login=for_login)
 
     @property
     def identity_token(self) -> str:
@@ -141,7 +167,7 @@ class EndpointSession:
         url = f"{self.endpoint.base_url}/v2/"
         async with self._client.send(self.endpoint, "GET", url) as response:
             if response.status not in (200, 401):
-                await _raise_for(response)
+                await raise_for(response)
             self._challenges = parse_challenges(response.headers.getall("WWW-Authenticate", []))
 
     @contextlib.asynccontextmanager
@@ -164,11 +190,17 @@ class EndpointSession:
             RegistryUnreachableError: the last attempt got no answer.
         """
         await self.ping()
-        url = path if "://" in path else f"{self.endpoint.base_url}/v2/{path}"
+        url = self._url(path)
         async with contextlib.AsyncExitStack() as stack:
             limit = self._client.attempts if attempts is None else attempts
             response = await self._answer(stack, method, url, scope, headers or {}, limit)
             yield response
+
+    def _url(self, path: str) -> str:
+        url = path if "://" in path else f"{self.endpoint.base_url}/v2/{path}"
+        if not self.endpoint.namespace or "ns=" in url.partition("?")[2]:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}ns={self.endpoint.namespace}"
 
     async def request_token(
         self,
@@ -183,11 +215,9 @@ class EndpointSession:
             self.endpoint, method, url, headers=headers, **where
         ) as response:
             if response.status in (401, 403):
-                raise UnauthenticatedError(
-                    f'{method.capitalize()} "{url}": unauthorized: incorrect username or password'
-                )
+                raise refused_login(await read_limited(response, _TOKEN_BODY_LIMIT))
             if response.status != 200:
-                await _raise_for(response)
+                await raise_for(response)
             return await read_limited(response, _TOKEN_BODY_LIMIT)
 
     async def _answer(
@@ -207,10 +237,8 @@ class EndpointSession:
             try:
                 value = await self._authorizer.header(self._challenges or [], scope)
             except UnauthenticatedError as error:
-                if error.message.startswith("no basic"):
-                    text = f'{method.capitalize()} "{url}": {error.message}'
-                    raise UnauthenticatedError(text) from error
-                raise
+                text = f'{method.capitalize()} "{url}": {error.message}'
+                raise UnauthenticatedError(text) from error
             if value:
                 sent["Authorization"] = value
             try:
@@ -231,17 +259,27 @@ class EndpointSession:
                 await stack.aclose()
                 await self._clock.sleep(pause)
             else:
-                await _raise_for(response)
+                await raise_for(response)
             await stack.aclose()
 
     def _take_challenge(self, response: aiohttp.ClientResponse) -> bool:
         """Adopt the challenges of a 401; say whether trying again can help."""
         challenges = parse_challenges(response.headers.getall("WWW-Authenticate", []))
         changed = challenges != self._challenges
-        bearer = any(challenge.scheme == "bearer" for challenge in challenges)
+        bearer = [challenge for challenge in challenges if challenge.scheme == "bearer"]
         self._challenges = challenges or self._challenges
+        if any(each.parameters.get("error") == "insufficient_scope" for each in bearer):
+            # The token service has said already what we may do.
+            return False
         self._authorizer.forget()
-        return changed or bearer
+        return changed or bool(bearer)
+
+
+def worth_asking(endpoint: Endpoint, failure: NaruError) -> bool:
+    """Say whether an endpoint may do better than the one before it, which failed so."""
+    if not isinstance(failure, RegistryUnreachableError):
+        return True
+    return failure.tls_host != endpoint.host or endpoint.base_url.startswith("https://")
 
 
 def pause_s(attempt: int, retry_after: str = "") -> float:
@@ -262,91 +300,3 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
         if len(body) > limit:
             raise FaultError(f"answer of {response.url.host} is longer than {limit} bytes")
     return bytes(body)
-
-
-async def _raise_for(response: aiohttp.ClientResponse) -> None:
-    """Raise what an answer outside 2xx means."""
-    if response.status >= 500:
-        raise FaultError(
-            f"received unexpected HTTP status: {response.status} {response.reason or ''}".rstrip()
-        )
-    for challenge in parse_challenges(response.headers.getall("WWW-Authenticate", [])):
-        problem = _BEARER_ERRORS.get(challenge.parameters.get("error", ""))
-        if challenge.scheme == "bearer" and problem:
-            code, words = problem
-            words = challenge.parameters.get("error_description") or words
-            raise _registry_error(code, words)
-    body = b""
-    if response.method != "HEAD":
-        body = (await response.content.read(_ERROR_BODY_LIMIT)) or b""
-    raise _error_from_body(response.status, body)
-
-
-class _Problem(msgspec.Struct):
-    code: str = ""
-    message: str = ""
-
-
-class _Problems(msgspec.Struct):
-    errors: list[_Problem] = []
-
-
-_CODE_BY_STATUS = {
-    401: ("UNAUTHORIZED", "authentication required"),
-    403: ("DENIED", "requested access to the resource is denied"),
-    404: ("MANIFEST_UNKNOWN", "manifest unknown"),
-    429: ("TOOMANYREQUESTS", "too many requests"),
-}
-
-
-def _error_from_body(status: int, body: bytes) -> NaruError:
-    try:
-        problems = msgspec.json.decode(body, type=_Problems).errors
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        problems = []
-    if problems and problems[0].code:
-        return _registry_error(problems[0].code, problems[0].message)
-    if status in _CODE_BY_STATUS:
-        return _registry_error(*_CODE_BY_STATUS[status])
-    return FaultError(f"error parsing HTTP {status} response body: {body[:200]!r}")
-
-
-def _registry_error(code: str, message: str) -> NaruError:
-    """Build the error with the text that Docker prints: the code in lower-case words, then it."""
-    words = code.lower().replace("_", " ")
-    kind = BY_CODE.get(code.upper(), FaultError)
-    return kind(f"{words}: {message or words}")
-
-
-def _go_words(error: BaseException, url: str) -> str:
-    """Say why no answer came, in the words of Docker's HTTP client."""
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return f"dial tcp: lookup {error.host}: no such host"
-        case aiohttp.ClientConnectorCertificateError():
-            cause = error.certificate_error
-            words = getattr(cause, "verify_message", "") or str(cause)
-            return f"tls: failed to verify certificate: x509: {words}"
-        case aiohttp.ClientSSLError():
-            reason = getattr(error.os_error, "reason", "") or ""
-            if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
-                return "http: server gave HTTP response to HTTPS client"
-            return f"remote error: tls: {reason or error.os_error}"
-        case aiohttp.ClientConnectorError():
-            number = error.os_error.errno or 0
-            if number == errno.ECONNREFUSED or "Connect call failed" in str(error.os_error):
-                return f"dial tcp {error.host}:{error.port}: connect: connection refused"
-            return f"dial tcp {error.host}:{error.port}: {error.os_error.strerror or error}"
-        case aiohttp.ServerDisconnectedError():
-            return "EOF"
-        case aiohttp.TooManyRedirects():
-            return "stopped after 10 redirects"
-        case aiohttp.InvalidURL():
-            return f"invalid URL in answer of {url}"
-        case aiohttp.ClientPayloadError():
-            return "unexpected EOF"
-        case TimeoutError():
-            return "net/http: timeout awaiting response headers"
-        case ConnectionResetError() | aiohttp.ClientOSError():
-            return "read: connection reset by peer"
-    return str(error) or type(error).__name__

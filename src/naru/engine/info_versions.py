@@ -1,11 +1,9 @@
-"""How `info` reads to clients of each API version, and what of it is nobody's business. Pure.
+"""How `info` reads to clients of each API version. Pure.
 
 Spec: Engine API 1.50, SystemInfo; its version history for what came and went when.
 """
 
 from __future__ import annotations
-
-import re
 
 from naru.api.version import ApiVersion
 from naru.engine.model import Json
@@ -16,8 +14,6 @@ _FIELDS_SINCE: dict[str, ApiVersion] = {
     "DiscoveredDevices": (1, 50),
 }
 _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
-# The name and password of a URL: all that stands before the last @ of its host.
-_LOGIN = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
 
 
 def info_for(view: Json, api: ApiVersion) -> Json:
@@ -44,8 +40,3 @@ def info_for(view: Json, api: ApiVersion) -> Json:
 def option_name(text: str) -> str:
     """Return the name in `name=seccomp,profile=builtin`, which is all that old clients know."""
     return text.partition(",")[0].removeprefix("name=")
-
-
-def without_login(url: str) -> str:
-    """Return the URL of a proxy with its name and password made unreadable, as Docker does."""
-    return _LOGIN.sub(r"\1xxxxx:xxxxx@", url)

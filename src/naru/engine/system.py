@@ -11,8 +11,9 @@ from importlib.metadata import version as package_version
 
 from naru.aio import in_thread
 from naru.api.version import MAXIMUM, MINIMUM, ApiVersion, dotted
+from naru.distribution.proxies import without_login
 from naru.engine.context import EngineContext
-from naru.engine.info_versions import info_for, without_login
+from naru.engine.info_versions import info_for
 from naru.engine.model import Json
 from naru.network.router import is_ipv4_router
 from naru.oci.platform import host_platform

@@ -69,7 +69,9 @@ async def test_a_token_lets_somebody_pull_what_is_his(store: Store, tmp_path: Pa
         for auth in (None, RegistryAuth("stranger", "s")):
             with pytest.raises(NotFoundError, match="pull access denied for"):
                 await _pull(store, registry, auth)
-        with pytest.raises(FaultError, match="unauthorized: incorrect username or password"):
+        url = f"http://{registry.address}/v2/team/x/manifests/1"
+        refused = f'^Head "{url}": unauthorized: incorrect username or password$'
+        with pytest.raises(FaultError, match=refused):
             await _pull(store, registry, RegistryAuth("owner", "wrong"))
         tokens.asked.clear()
         assert await _pull(store, registry, RegistryAuth("owner", "o")) == b"top\n"
@@ -84,7 +86,9 @@ async def test_a_client_certificate_is_shown_where_one_is_asked_for(
     hosts = HostsConfig(certificates=tmp_path)
     with serving(IMAGES, tls=True, client_certificates=True) as registry:
         store = make_store(hosts)
-        with pytest.raises(FaultError, match="HTTP request to an HTTPS server"):
+        with pytest.raises(
+            FaultError, match=r"remote error: tls: (bad certificate|certificate required)$"
+        ):
             await _pull(store, registry)
         registry.trust(tmp_path)
         store = make_store(hosts)

@@ -8,8 +8,15 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from naru.distribution.auth import Authorizer, RegistryAuth, decode_auth, decode_auths
+from naru.distribution.auth import (
+    Authorizer,
+    RegistryAuth,
+    decode_auth,
+    decode_auths,
+    shared_out,
+)
 from naru.distribution.challenge import Challenge, parse_challenges
+from naru.distribution.hosts import HostsConfig
 from naru.errors import FaultError, InvalidInputError, UnauthenticatedError
 
 BEARER = parse_challenges(['Bearer realm="https://a/token",service="s"'])
@@ -197,3 +204,21 @@ def test_logins_of_a_build_go_by_registry() -> None:
     assert decode_auths("") == {}
     with pytest.raises(InvalidInputError, match="X-Registry-Config"):
         decode_auths("bm90IGpzb24=")
+
+
+@pytest.mark.parametrize(
+    ("server", "seen_by"),
+    [
+        ("", ["https://registry-1.docker.io"]),
+        ("https://index.docker.io/v1/", ["https://registry-1.docker.io"]),
+        ("elsewhere.lan", ["https://registry-1.docker.io"]),
+        ("b.lan", ["https://b.lan"]),
+        ("https://b.lan/v2/", ["https://b.lan"]),
+    ],
+)
+def test_a_mirror_sees_no_login_but_one_for_itself(server: str, seen_by: list[str]) -> None:
+    endpoints = HostsConfig(mirrors=("https://a.lan", "https://b.lan")).endpoints("docker.io")
+    auth = RegistryAuth("me", "pw", server_address=server)
+    shares = zip(endpoints, shared_out(endpoints, auth), strict=True)
+    assert [endpoint.base_url for endpoint, share in shares if share] == seen_by
+    assert shared_out(endpoints, None) == [None, None, None]

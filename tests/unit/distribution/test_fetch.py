@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from fakes.fake_registry import FakeRegistry, digest_of
+from naru.distribution import session
 from naru.distribution.auth import RegistryAuth
 from naru.distribution.fetch import RemoteRepository
 from naru.distribution.hosts import HostsConfig
@@ -320,3 +322,69 @@ async def test_dead_mirror_does_not_hold_up_the_pull(clock: FastClock) -> None:
         await repository(client, origin, clock).manifest("1")
         await client.close()
     assert clock.slept == []
+
+
+async def test_a_blob_that_a_mirror_breaks_off_is_ended_by_the_registry(clock: FastClock) -> None:
+    data = os.urandom(5000)
+    async with FakeRegistry() as mirror, FakeRegistry() as origin:
+        for registry in (mirror, origin):
+            registry.add_blob(data)
+        mirror.faults.cut_after[digest_of(data)] = [1000] * 9
+        client = HttpClient(HostsConfig(mirrors=(f"{origin.host}=http://{mirror.host}",)))
+        assert await fetched(repository(client, origin, clock), data) == data
+        await client.close()
+        [wanted] = [headers for _, path, headers in origin.requests if "/blobs/" in path]
+        assert wanted["Range"] == "bytes=1000-"
+        assert len([path for path in mirror.paths() if "/blobs/" in path]) == 1
+
+
+async def test_a_mirror_that_is_slow_is_left(
+    clock: FastClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(3000)
+    patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=0.2)
+    monkeypatch.setattr(session, "_MIRROR_TIMEOUT", patience)
+    async with FakeRegistry() as mirror, FakeRegistry() as origin:
+        for registry in (mirror, origin):
+            registry.add_blob(data)
+        mirror.faults.hang_after[digest_of(data)] = [1000]
+        client = HttpClient(HostsConfig(mirrors=(f"{origin.host}=http://{mirror.host}",)))
+        assert await fetched(repository(client, origin, clock), data) == data
+        assert len([path for path in origin.paths() if "/blobs/" in path]) == 1
+        await client.close()
+
+
+async def test_a_mirror_of_all_is_told_whose_images_it_is_asked_for(clock: FastClock) -> None:
+    async with FakeRegistry() as mirror:
+        digest = mirror.put_manifest("team/x", "1", MANIFEST)
+        client = HttpClient(HostsConfig(mirrors=(f"*=http://{mirror.host}",)))
+        remote = RemoteRepository(client, "quay.example:8443", "team/x", None, clock)
+        assert await remote.head_manifest("1") == digest
+        assert await remote.tags() == ["1"]
+        await client.close()
+        told = [query for path, query in mirror.queries if path != "/v2/"]
+        assert told == ["ns=quay.example:8443"] * 2
+
+
+async def test_less_than_what_was_asked_for_is_no_reason_to_ask_again(
+    client: HttpClient, clock: FastClock
+) -> None:
+    async with FakeRegistry(auth="bearer", users={"me": "pw"}) as registry:
+        registry.put_manifest("x", "1", MANIFEST)
+        with pytest.raises(DeniedError):
+            await repository(client, registry, clock).manifest("1")
+        assert len(registry.token_requests) == 1
+
+
+async def test_new_hosts_count_for_what_is_asked_next(clock: FastClock) -> None:
+    async with FakeRegistry() as mirror, FakeRegistry() as origin:
+        for registry in (mirror, origin):
+            registry.put_manifest("x", "1", MANIFEST)
+        client = HttpClient(HostsConfig())
+        await repository(client, origin, clock).manifest("1")
+        client.hosts = HostsConfig(mirrors=(f"{origin.host}=http://{mirror.host}",))
+        before = len(origin.requests)
+        await repository(client, origin, clock).manifest("1")
+        await client.close()
+        assert len(origin.requests) == before
+        assert mirror.paths()[-1] == "/v2/x/manifests/1"

@@ -59,12 +59,47 @@ def test_any_registry_may_have_mirrors_in_order() -> None:
     assert [e.is_mirror for e in found] == [True, True, False]
 
 
+def test_a_mirror_of_all_registries_is_told_which_one_it_stands_in_for() -> None:
+    config = HostsConfig(mirrors=("*=https://all.lan/c", "ghcr.io=https://a.lan"))
+    [mirror, _] = config.endpoints("quay.io")
+    assert (mirror.base_url, mirror.namespace, mirror.is_mirror) == (
+        "https://all.lan/c",
+        "quay.io",
+        True,
+    )
+    assert [mirror.namespace for mirror in config.mirrors_of("docker.io")] == ["docker.io"]
+    assert urls(config, "ghcr.io") == ["https://a.lan", "https://ghcr.io"]
+    assert config.mirrors_of("ghcr.io")[0].namespace == ""
+    assert urls(config, "127.0.0.1:5000")[0] == "https://127.0.0.1:5000"
+    assert config.mirrors_of("localhost") == []
+
+
+def test_mirrors_are_listed_by_registry_as_dockerd_lists_them() -> None:
+    mirrors = ("https://a.lan", "ghcr.io=https://b.lan/x/", "docker.io=http://c.lan")
+    assert HostsConfig(mirrors=mirrors).mirrored() == {
+        "docker.io": ["https://a.lan/", "http://c.lan/"],
+        "ghcr.io": ["https://b.lan/x/"],
+    }
+
+
 @pytest.mark.parametrize(
-    "mirror", ["mirror.lan", "ftp://mirror.lan", "https://", "https://a/?x=1", "https://u:p@a"]
+    ("mirror", "problem"),
+    [
+        ("mirror.lan", "no scheme specified for \"mirror.lan\": must use either 'https://' or"),
+        ("mirror.lan:5000", 'no scheme specified for "mirror.lan:5000"'),
+        ("ftp://mirror.lan", 'unsupported scheme "ftp" in "ftp://mirror.lan": must use either'),
+        ("https://", '"https://" is not a valid URI: no host'),
+        ("https://[::1", '"https://[::1" is not a valid URI'),
+        ("https://a/?x=1", 'query or fragment at end of the URI "https://a/?x=1"'),
+        ("https://u:p@a", 'username/password not allowed in URI "https://u:xxxxx@a"'),
+        ("a/b=https://a", '"a/b" in "a/b=https://a" is no registry'),
+        ("=https://a", '"" in "=https://a" is no registry'),
+    ],
 )
-def test_bad_mirrors_are_refused(mirror: str) -> None:
-    with pytest.raises(InvalidInputError):
+def test_bad_mirrors_are_refused_by_name(mirror: str, problem: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
         HostsConfig(mirrors=(mirror,))
+    assert caught.value.message.startswith(f"invalid mirror: {problem}")
 
 
 @pytest.mark.parametrize("entry", ["http://a", "10.0.0.0/99"])
@@ -88,3 +123,16 @@ def test_unusable_certificate_is_named(tmp_path: Path) -> None:
     config = HostsConfig(certificates=tmp_path)
     with pytest.raises(InvalidInputError, match=r"hub\.lan:5000"):
         config.tls_context(config.endpoints("hub.lan:5000")[0])
+
+
+def test_the_files_of_an_endpoint_tell_when_its_certificates_change(tmp_path: Path) -> None:
+    config = HostsConfig(certificates=tmp_path)
+    [endpoint] = config.endpoints("hub.lan:5000")
+    assert config.certificate_files(endpoint) == ()
+    folder = tmp_path / "hub.lan:5000"
+    folder.mkdir()
+    (folder / "ca.crt").write_text("one")
+    first = config.certificate_files(endpoint)
+    assert [name for name, _, _ in first] == ["ca.crt"]
+    (folder / "ca.crt").write_text("another")
+    assert config.certificate_files(endpoint) != first

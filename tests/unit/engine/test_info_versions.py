@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from naru.engine.info_versions import info_for, option_name, without_login
+from naru.engine.info_versions import info_for, option_name
 
 VIEW = {
     "ContainerdCommit": {"ID": ""},
@@ -47,18 +47,3 @@ def test_what_is_gone_is_still_told_to_those_who_knew_it() -> None:
 
 def test_options_have_names() -> None:
     assert option_name("name=apparmor") == "apparmor"
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("http://me:secret@proxy:3128", "http://xxxxx:xxxxx@proxy:3128"),
-        ("https://me:p@ss@proxy/", "https://xxxxx:xxxxx@proxy/"),
-        ("http://me@proxy", "http://xxxxx:xxxxx@proxy"),
-        ("http://proxy:3128", "http://proxy:3128"),
-        ("http://proxy/a@b", "http://proxy/a@b"),
-        ("", ""),
-    ],
-)
-def test_the_login_of_a_proxy_is_nobodys_business(url: str, shown: str) -> None:
-    assert without_login(url) == shown

@@ -1,0 +1,156 @@
+"""What went wrong with a request to a registry, in the words that Docker's clients know.
+
+Answers outside 2xx become the kinds of `oci.distribution_errors`, and aiohttp's failures the
+phrases of Go's HTTP client.
+"""
+
+from __future__ import annotations
+
+import errno
+
+import aiohttp
+import msgspec
+
+from naru.distribution.challenge import parse_challenges
+from naru.errors import FaultError, NaruError, UnauthenticatedError
+from naru.oci.distribution_errors import BY_CODE
+
+_ERROR_BODY_LIMIT = 64 * 1024
+# https://datatracker.ietf.org/doc/html/rfc6750#section-3.1
+_BEARER_ERRORS = {
+    "invalid_token": ("UNAUTHORIZED", "authentication required"),
+    "insufficient_scope": ("DENIED", "requested access to the resource is denied"),
+}
+# What OpenSSL says when it is not TLS that comes back.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+
+
+async def raise_for(response: aiohttp.ClientResponse) -> None:
+    """Raise what an answer outside 2xx means."""
+    if response.status >= 500:
+        raise FaultError(
+            f"received unexpected HTTP status: {response.status} {response.reason or ''}".rstrip()
+        )
+    for challenge in parse_challenges(response.headers.getall("WWW-Authenticate", [])):
+        problem = _BEARER_ERRORS.get(challenge.parameters.get("error", ""))
+        if challenge.scheme == "bearer" and problem:
+            code, words = problem
+            words = challenge.parameters.get("error_description") or words
+            raise _registry_error(code, words)
+    body = b""
+    if response.method != "HEAD":
+        body = (await response.content.read(_ERROR_BODY_LIMIT)) or b""
+    raise _error_from_body(response.status, body)
+
+
+class _Problem(msgspec.Struct):
+    code: str = ""
+    message: str = ""
+
+
+class _Problems(msgspec.Struct):
+    errors: list[_Problem] = []
+    details: str = ""
+
+
+_CODE_BY_STATUS = {
+    401: ("UNAUTHORIZED", "authentication required"),
+    403: ("DENIED", "requested access to the resource is denied"),
+    404: ("MANIFEST_UNKNOWN", "manifest unknown"),
+    429: ("TOOMANYREQUESTS", "too many requests"),
+}
+
+
+def refused_login(body: bytes) -> UnauthenticatedError:
+    """Return what a token service means that refuses a name, a password or a token."""
+    told = _problems(body)
+    first = told.errors[0] if told.errors else _Problem()
+    words = (first.code or "UNAUTHORIZED").lower().replace("_", " ")
+    reason = first.message or told.details or "incorrect username or password"
+    return UnauthenticatedError(f"{words}: {reason}")
+
+
+def _problems(body: bytes) -> _Problems:
+    try:
+        return msgspec.json.decode(body, type=_Problems)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _Problems()
+
+
+def _error_from_body(status: int, body: bytes) -> NaruError:
+    problems = _problems(body).errors
+    if problems and problems[0].code:
+        return _registry_error(problems[0].code, problems[0].message)
+    if status in _CODE_BY_STATUS:
+        return _registry_error(*_CODE_BY_STATUS[status])
+    return FaultError(f"error parsing HTTP {status} response body: {body[:200]!r}")
+
+
+def _registry_error(code: str, message: str) -> NaruError:
+    """Build the error with the text that Docker prints: the code in lower-case words, then it."""
+    words = code.lower().replace("_", " ")
+    kind = BY_CODE.get(code.upper(), FaultError)
+    return kind(f"{words}: {message or words}")
+
+
+def spoke_tls(error: BaseException, url: str) -> bool:
+    """Say whether who failed so is known to speak TLS: then he is not asked without it."""
+    if _alert_of(error) or isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return True
+    is_early = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    return url.startswith("https://") and not is_early
+
+
+def _alert_of(error: BaseException) -> str:
+    """Return the TLS alert that ended a connection, in Go's words; "" if it was something else."""
+    cause: BaseException | None = error
+    while cause is not None:
+        _, is_alert, name = str(getattr(cause, "reason", "") or "").partition("_ALERT_")
+        if is_alert:
+            return name.lower().replace("_", " ")
+        cause = getattr(cause, "os_error", None) or cause.__cause__ or cause.__context__
+    return ""
+
+
+def _certificate_words(cause: BaseException) -> str:
+    words = str(getattr(cause, "verify_message", "") or cause)
+    if "issuer certificate" in words or "self-signed" in words or "self signed" in words:
+        return "certificate signed by unknown authority"
+    if "expired" in words or "not yet valid" in words:
+        return "certificate has expired or is not yet valid"
+    return words
+
+
+def go_words(error: BaseException, url: str) -> str:
+    """Say why no answer came, in the words of Docker's HTTP client."""
+    if alert := _alert_of(error):
+        return f"remote error: tls: {alert}"
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return f"dial tcp: lookup {error.host}: no such host"
+        case aiohttp.ClientConnectorCertificateError():
+            words = _certificate_words(error.certificate_error)
+            return f"tls: failed to verify certificate: x509: {words}"
+        case aiohttp.ClientSSLError():
+            reason = getattr(error.os_error, "reason", "") or ""
+            if reason in _NO_TLS:
+                return "http: server gave HTTP response to HTTPS client"
+            return f"remote error: tls: {reason or error.os_error}"
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno or 0
+            if number == errno.ECONNREFUSED or "Connect call failed" in str(error.os_error):
+                return f"dial tcp {error.host}:{error.port}: connect: connection refused"
+            return f"dial tcp {error.host}:{error.port}: {error.os_error.strerror or error}"
+        case aiohttp.ServerDisconnectedError():
+            return "EOF"
+        case aiohttp.TooManyRedirects():
+            return "stopped after 10 redirects"
+        case aiohttp.InvalidURL():
+            return f"invalid URL in answer of {url}"
+        case aiohttp.ClientPayloadError():
+            return "unexpected EOF"
+        case TimeoutError():
+            return "net/http: timeout awaiting response headers"
+        case ConnectionResetError() | aiohttp.ClientOSError():
+            return "read: connection reset by peer"
+    return str(error) or type(error).__name__
