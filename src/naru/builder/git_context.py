@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from naru.aio import in_thread, uncancelled
@@ -29,8 +30,8 @@ _REFERENCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+@-]*")
 _TIMEOUT_S = 900
 
 
-async def clone(remote: str, folder: Path) -> None:
-    """Put the files of a repository into an empty folder.
+async def clone(remote: str, folder: Path, proxies: Mapping[str, str]) -> None:
+    """Put the files of a repository into an empty folder, through proxies named as curl does.
 
     Raises:
         InvalidInputError: there is no such repository, reference or folder.
@@ -48,17 +49,21 @@ async def clone(remote: str, folder: Path) -> None:
     checkout = folder.with_name("checkout")
     checkout.mkdir()
     try:
-        await _fetch(git, address, reference or "HEAD", checkout)
+        await _fetch(git, address, reference or "HEAD", checkout, proxies)
         await in_thread(fs.remove_tree, checkout / ".git")
         await uncancelled(in_thread(_take, checkout, subfolder, folder))
     finally:
         await in_thread(fs.remove_tree, checkout)
 
 
-async def _fetch(git: str, address: str, reference: str, checkout: Path) -> None:
+async def _fetch(
+    git: str, address: str, reference: str, checkout: Path, proxies: Mapping[str, str]
+) -> None:
+    environment = {**_ENVIRONMENT, **proxies}
+
     async def run(*words: str) -> None:
         argv = [git, "-C", os.fspath(checkout), "-c", "core.hooksPath=/dev/null", *words]
-        await process.run(argv, env=_ENVIRONMENT, timeout=_TIMEOUT_S)
+        await process.run(argv, env=environment, timeout=_TIMEOUT_S)
 
     try:
         await run("init", "--quiet")

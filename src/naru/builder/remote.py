@@ -44,7 +44,7 @@ async def receive(
     if remote == "client-session":
         raise NotSupportedError("a context from a client's session needs BuildKit")
     if _GIT.match(remote):
-        await clone(remote, folder)
+        await clone(remote, folder, services.http.proxies.environ)
         return None
     if not _URL.match(remote):
         raise InvalidInputError(f"remoteURL ({remote}) could not be recognized as URL")

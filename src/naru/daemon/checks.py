@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from ipaddress import IPv4Interface, IPv4Network, ip_address
 
+from naru.daemon.registries import hosts_of, proxies_of
 from naru.daemon.settings import DaemonConfig
-from naru.distribution.hosts import HostsConfig
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.runtime.log_driver import log_policy
 
@@ -41,7 +41,8 @@ def check(config: DaemonConfig) -> None:
     for entry in config.default_address_pool:
         _check_pool(entry)
     _check_logging(config)
-    HostsConfig(insecure_registries=config.insecure_registry, mirrors=config.registry_mirror)
+    hosts_of(config)
+    proxies_of(config)
     if not config.live_restore:
         raise NotSupportedError(
             "live-restore=false is not supported: containers always outlive the engine"

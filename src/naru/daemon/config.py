@@ -16,6 +16,7 @@ from naru.api.filters import go_list
 from naru.daemon.checks import check
 from naru.daemon.flags import SETTINGS, Setting
 from naru.daemon.settings import DaemonConfig
+from naru.distribution.proxies import without_login
 from naru.errors import InvalidInputError
 from naru.units import parse_bytes
 
@@ -72,7 +73,7 @@ def load_config(arguments: Sequence[str], *, version: str) -> DaemonConfig:
     path = Path(given.get("config_file", _default("config_file")))
     from_file = _read_file(path, required=named)
     conflicts = [
-        f"{setting.key}: (from flag: {_shown(given[setting.name])}, "
+        f"{setting.key.rpartition('.')[2]}: (from flag: {_shown(given[setting.name])}, "
         f"from file: {_shown(from_file[setting.key])})"
         for setting in SETTINGS
         # Runtimes of both places are taken together, as in dockerd.
@@ -104,7 +105,9 @@ def _shown(value: Any) -> str:
     """Print a value as dockerd does in its messages."""
     if isinstance(value, bool):
         return str(value).lower()
-    return go_list(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return msgspec.json.encode(value).decode()
+    return go_list(map(str, value)) if isinstance(value, list) else without_login(str(value))
 
 
 def _default(name: str) -> Any:
@@ -127,13 +130,25 @@ def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
             f"unable to configure the engine with file {path}: {error}"
         ) from error
     known = {setting.key for setting in SETTINGS if setting.key}
-    unknown = sorted(set(found) - known)
+    unknown = sorted({key for key in found if "." in key} | set(_flat(found)) - known)
     if unknown:
         raise InvalidInputError(
             f"unable to configure the engine with file {path}: the following directives don't "
             f"match any configuration option: {', '.join(unknown)}"
         )
-    return found
+    return _flat(found)
+
+
+def _flat(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of objects beside the others, under both names."""
+    objects = {setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key}
+    flat: dict[str, Any] = {}
+    for key, value in found.items():
+        if key in objects and isinstance(value, dict):
+            flat |= {f"{key}.{name}": inner for name, inner in value.items()}
+        else:
+            flat[key] = value
+    return flat
 
 
 def _from_flag(setting: Setting, value: Any) -> Any:
@@ -170,6 +185,8 @@ def _from_json(setting: Setting, value: Any) -> Any:
             return tuple(value)
         case "list", list() if setting.key == "default-address-pools":
             return tuple(_address_pool(entry) for entry in value)
+        case "list", dict() if setting.key == "registry-mirrors":
+            return tuple(mirror for pair in value.items() for mirror in _mirrors(*pair))
         case "list", dict() if setting.key == "runtimes":
             return tuple(_runtime(name, entry) for name, entry in value.items())
         case "list", dict() if setting.key == "default-ulimits":
@@ -186,6 +203,15 @@ def _address_pool(entry: Any) -> str:
         case {"base": str(base), "size": int(size), **rest} if not rest:
             return f"base={base},size={size}"
     raise InvalidInputError(f"invalid default address pool {entry}: expected base and size")
+
+
+def _mirrors(registry: str, entry: Any) -> list[str]:
+    if isinstance(entry, list) and all(isinstance(url, str) for url in entry):
+        return [f"{registry}={url}" for url in entry]
+    raise InvalidInputError(
+        f"registry-mirrors of {registry} must be a list of URLs, "
+        f"got {msgspec.json.encode(entry).decode()}"
+    )
 
 
 def _runtime(name: str, entry: Any) -> str:

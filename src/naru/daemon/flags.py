@@ -17,7 +17,10 @@ Kind = Literal["text", "bool", "int", "bytes", "list", "map"]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting; `key` is its name in daemon.json, empty when only a flag exists."""
+    """One setting; `key` is its name in daemon.json, empty when only a flag exists.
+
+    With a dot in it, it is the name of an object there and the name in that.
+    """
 
     flag: str
     kind: Kind
@@ -89,6 +92,8 @@ SETTINGS = (
         "host", "list", (), "Where to listen: unix://PATH, tcp://HOST:PORT or fd://", "hosts", "H"
     ),
     Setting("host-gateway-ip", "text", "", "What host-gateway means", "host-gateway-ip"),
+    Setting("http-proxy", "text", "", "Proxy for http, else HTTP_PROXY", "proxies.http-proxy"),
+    Setting("https-proxy", "text", "", "Proxy for https, else HTTPS_PROXY", "proxies.https-proxy"),
     Setting("icc", "bool", True, "Let containers talk to each other", "icc"),
     Setting("init", "bool", False, "Run an init in containers", "init"),
     Setting("init-path", "text", "", "Path of that init", "init-path"),
@@ -123,8 +128,17 @@ SETTINGS = (
     Setting("mtu", "int", 1500, "MTU of the bridge", "mtu"),
     Setting("nft-table", "text", "naru", "nftables table of this engine", "nft-table"),
     Setting("no-new-privileges", "bool", False, "Set no-new-privileges", "no-new-privileges"),
+    Setting(
+        "no-proxy", "text", "", "Whom to ask without a proxy, else NO_PROXY", "proxies.no-proxy"
+    ),
     Setting("pidfile", "text", "/run/naru.pid", "File with the engine's pid", "pidfile", "p"),
-    Setting("registry-mirror", "list", (), "Mirrors of registries", "registry-mirrors"),
+    Setting(
+        "registry-mirror",
+        "list",
+        (),
+        "Mirrors: URL of Docker Hub, REGISTRY=URL of another registry, *=URL of all",
+        "registry-mirrors",
+    ),
     Setting(
         "seccomp-profile",
         "text",

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -23,6 +24,7 @@ from naru.daemon.listeners import (
     remove_pidfile,
     write_pidfile,
 )
+from naru.daemon.registries import reload_registries
 from naru.daemon.reloading import Reloader, set_log_level
 from naru.daemon.settings import DaemonConfig
 from naru.daemon.wiring import build_context
@@ -68,7 +70,8 @@ def _load() -> DaemonConfig:
 async def _run(config: DaemonConfig) -> None:
     """Hold what only one engine may hold, and serve."""
     stop = asyncio.Event()
-    signals.install(stop, Reloader(config, _load))
+    reloader = Reloader(config, _load)
+    signals.install(stop, reloader)
     # The lock is held as long as the process lives.
     lock = lock_data_root(Path(config.data_root))
     pidfile = Path(config.pidfile)
@@ -78,6 +81,7 @@ async def _run(config: DaemonConfig) -> None:
         listeners = listen(config)
         try:
             async with _engine(config) as context:
+                reloader.apply = partial(reload_registries, context)
                 await _serve(config, context, listeners, stop)
         finally:
             close_all(listeners)

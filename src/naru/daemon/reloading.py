@@ -1,7 +1,7 @@
 """SIGHUP: read the configuration again and apply what a running engine can change.
 
-That is the log level. Everything else is compared, and what differs is named, so that nobody
-believes in a setting that is not in force.
+That is the log level, mirrors and insecure registries. Everything else is compared, and what
+differs is named, so that nobody believes in a setting that is not in force.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LEVELS = {
     "error": logging.ERROR,
     "fatal": logging.CRITICAL,
 }
-_APPLIED = frozenset({"debug", "log_level"})
+_APPLIED = frozenset({"debug", "log_level", "registry_mirror", "insecure_registry"})
 
 
 def set_log_level(config: DaemonConfig) -> None:
@@ -31,11 +31,15 @@ def set_log_level(config: DaemonConfig) -> None:
 
 
 class Reloader:
-    """Holds the settings in force."""
+    """Holds the settings in force.
+
+    `apply` is told the new ones, as soon as there is an engine that can use them.
+    """
 
     def __init__(self, config: DaemonConfig, load: Callable[[], DaemonConfig]) -> None:
         self._config = config
         self._load = load
+        self.apply: Callable[[DaemonConfig], None] = lambda _: None
 
     def __call__(self) -> None:
         """Reload. A configuration that is wrong changes nothing."""
@@ -45,6 +49,7 @@ class Reloader:
             _log.error("the configuration stays as it was: %s", error)
             return
         set_log_level(wanted)
+        self.apply(wanted)
         differing = sorted(
             field.name.replace("_", "-")
             for field in fields(wanted)
@@ -53,4 +58,4 @@ class Reloader:
         )
         if differing:
             _log.warning("these settings change at the next start: %s", ", ".join(differing))
-        _log.info("reloaded: the log level is in force")
+        _log.info("reloaded: log level, mirrors and insecure registries are in force")

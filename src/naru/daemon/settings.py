@@ -35,6 +35,8 @@ class DaemonConfig:
     group: str
     host: tuple[str, ...]
     host_gateway_ip: str
+    http_proxy: str
+    https_proxy: str
     icc: bool
     init: bool
     init_path: str
@@ -53,6 +55,7 @@ class DaemonConfig:
     mtu: int
     nft_table: str
     no_new_privileges: bool
+    no_proxy: str
     pidfile: str
     registry_mirror: tuple[str, ...]
     seccomp_profile: str

@@ -17,12 +17,12 @@ from naru.builder.services import BuildServices
 from naru.clock import Clock, SystemClock
 from naru.daemon.checks import open_api_warnings
 from naru.daemon.config import NO_WORD
+from naru.daemon.registries import hosts_of, proxies_of
 from naru.daemon.remapping import remapped
 from naru.daemon.settings import DaemonConfig
 from naru.db.build_cache import BuildCacheRows
 from naru.db.containers import ContainerRows
 from naru.db.database import Database
-from naru.distribution.hosts import HostsConfig
 from naru.engine.attachments import Attachments
 from naru.engine.containers.resolver_file import name_servers
 from naru.engine.context import EngineConfig, EngineContext
@@ -155,8 +155,6 @@ def _engine_config(config: DaemonConfig, default_runtime: str, driver: str) -> E
         host_gateway_ip=config.host_gateway_ip,
         debug=config.debug,
         cdi_spec_dirs=config.cdi_spec_dir,
-        insecure_registries=config.insecure_registry,
-        registry_mirrors=config.registry_mirror,
         address_pools=tuple(
             (str(pool.base), pool.size) for pool in map(_address_pool, config.default_address_pool)
         ),
@@ -250,15 +248,13 @@ def _images(
     database: Database,
     clock: Clock,
 ) -> ImageServices:
-    hosts = HostsConfig(
-        insecure_registries=config.insecure_registry, mirrors=config.registry_mirror
-    )
     return build_images(
         ContentStore(data_root / "content"),
         snapshots,
         database,
         clock,
-        hosts,
+        hosts_of(config),
+        proxies=proxies_of(config),
         parallel_downloads=config.max_concurrent_downloads,
         download_attempts=config.max_download_attempts,
     )

@@ -57,6 +57,14 @@ class Proxies:
             found(http, "HTTP_PROXY"), found(https, "HTTPS_PROXY"), found(no_proxy, "NO_PROXY")
         )
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """Return the variables that tell curl, and what is built on it, the same."""
+        direct = ",".join(filter(None, (self.no_proxy, "localhost,127.0.0.1,::1")))
+        named = {"http_proxy": self.http, "https_proxy": self.https}
+        given = {name: _with_scheme(proxy) for name, proxy in named.items() if proxy}
+        return {**given, "no_proxy": direct} if given else {}
+
     def proxy_for(self, scheme: str, host: str, port: int | None) -> str | None:
         """Return the URL of the proxy for a request, None where there is none. Never fails."""
         proxy = self.https if scheme == "https" else self.http

@@ -61,8 +61,6 @@ class EngineConfig:
     cgroupns_mode: str = ""
     host_gateway_ip: str = ""
     debug: bool = False
-    insecure_registries: tuple[str, ...] = ()
-    registry_mirrors: tuple[str, ...] = ()
     stop_timeout: int = 10
     # The base and the size of each pool that replaces the default ones.
     address_pools: tuple[tuple[str, int], ...] = ()

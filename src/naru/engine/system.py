@@ -136,7 +136,7 @@ def _counts(ctx: EngineContext) -> Json:
 
 
 def _configured(ctx: EngineContext) -> Json:
-    config = ctx.config
+    config, proxies = ctx.config, ctx.images.http.proxies
     return {
         "ID": config.engine_id,
         "Name": config.hostname,
@@ -152,9 +152,9 @@ def _configured(ctx: EngineContext) -> Json:
         "LoggingDriver": config.log_driver,
         "IndexServerAddress": "https://index.docker.io/v1/",
         "DockerRootDir": str(config.data_root),
-        "HttpProxy": without_login(_environ("HTTP_PROXY", "http_proxy")),
-        "HttpsProxy": without_login(_environ("HTTPS_PROXY", "https_proxy")),
-        "NoProxy": _environ("NO_PROXY", "no_proxy"),
+        "HttpProxy": without_login(proxies.http),
+        "HttpsProxy": without_login(proxies.https),
+        "NoProxy": proxies.no_proxy,
         "Labels": list(config.labels),
         "ServerVersion": ENGINE_VERSION,
         "Runtimes": {
@@ -177,10 +177,6 @@ def _configured(ctx: EngineContext) -> Json:
             else {}
         ),
     }
-
-
-def _environ(*names: str) -> str:
-    return next((value for name in names if (value := os.environ.get(name))), "")
 
 
 def _host(facts: HostFacts) -> Json:
@@ -207,20 +203,22 @@ def _host(facts: HostFacts) -> Json:
 
 
 def _registries(ctx: EngineContext) -> Json:
-    ranges = [text for text in ctx.config.insecure_registries if "/" in text]
-    hosts = [text for text in ctx.config.insecure_registries if "/" not in text]
-    mirrors = list(ctx.config.registry_mirrors)
-    index = {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}
+    policy = ctx.images.http.hosts
+    mirrors = policy.mirrored()
+    insecure = policy.insecure_registries
+    names = ["docker.io", *mirrors, *(text for text in insecure if "/" not in text)]
     return {
-        "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8", *ranges],
+        "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8", *(t for t in insecure if "/" in t)],
         "IndexConfigs": {
-            "docker.io": index,
-            **{
-                host: {"Name": host, "Mirrors": [], "Secure": False, "Official": False}
-                for host in hosts
-            },
+            name: {
+                "Name": name,
+                "Mirrors": mirrors.get(name, []),
+                "Secure": name not in insecure,
+                "Official": name == "docker.io",
+            }
+            for name in names
         },
-        "Mirrors": mirrors,
+        "Mirrors": mirrors.get("docker.io", []),
     }
 
 

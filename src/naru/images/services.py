@@ -13,6 +13,7 @@ from naru.db.database import Database
 from naru.db.images import ImageRows
 from naru.db.leases import Leases
 from naru.distribution.hosts import HostsConfig
+from naru.distribution.proxies import Proxies
 from naru.distribution.session import HttpClient
 from naru.images.catalog import Catalog
 from naru.images.garbage import Garbage
@@ -67,6 +68,7 @@ def build(
     clock: Clock,
     hosts: HostsConfig,
     *,
+    proxies: Proxies | None = None,
     parallel_downloads: int = 3,
     download_attempts: int = 5,
 ) -> ImageServices:
@@ -84,7 +86,7 @@ def build(
         catalog=catalog,
         unpacker=Unpacker(snapshots, leases),
         garbage=garbage,
-        http=HttpClient(hosts, attempts=download_attempts),
+        http=HttpClient(hosts, attempts=download_attempts, proxies=proxies),
         locks=KeyedLock(),
         parallel_downloads=parallel_downloads,
     )

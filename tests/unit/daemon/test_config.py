@@ -106,6 +106,42 @@ def test_a_setting_stands_in_one_place(
     )
 
 
+def test_mirrors_are_a_list_for_docker_hub_or_lists_by_registry(file: Path) -> None:
+    mirrors = {"docker.io": ["https://a.lan"], "ghcr.io": ["https://b.lan/x", "http://c.lan"]}
+    assert load(file, **{"registry-mirrors": mirrors}).registry_mirror == (
+        "docker.io=https://a.lan",
+        "ghcr.io=https://b.lan/x",
+        "ghcr.io=http://c.lan",
+    )
+    for entry in ("https://b.lan", ["https://b.lan", 1], None):
+        with pytest.raises(InvalidInputError, match=r"^registry-mirrors of ghcr.io must be a list"):
+            load(file, **{"registry-mirrors": {"ghcr.io": entry}})
+    with pytest.raises(InvalidInputError, match=r'^invalid mirror: "no/host" in "no/host=https:'):
+        load(file, **{"registry-mirrors": {"no/host": ["https://b.lan"]}})
+
+
+def test_proxies_stand_in_an_object_of_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"http-proxy": "http://a:1", "https-proxy": "b:2", "no-proxy": "c"}
+    config = load(file, proxies=found)
+    assert (config.http_proxy, config.https_proxy, config.no_proxy) == ("http://a:1", "b:2", "c")
+    config = load(file, "--https-proxy=d:4", proxies={"no-proxy": "c"})
+    assert (config.https_proxy, config.no_proxy) == ("d:4", "c")
+    flag = "--https-proxy=http://me:secret@d"
+    with pytest.raises(InvalidInputError) as caught:
+        load(file, flag, proxies={"https-proxy": "http://me:secret@e"})
+    assert caught.value.message.endswith(
+        ": https-proxy: (from flag: http://xxxxx:xxxxx@d, from file: http://xxxxx:xxxxx@e)"
+    )
+    for content in ({"proxies": {"ftp-proxy": "x"}}, {"proxies.no-proxy": "x"}, {"proxies": "x"}):
+        with pytest.raises(InvalidInputError, match="match any configuration option: proxies"):
+            load(file, **content)
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://me:secret@d")
+    with pytest.raises(InvalidInputError, match=r"^invalid https-proxy 'socks5://xxxxx:xxxxx@d'"):
+        load(file)
+
+
 def test_runtimes_have_options_of_their_own(file: Path) -> None:
     config = load(file, runtimes={"a": {"path": "/a", "runtimeArgs": ["--debug", "-x y"]}})
     assert config.add_runtime == ("a=/a\0--debug\0-x y",)

@@ -30,9 +30,12 @@ def test_the_log_level_changes_and_the_rest_is_named(
     path = tmp_path / "daemon.json"
     path.write_text('{"log-level": "error"}')
     reload = Reloader(loader(path), lambda: loader(path))
-    path.write_text('{"debug": true, "mtu": 1400}')
+    applied: list[DaemonConfig] = []
+    reload.apply = applied.append
+    path.write_text('{"debug": true, "mtu": 1400, "registry-mirrors": ["https://a.lan"]}')
     reload()
     assert logging.getLogger().level == logging.DEBUG
+    assert [config.registry_mirror for config in applied] == [("https://a.lan",)]
     assert "at the next start: mtu\n" in caplog.text
 
 
@@ -40,8 +43,12 @@ def test_a_wrong_file_changes_nothing(tmp_path: Path, caplog: pytest.LogCaptureF
     path = tmp_path / "daemon.json"
     path.write_text("{}")
     reload = Reloader(loader(path), lambda: loader(path))
+    applied: list[DaemonConfig] = []
+    reload.apply = applied.append
     before = logging.getLogger().level
-    path.write_text('{"debug": true, "no-such": 1}')
-    reload()
+    for text in ('{"debug": true, "no-such": 1}', '{"registry-mirrors": ["a.lan"]}'):
+        path.write_text(text)
+        reload()
     assert logging.getLogger().level == before
-    assert "stays as it was" in caplog.text
+    assert applied == []
+    assert caplog.text.count("stays as it was") == 2
