@@ -19,15 +19,16 @@ class Authority:
             *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
 
-    def issue(self, name: str, *, usage: str, address: str = "127.0.0.1") -> tuple[Path, Path]:
-        """Return a certificate for localhost and an IP address, and its key.
+    def issue(self, name: str, *, usage: str, host: str = "") -> tuple[Path, Path]:
+        """Return a certificate for this machine, and for `host` if there is one, and its key.
 
         `usage` is serverAuth or clientAuth.
         """
+        names = ["DNS:localhost", "IP:127.0.0.1", *([f"DNS:{host}"] if host else ())]
         certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}-key.pem"
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text(
-            f"subjectAltName=DNS:localhost,IP:{address}\nextendedKeyUsage={usage}\n"
+            f"subjectAltName={','.join(names)}\nextendedKeyUsage={usage}\n", encoding="ascii"
         )
         _openssl(
             *"req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes".split(),

@@ -54,9 +54,12 @@ class Registry:
         """Return its base URL."""
         return f"http{'s' if self.authority else ''}://{self.address}"
 
-    def trust(self, certificates: Path) -> Path:
-        """Put what an engine needs to know of it into a `certs.d`; return its folder there."""
-        folder = certificates / self.address
+    def trust(self, certificates: Path, host: str = "") -> Path:
+        """Put what an engine needs to know of it into a `certs.d`; return its folder there.
+
+        `host` is what the engine calls it, by default its address.
+        """
+        folder = certificates / (host or self.address)
         folder.mkdir(parents=True, exist_ok=True)
         if self.authority is not None:
             shutil.copy(self.authority, folder / "ca.crt")
@@ -95,22 +98,22 @@ def serving(
     tokens: TokenServer | None = None,
     credentials: tuple[str, str] | None = None,
     mirror_of: str = "",
-    host: str = "127.0.0.1",
+    host: str = "",
 ) -> Iterator[Registry]:
-    """Serve docker-archives under these names (`box:1`) on a port of `host`.
+    """Serve docker-archives under these names (`box:1`) on a port of 127.0.0.1.
 
-    Loopback is trusted without certificates; the address of an engine's bridge is not. Manifests can be deleted. `credentials` are what images are stored with: with `basic` they are
+    Its certificate is good for `host`, too, as which a proxy may show it. Manifests can be deleted. `credentials` are what images are stored with: with `basic` they are
     known, with `tokens` they must be an account that may push.
     """
     with tempfile.TemporaryDirectory(prefix="naru-test-registry-") as name:
         folder = Path(name)
-        address = f"{host}:{free_port(host)}"
+        address = f"127.0.0.1:{free_port('127.0.0.1')}"
         http: dict[str, Any] = {"addr": address}
         authority = client = None
         if tls:
             signer = Authority(folder)
             authority = signer.certificate
-            certificate, key = signer.issue("server", usage="serverAuth", address=host)
+            certificate, key = signer.issue("server", usage="serverAuth", host=host)
             http["tls"] = {"certificate": str(certificate), "key": str(key)}
             if client_certificates:
                 client = signer.issue("client", usage="clientAuth")

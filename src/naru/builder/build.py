@@ -24,6 +24,7 @@ from naru.builder.progress import Progress
 from naru.builder.request import BuildRequest
 from naru.builder.services import BuildServices
 from naru.builder.step_runner import StepContainer, StepRunner
+from naru.distribution.auth import RegistryAuth
 from naru.dockerfile.config_change import environment_of, shell_of
 from naru.errors import FaultError, InvalidInputError, NaruError
 from naru.faults import fault_point
@@ -147,9 +148,16 @@ class Build:
                 # Not here, or not for this platform: the registry may know better.
                 pass
         reference = Reference.parse(name).with_default_tag()
-        auth = self.request.auths.get(reference.registry)
+        auth = self._login(reference.registry)
         image = await self.runner.pull(reference, platform, auth, self.progress.record)
         return self.hold(image)
+
+    def _login(self, registry: str) -> RegistryAuth | None:
+        """Return the user's login for a registry, or else the first for a mirror of it."""
+        mirrors = self.images.http.hosts.mirrors_of(registry)
+        logins = self.request.auths
+        hosts = (registry, *(mirror.host for mirror in mirrors))
+        return next((logins[host] for host in hosts if host in logins), None)
 
     def hold(self, image: Image) -> Image:
         """Keep an image, and what it is made of, until the build ends."""

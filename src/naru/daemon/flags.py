@@ -133,6 +133,13 @@ SETTINGS = (
     ),
     Setting("pidfile", "text", "/run/naru.pid", "File with the engine's pid", "pidfile", "p"),
     Setting(
+        "registry-certs-dir",
+        "text",
+        "/etc/docker/certs.d",
+        "Certificates: HOST[:PORT]/*.crt to trust, *.cert and *.key to show",
+        "registry-certs-dir",
+    ),
+    Setting(
         "registry-mirror",
         "list",
         (),

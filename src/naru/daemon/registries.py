@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import msgspec
 
@@ -18,7 +19,9 @@ def hosts_of(config: DaemonConfig) -> HostsConfig:
     Raises:
         InvalidInputError: an entry is none.
     """
-    return HostsConfig(insecure_registries=config.insecure_registry, mirrors=config.registry_mirror)
+    return HostsConfig(
+        config.insecure_registry, config.registry_mirror, Path(config.registry_certs_dir)
+    )
 
 
 def proxies_of(config: DaemonConfig) -> Proxies:

@@ -57,6 +57,7 @@ class DaemonConfig:
     no_new_privileges: bool
     no_proxy: str
     pidfile: str
+    registry_certs_dir: str
     registry_mirror: tuple[str, ...]
     seccomp_profile: str
     shutdown_timeout: int

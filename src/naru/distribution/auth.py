@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -79,7 +79,7 @@ def decode_auths(header: str) -> dict[str, RegistryAuth]:
     for name, document in documents.items():
         auth = _auth_of(document)
         if auth is not None:
-            found[registry_of(name)] = auth
+            found[registry_of(name)] = replace(auth, server_address=name)
     return found
 
 

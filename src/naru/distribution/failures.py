@@ -141,6 +141,8 @@ def go_words(error: BaseException, url: str) -> str:
             if number == errno.ECONNREFUSED or "Connect call failed" in str(error.os_error):
                 return f"dial tcp {error.host}:{error.port}: connect: connection refused"
             return f"dial tcp {error.host}:{error.port}: {error.os_error.strerror or error}"
+        case aiohttp.ClientHttpProxyError():
+            return error.message
         case aiohttp.ServerDisconnectedError():
             return "EOF"
         case aiohttp.TooManyRedirects():
