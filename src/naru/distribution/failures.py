@@ -23,6 +23,15 @@ _BEARER_ERRORS = {
 }
 # What OpenSSL says when it is not TLS that comes back.
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+# The first that fits counts.
+_WORDS_BY_KIND: tuple[tuple[type[BaseException], str], ...] = (
+    (aiohttp.ServerDisconnectedError, "EOF"),
+    (aiohttp.TooManyRedirects, "stopped after 10 redirects"),
+    (aiohttp.ClientPayloadError, "unexpected EOF"),
+    (TimeoutError, "net/http: timeout awaiting response headers"),
+    (ConnectionResetError, "read: connection reset by peer"),
+    (aiohttp.ClientOSError, "read: connection reset by peer"),
+)
 
 
 async def raise_for(response: aiohttp.ClientResponse) -> None:
@@ -143,16 +152,9 @@ def go_words(error: BaseException, url: str) -> str:
             return f"dial tcp {error.host}:{error.port}: {error.os_error.strerror or error}"
         case aiohttp.ClientHttpProxyError():
             return error.message
-        case aiohttp.ServerDisconnectedError():
-            return "EOF"
-        case aiohttp.TooManyRedirects():
-            return "stopped after 10 redirects"
         case aiohttp.InvalidURL():
             return f"invalid URL in answer of {url}"
-        case aiohttp.ClientPayloadError():
-            return "unexpected EOF"
-        case TimeoutError():
-            return "net/http: timeout awaiting response headers"
-        case ConnectionResetError() | aiohttp.ClientOSError():
-            return "read: connection reset by peer"
+    for kind, words in _WORDS_BY_KIND:
+        if isinstance(error, kind):
+            return words
     return str(error) or type(error).__name__
