@@ -103,6 +103,29 @@ fetch_program() {
     die "no package has $program: tried $*"
 }
 
+# Print the mirror that apt uses for a suite, if it has a plain address.
+mirror_of() {
+    # shellcheck disable=SC2016 # apt's own placeholders
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $1" \
+        'Component: main' 2>/dev/null | grep -m1 '^https\?://' || true
+}
+
+# debian_tree FILE OPTION...: write a tree of Debian's packages as a tar; mmdebstrap's options
+# say which.
+debian_tree() {
+    tree_file=$1
+    shift
+    if [ "$(. /etc/os-release && echo "$ID")" = debian ]; then
+        suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+        # shellcheck disable=SC2046 # none or one word
+        quietly mmdebstrap --format=tar "$@" "$suite" "$tree_file" $(mirror_of "$suite")
+    else
+        apt_install debian-archive-keyring
+        quietly mmdebstrap --format=tar "$@" \
+            --keyring=/usr/share/keyrings/debian-archive-keyring.gpg bookworm "$tree_file"
+    fi
+}
+
 is_good_python() {
     "$1" -c 'import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))' \
         >/dev/null 2>&1
