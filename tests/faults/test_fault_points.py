@@ -117,7 +117,9 @@ class _Tour:
             archive = Tree().file("copied", "yes\n").tar()
             self.api("PUT", "/containers/tour/archive", archive, path=path)
         self.api("GET", "/containers/tour/archive", path="/data")
-        self.api("POST", "/containers/tour/update", {"CpuShares": 512, "PidsLimit": 1000})
+        ports = {"PublishAdd": {"7001/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]}}
+        limits = {"CpuShares": 512, "PidsLimit": 1000}
+        self.api("POST", "/containers/tour/update", limits | ports)
         name, _, tag = _COMMITTED.rpartition(":")
         self.api("POST", "/commit", container="tour", repo=name, tag=tag)
         self.build_something()

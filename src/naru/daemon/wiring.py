@@ -275,7 +275,7 @@ def _network_config(config: DaemonConfig, data_root: Path) -> NetworkConfig:
         icc=config.icc,
         ip_masq=config.ip_masq,
         ip_forward=config.ip_forward,
-        default_host_ip=config.ip,
+        default_host_ips=(config.ip,),
         engine_id=_engine_id(data_root),
     )
 

@@ -102,6 +102,8 @@ class ContainerState(msgspec.Struct, kw_only=True):
     is_frozen: bool = False
     # The limits in force may be those before or after an update that was cut short.
     limits_pending: bool = False
+    # The ports in force may be those before a change of them that was cut short.
+    ports_pending: bool = False
     # The network namespace that a container: mode joined at the last start.
     netns_path: str = ""
     # The name that this container is about to take from another; part of the intent.

@@ -18,6 +18,7 @@ from naru.engine.containers.image_mounts import owner_of
 from naru.engine.containers.recreation import finish_recreation, snapshots_in_use
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.replace import take_over
+from naru.engine.containers.republish import finish_republish
 from naru.engine.containers.start import launch, look_after
 from naru.engine.containers.tidying import release_resources
 from naru.engine.containers.update import finish_update
@@ -110,6 +111,7 @@ async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: A
         case Action.KEEP:
             await thaw(ctx, container)
             await agree_with_record(ctx, container)
+            await finish_republish(ctx, container)
             await look_after(ctx, container)
             await finish_update(ctx, container)
         case Action.ADOPT:

@@ -106,11 +106,13 @@ def _wanted(
 
 
 def _bridge_options(config: NetworkConfig) -> dict[str, str]:
+    # The option is for IPv4 only; defaults of both versions are the engine's.
+    host_ips = [address for address in config.default_host_ips if ":" not in address]
     return {
         OPTION_DEFAULT: "true",
         OPTION_ICC: str(config.icc).lower(),
         OPTION_MASQUERADE: str(config.ip_masq).lower(),
-        OPTION_HOST_IP: config.default_host_ip,
+        **({OPTION_HOST_IP: host_ips[0]} if host_ips else {}),
         OPTION_BRIDGE: config.bridge,
         OPTION_MTU: str(config.mtu or DEFAULT_MTU),
     }

@@ -22,17 +22,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from naru.errors import InvalidInputError, NotSupportedError
-from naru.network.addresses import read_address
 from naru.network.model import (
-    ANY_ADDRESS,
-    ANY_ADDRESS6,
     PortRequest,
     Protocol,
     PublishedPort,
     PublishError,
     Version,
 )
+from naru.network.port_matching import hosts_of, version_of
 
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _DEFAULT_RANGE = (49153, 65535)
@@ -59,8 +56,7 @@ class _Refused:
 class HostPorts:
     """All promises of one engine. Safe for many threads."""
 
-    def __init__(self, default_host_ip: str) -> None:
-        self._default_host_ip = default_host_ip
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: dict[_Key, socket.socket | None] = {}
         self._last_free: dict[tuple[Protocol, str], int] = {}
@@ -70,14 +66,13 @@ class HostPorts:
         requests: Sequence[PortRequest],
         *,
         versions: Collection[Version],
+        defaults: Sequence[str],
         routed: Collection[Version] = (),
-        default_ip: str = "",
     ) -> tuple[PublishedPort, ...]:
         """Promise a port for each request. Atomic: all of them, or none.
 
         `versions` are those of the container's addresses; of those that are `routed` no port
-        of the host is taken. `default_ip` is the network's word on where ports are published
-        that name no address; without one, the engine's counts.
+        of the host is taken. `defaults` are the addresses of ports that name none.
 
         Raises:
             PublishError: one is taken, in Docker's words.
@@ -87,9 +82,8 @@ class HostPorts:
         published: list[PublishedPort] = []
         try:
             for request in requests:
-                wanted = request.host_ip or default_ip or self._default_host_ip
-                hosts = _addresses(request, wanted, versions)
-                direct = [host for host in hosts if _version(host) in routed]
+                hosts = hosts_of(request, defaults, versions)
+                direct = [host for host in hosts if version_of(host) in routed]
                 hosts = [host for host in hosts if host not in direct]
                 port = self._reserve_one(request, hosts) if hosts else 0
                 published += [
@@ -176,28 +170,6 @@ class HostPorts:
         yield from range(first, start)
 
 
-def _addresses(request: PortRequest, wanted: str, versions: Collection[Version]) -> list[str]:
-    """Return the host's addresses that a port is published on."""
-    try:
-        address = read_address(wanted)
-    except ValueError as error:
-        raise InvalidInputError(f"invalid IP address: {wanted}") from error
-    if not request.host_ip and str(address) == ANY_ADDRESS:
-        # Nobody said where: then everywhere.
-        anywhere: dict[Version, str] = {4: ANY_ADDRESS, 6: ANY_ADDRESS6}
-        return [host for version, host in anywhere.items() if version in versions]
-    if address.version not in versions:
-        raise NotSupportedError(
-            f"cannot publish on {wanted}: the container's network has no IPv{address.version}",
-            hint="publish on an address of a version that the network has",
-        )
-    return [str(address)]
-
-
-def _version(host: str) -> Version:
-    return 6 if ":" in host else 4
-
-
 def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
@@ -219,7 +191,7 @@ def _bind_all(keys: Sequence[_Key]) -> dict[_Key, socket.socket | None] | _Refus
 def _bind(protocol: Protocol, host_ip: str, port: int) -> socket.socket | _Refused | None:
     """Return a bound socket, or why there is none; None when the kernel lacks the protocol."""
     kind, number = _KINDS[protocol]
-    version = _version(host_ip)
+    version = version_of(host_ip)
     where = f"{protocol}{version} {_shown(host_ip)}:{port}"
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
     try:

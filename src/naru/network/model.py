@@ -67,7 +67,8 @@ class NetworkConfig:
     `bridge` names the interface of the default network, or is "none" for an engine without
     one. `bip` is its address with the prefix length; None means to choose. An empty
     `address_pools` means Docker's. `table` is the nft table that is ours alone; interfaces that
-    we make carry it in their alias. `engine_id` is what IPv6 subnets of our own come from.
+    we make carry it in their alias. `engine_id` is what IPv6 subnets of our own come from. Ports
+    that name no address are published on `default_host_ips`, unless their network says otherwise.
     """
 
     exec_root: Path
@@ -83,7 +84,7 @@ class NetworkConfig:
     icc: bool = True
     ip_masq: bool = True
     ip_forward: bool = True
-    default_host_ip: str = ANY_ADDRESS
+    default_host_ips: tuple[str, ...] = (ANY_ADDRESS,)
     engine_id: str = ""
 
 

@@ -34,6 +34,7 @@ from naru.network.model import (
     NetworkConfig,
     NetworkRequest,
     PortRequest,
+    PublishedPort,
     Sandbox,
     SandboxRequest,
 )
@@ -52,7 +53,7 @@ class Networks:
         self._config = config
         self._clock = clock
         self._rows = NetworkRows(database)
-        self._ports = HostPorts(config.default_host_ip)
+        self._ports = HostPorts()
         addresses, departures = AddressBook(), Departures()
         firewall = Firewall(config.table, self._rows)
         self._catalog = Catalog(config, self._rows, clock, addresses, firewall, departures)
@@ -63,7 +64,7 @@ class Networks:
             catalog=self._catalog,
             leasing=Leasing(self._catalog, addresses),
             firewall=firewall,
-            publishing=Publishing(self._ports, self._catalog),
+            publishing=Publishing(self._ports, self._catalog, config.default_host_ips),
             departures=departures,
             live=self._live,
         )
@@ -204,6 +205,24 @@ class Networks:
             FaultError: the kernel refused; the next start of an engine finishes it.
         """
         return self._sandboxes.disconnect(container_id, network_id, ports)
+
+    def republish(
+        self,
+        container_id: str,
+        ports: Sequence[PortRequest],
+        gone: Collection[PublishedPort] = (),
+    ) -> Sandbox:
+        """Make a running container's published ports those that `ports` asks for.
+
+        What is published as asked stays as it is, unless it is to be `gone`; connections that
+        stand go on. Atomic: after a failure everything is as before. Idempotent.
+
+        Raises:
+            PublishError: a port is taken, in Docker's words.
+            InvalidInputError, NotSupportedError: an address is none, or cannot be published on.
+            FaultError: the container has no sandbox of its own, or the kernel refused.
+        """
+        return self._sandboxes.republish(container_id, ports, gone)
 
     def release(self, container_id: str) -> None:
         """Take a container's sandbox away. Idempotent. Takes some 1 ms.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol as TypingProtocol
 
 from naru.errors import InvalidInputError
@@ -72,6 +73,41 @@ def parse_port_requests(
             ),
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class HostSide:
+    """Ports of the host, from `first` to `last`; on every address where `host_ip` is empty."""
+
+    host_ip: str
+    first: int
+    last: int
+    protocol: Protocol
+
+    def covers(self, host_ip: str, number: int, protocol: str) -> bool:
+        """Say whether a port is one of them; what is published anywhere is on no certain address."""
+        same_place = not self.host_ip or self.host_ip == host_ip
+        return same_place and protocol == self.protocol and self.first <= number <= self.last
+
+    def __str__(self) -> str:
+        """Print it as users write it."""
+        host = f"[{self.host_ip}]" if ":" in self.host_ip else self.host_ip
+        end = f"-{self.last}" if self.last != self.first else ""
+        return f"{host}{':' if host else ''}{self.first}{end}/{self.protocol}"
+
+
+def parse_host_side(text: str) -> HostSide:
+    """Read `[ADDRESS:]PORT[-PORT][/PROTOCOL]`: ports of the host.
+
+    Raises:
+        InvalidInputError: it is no such thing.
+    """
+    address, _, port = text.rpartition(":")
+    numbers, protocol = _split(port)
+    first, last = _range(numbers)
+    if first == 0:
+        raise _invalid(text)
+    return HostSide(_host_ip(address), first, last, protocol)
 
 
 def parse_port(text: str) -> tuple[int, Protocol]:

@@ -6,13 +6,14 @@ bridge. So they move when that changes, and there are none while there is no way
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from naru.network.catalog import Catalog
 from naru.network.elements import link_elements, port_elements
 from naru.network.host_ports import HostPorts
 from naru.network.model import (
+    ANY_ADDRESS,
     Endpoint,
     PortRequest,
     PublishedPort,
@@ -22,6 +23,7 @@ from naru.network.model import (
 )
 from naru.network.options import bridge_settings
 from naru.network.plan import port_owners, ways_out
+from naru.network.port_matching import has_place, hosts_of, port_difference
 from naru.network.rules import Element
 
 
@@ -37,9 +39,12 @@ class PortChange:
 class Publishing:
     """Published ports and the endpoints that they lead to."""
 
-    def __init__(self, ports: HostPorts, catalog: Catalog) -> None:
+    def __init__(
+        self, ports: HostPorts, catalog: Catalog, default_ips: Sequence[str] = (ANY_ADDRESS,)
+    ) -> None:
         self._ports = ports
         self._catalog = catalog
+        self._default_ips = tuple(default_ips)
 
     def owners(self, endpoints: Iterable[Endpoint]) -> dict[Version, Endpoint]:
         """Return the endpoints that ports lead to."""
@@ -80,15 +85,43 @@ class Publishing:
         kept = tuple(port for port in before.published if port.version in same)
         lost = tuple(port for port in before.published if port.version not in same)
         fresh = [version for version in ways if version not in same]
-        wanted = [
-            request
-            for request in requests
-            if not request.host_ip or (6 if ":" in request.host_ip else 4) in fresh
-        ]
+        defaults = self._defaults(self.owners(endpoints))
+        wanted = [request for request in requests if has_place(request, defaults, fresh)]
         new: tuple[PublishedPort, ...] = ()
         if fresh and wanted:
             new = self._reserve(self.owners(endpoints), wanted, fresh)
         return PortChange((*kept, *new), new, lost)
+
+    def differences(
+        self, sandbox: Sandbox, requests: Sequence[PortRequest], gone: Collection[PublishedPort]
+    ) -> tuple[tuple[PortRequest, ...], tuple[PublishedPort, ...]]:
+        """Return what of `requests` is not published, and what is published beyond them.
+
+        What is `gone` is published beyond them in any case.
+
+        Raises:
+            InvalidInputError: an address is none.
+            NotSupportedError: an address is of a version that the container has not.
+        """
+        owners = self.owners(sandbox.endpoints)
+        if not owners:
+            return (), sandbox.published
+        defaults = self._defaults(owners)
+        return port_difference(
+            requests,
+            sandbox.published,
+            lambda request: hosts_of(request, defaults, list(owners)),
+            gone,
+        )
+
+    def _defaults(self, owners: Mapping[Version, Endpoint]) -> tuple[str, ...]:
+        """Return where ports are published that name no address: the network says, or we do."""
+        networks = [self._catalog.by_id()[owner.network_id] for owner in owners.values()]
+        network = next(iter(networks), None)
+        if network is None or network.is_default:
+            return self._default_ips
+        host_ip = bridge_settings(network).host_ip
+        return (host_ip,) if host_ip else self._default_ips
 
     def _ways(self, endpoints: Iterable[Endpoint]) -> dict[Version, bool]:
         """Return for each version that has an owner whether its ports need no translation."""
@@ -108,13 +141,12 @@ class Publishing:
         versions: Collection[Version],
     ) -> tuple[PublishedPort, ...]:
         owner = owners[next(iter(versions))]
-        network = self._catalog.by_id()[owner.network_id]
         try:
             return self._ports.reserve(
                 requests,
                 versions=list(versions),
                 routed=[v for v in versions if self._is_routed(owners[v], v)],
-                default_ip=bridge_settings(network).host_ip,
+                defaults=self._defaults(owners),
             )
         except PublishError as error:
             raise PublishError(

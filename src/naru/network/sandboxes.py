@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from naru.aio import KeyedThreadLock
@@ -42,6 +42,8 @@ _JOIN_NOTED = fault_point("network.join.noted")
 _JOIN_ATTACHED = fault_point("network.join.attached")
 _LEAVE_NOTED = fault_point("network.leave.noted")
 _LEAVE_DETACHED = fault_point("network.leave.detached")
+_REPUBLISH_HALF = fault_point("network.republish.half")
+_REPUBLISH_NOTED = fault_point("network.republish.noted")
 _RELEASE_NOTED = fault_point("network.release.noted")
 _RELEASE_HALF = fault_point("network.release.half")
 _RELEASE_UNNAMED = fault_point("network.release.unnamed")
@@ -237,6 +239,41 @@ class Sandboxes:
             add=self._publishing.elements(after), remove=self._publishing.elements(before)
         )
         forget_flows_to({*before.published} ^ {*after.published})
+
+    def republish(
+        self, container_id: str, ports: Sequence[PortRequest], gone: Collection[PublishedPort]
+    ) -> Sandbox:
+        """Publish other ports of a container; see `Networks.republish`."""
+        with self._locks.hold(container_id):
+            before = self._existing(container_id)
+            missing, surplus = self._publishing.differences(before, ports, gone)
+            if not missing and not surplus:
+                return before
+            after = self._republish(before, missing, surplus)
+            self._live.keep(after)
+        return after
+
+    def _republish(
+        self, before: Sandbox, missing: Sequence[PortRequest], surplus: Sequence[PublishedPort]
+    ) -> Sandbox:
+        kept = tuple(port for port in before.published if port not in surplus)
+        between = replace(before, published=kept)
+        with contextlib.ExitStack() as undo:
+            # What goes is gone before anything comes: it may come back for another port.
+            undo.callback(self._move_ports, between, before)
+            self._move_ports(before, between)
+            undo.callback(self._publishing.restore, surplus)
+            self._publishing.release(surplus)
+            _REPUBLISH_HALF()
+            new = self._publishing.publish(before.endpoints, missing)
+            undo.callback(self._publishing.release, new)
+            after = replace(before, published=(*kept, *new))
+            undo.callback(self._write_ports, before)
+            self._write_ports(after)
+            _REPUBLISH_NOTED()
+            self._move_ports(between, after)
+            undo.pop_all()
+        return after
 
     def relink(
         self, container_id: str, network_id: str, reaches: tuple[tuple[str, str], ...]

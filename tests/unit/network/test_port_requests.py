@@ -7,7 +7,7 @@ import pytest
 from naru.api.host_config import PortBinding
 from naru.errors import InvalidInputError
 from naru.network.model import PortRequest
-from naru.network.port_requests import parse_port_range, parse_port_requests
+from naru.network.port_requests import parse_host_side, parse_port_range, parse_port_requests
 
 
 def _bindings(text: str, *pairs: tuple[str, str]) -> dict[str, list[PortBinding] | None]:
@@ -89,3 +89,31 @@ def test_a_range_of_exposed_ports_is_all_of_them() -> None:
     assert parse_port_range("80-82/udp") == [(80, "udp"), (81, "udp"), (82, "udp")]
     with pytest.raises(InvalidInputError, match='invalid port specification: "0"'):
         parse_port_range("0")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("8080", "8080/tcp"),
+        ("8080-8090/UDP", "8080-8090/udp"),
+        ("127.0.0.1:53/udp", "127.0.0.1:53/udp"),
+        ("[::1]:443", "[::1]:443/tcp"),
+    ],
+)
+def test_a_port_of_the_host_may_be_named_with_address_and_range(text: str, shown: str) -> None:
+    assert str(parse_host_side(text)) == shown
+
+
+def test_a_port_of_the_host_without_address_is_that_of_all_addresses() -> None:
+    side = parse_host_side("8080-8081")
+    assert side.covers("0.0.0.0", 8081, "tcp")
+    assert side.covers("::1", 8080, "tcp")
+    assert not side.covers("0.0.0.0", 8082, "tcp")
+    assert not side.covers("0.0.0.0", 8080, "udp")
+    assert not parse_host_side("127.0.0.1:80").covers("0.0.0.0", 80, "tcp")
+
+
+@pytest.mark.parametrize("text", ["", "0", "banana", "80:90:100", "1-70000", "9-8", "80/warp"])
+def test_what_is_no_port_of_the_host_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError):
+        parse_host_side(text)

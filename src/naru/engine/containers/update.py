@@ -1,4 +1,4 @@
-"""`update`: other limits and another restart policy, in the record and in the kernel."""
+"""`update`: other limits, restart policy and ports, in the record and in the kernel."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from naru.aio import in_thread, uncancelled
 from naru.api.host_config import HostConfig
 from naru.api.update_request import UpdateRequest
+from naru.engine.containers.republish import PortsChange, plan_ports, republish
 from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
@@ -27,24 +28,25 @@ from naru.specgen.resources import resources
 from naru.specgen.update import lifted, updated
 from naru.specgen.validate import check_restart_policy
 
+PORTS_DISCARDED = "Published ports are discarded when using host network mode"
 _AFTER_INTENT = fault_point("engine.update.after_intent")
 _AFTER_KERNEL = fault_point("engine.update.after_kernel")
 _AFTER_RECORD = fault_point("engine.update.after_record")
 
 
 async def update_container(ctx: EngineContext, name: str, request: UpdateRequest) -> list[str]:
-    """Change a container's limits and restart policy, and return the warnings.
+    """Change a container's limits, restart policy and ports, and return the warnings.
 
-    Atomic: where the kernel refuses, limits and record are as before. What runs has its new
-    limits at once, what does not at its next start. An engine killed in between makes kernel and
-    record agree at its next start.
+    Atomic: where the kernel refuses, all is as before. What runs has its new limits and ports at
+    once, what does not at its next start. An engine killed in between makes kernel and record
+    agree at its next start.
 
     Raises:
         NotFoundError: no such container.
         InvalidInputError: a limit that makes no sense, that cannot change, or that is more than
-            the machine has.
+            the machine has; a port that is none, or that is to go and is not there.
         ConflictError: a limit that does not go with those in force; or it is being removed.
-        FaultError: the kernel refused.
+        FaultError: the kernel refused, or a port is taken.
     """
     warnings = validate_resources(request, ctx.facts, is_update=True)
     check_restart_policy(request.restart_policy, auto_remove=False)
@@ -59,9 +61,25 @@ async def update_container(ctx: EngineContext, name: str, request: UpdateRequest
             wanted = updated(container.host_config, request, request.restart_policy)
         except ConflictError as error:
             raise ConflictError(f"Cannot update container {container.id}: {error}") from error
-        await uncancelled(_update(ctx, container, wanted))
+        ports = plan_ports(ctx, container, request)
+        if container.network_mode == "host" and request.publish_add:
+            warnings.append(PORTS_DISCARDED)
+        await uncancelled(_update_both(ctx, container, ports, wanted))
     ctx.events.publish("container", "update", container.id, container_attributes(container))
     return warnings
+
+
+async def _update_both(
+    ctx: EngineContext, container: Container, ports: PortsChange, limits: HostConfig
+) -> None:
+    before = container.record
+    await republish(ctx, container, ports)
+    bindings = ports.record.host_config.port_bindings
+    try:
+        await _update(ctx, container, msgspec.structs.replace(limits, port_bindings=bindings))
+    except NaruError:
+        await republish(ctx, container, PortsChange(before))
+        raise
 
 
 async def _update(ctx: EngineContext, container: Container, wanted: HostConfig) -> None:

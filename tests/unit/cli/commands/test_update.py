@@ -39,3 +39,24 @@ def test_nothing_to_change_is_an_error(cli: Cli, engine: Any) -> None:
     assert outcome.code == 1
     assert outcome.err == "you must provide one or more flags when using this command\n"
     assert engine.asked == []
+
+
+def test_ports_are_sent_to_engines_of_ours_alone(cli: Cli, engine: Any) -> None:
+    engine.on("POST", "/containers/web/update", {"Warnings": None})
+    words = ("update", "--publish-add", "8081:80", "--publish-rm", "8080/tcp", "web")
+    engine.server_headers = {"server": "Docker/28"}
+    assert '"--publish-add" is for Naru engines' in cli(*words).err
+    assert engine.asked == []
+    engine.server_headers = {"server": "Naru/0.1"}
+    assert cli(*words).code == 0
+    assert engine.asked[-1][3] == {
+        "PublishAdd": {"80/tcp": [{"HostIp": "", "HostPort": "8081"}]},
+        "PublishRemove": ["8080/tcp"],
+    }
+
+
+def test_a_port_that_is_none_is_refused_before_anything_is_asked(cli: Cli, engine: Any) -> None:
+    outcome = cli("update", "--publish-add", "8081:banana", "web")
+    assert outcome.code == 125
+    assert "invalid containerPort: banana" in outcome.err
+    assert engine.asked == []
