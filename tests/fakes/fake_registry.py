@@ -71,12 +71,15 @@ class FakeRegistry:
         self.tokens: dict[str, str] = {}
         self.faults = Faults()
         self.page_size = 100
+        self.index: list[dict[str, object]] | None = None
+        self.index_page = ""
         self.host = ""
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_route("*", "/token", self._token)
+        app.router.add_route("*", "/v1/search", self._search)
         app.router.add_route("*", "/v2/{tail:.*}", self._v2)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -167,12 +170,14 @@ class FakeRegistry:
         if not repository:
             repository, _, rest = tail.rpartition("/blobs/")
         if not repository:
-            repository = tail.removesuffix("/tags/list")
+            repository = "catalog" if tail == "_catalog" else tail.removesuffix("/tags/list")
         refusal = self._refusal(request, repository)
         if refusal is not None:
             return refusal
         if not tail:
             return web.json_response({})
+        if tail == "_catalog":
+            return self._catalog(request)
         if "/manifests/" in tail:
             return self._manifest(request, repository, rest)
         if "/blobs/" in tail:
@@ -273,6 +278,32 @@ class FakeRegistry:
         await response.write(data[start:])
         await response.write_eof()
         return response
+
+    async def _search(self, request: web.Request) -> web.Response:
+        """Answer from `index`, the rows that it has by their API's names, or with `index_page`."""
+        self.requests.append((request.method, request.path, dict(request.headers)))
+        self.queries.append((request.path, request.query_string))
+        for status in self.faults.statuses.get("/v1/search", [])[:1]:
+            return web.Response(status=status)
+        if self.index is None and not self.index_page:
+            return web.Response(status=404)
+        refusal = self._refusal(request, "catalog")
+        if refusal is not None:
+            return refusal
+        if self.index_page:
+            return web.Response(text=self.index_page, content_type="text/html")
+        word = request.query.get("q", "")
+        rows = [row for row in self.index or [] if word in str(row["name"])]
+        return web.json_response({"query": word, "num_results": len(rows), "results": rows})
+
+    def _catalog(self, request: web.Request) -> web.Response:
+        last = request.query.get("last", "")
+        names = sorted({name for name, _ in self.manifests})
+        page = [name for name in names if name > last][: self.page_size]
+        headers = {}
+        if page and page[-1] != names[-1]:
+            headers["Link"] = f'</v2/_catalog?last={page[-1]}&n=1000>; rel="next"'
+        return web.json_response({"repositories": page}, headers=headers)
 
     def _tags(self, request: web.Request, repository: str) -> web.Response:
         tags = sorted(

@@ -146,10 +146,13 @@ def go_words(error: BaseException, url: str) -> str:
                 return "http: server gave HTTP response to HTTPS client"
             return f"remote error: tls: {reason or error.os_error}"
         case aiohttp.ClientConnectorError():
+            through = "proxyconnect tcp: " * isinstance(error, aiohttp.ClientProxyConnectionError)
             number = error.os_error.errno or 0
             if number == errno.ECONNREFUSED or "Connect call failed" in str(error.os_error):
-                return f"dial tcp {error.host}:{error.port}: connect: connection refused"
-            return f"dial tcp {error.host}:{error.port}: {error.os_error.strerror or error}"
+                return f"{through}dial tcp {error.host}:{error.port}: connect: connection refused"
+            return (
+                f"{through}dial tcp {error.host}:{error.port}: {error.os_error.strerror or error}"
+            )
         case aiohttp.ClientHttpProxyError():
             return error.message
         case aiohttp.InvalidURL():

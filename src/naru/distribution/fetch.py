@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from naru.aio import in_thread, uncancelled
 from naru.clock import Clock
 from naru.distribution.auth import RegistryAuth, shared_out
+from naru.distribution.paging import next_page
 from naru.distribution.session import (
     EndpointSession,
     HttpClient,
@@ -134,19 +135,14 @@ class RemoteRepository:
         for _ in range(_MAX_TAG_PAGES):
             async with self._exchange("GET", path, {}) as response:
                 body = await read_limited(response, _TAGS_LIMIT)
-                link = response.links["next"]["url"] if "next" in response.links else None
-                here = str(response.url)
+                following = next_page(response)
             try:
                 found += msgspec.json.decode(body, type=_Tags).tags or []
             except msgspec.MsgspecError as error:
                 raise FaultError(f"registry sent no list of tags: {error}") from error
-            if link is None:
+            if following is None:
                 return found
-            target = urljoin(here, str(link))
-            # Our credentials go with the next request: it must stay with the same host.
-            if urlsplit(target)[:2] != urlsplit(here)[:2]:
-                raise FaultError(f"list of tags continues on another host: {target}")
-            path = target
+            path = following
         raise FaultError(f"list of tags has more than {_MAX_TAG_PAGES} pages")
 
     async def blob(

@@ -20,6 +20,7 @@ from naru.errors import InvalidInputError
 DOCKER_HUB = "docker.io"
 ANY_REGISTRY = "*"
 _HUB_ENDPOINT = "registry-1.docker.io"
+_HUB_INDEX = "index.docker.io"
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -74,6 +75,14 @@ class HostsConfig:
         if insecure:
             found.append(Endpoint(f"http://{host}", host, is_insecure=True))
         return found
+
+    def search_endpoints(self, registry: str) -> list[Endpoint]:
+        """Return the places to search `registry` at, best first: Docker Hub has one for that."""
+        found = self.endpoints(registry)
+        if registry != DOCKER_HUB:
+            return found
+        mirrors = [endpoint for endpoint in found if endpoint.is_mirror]
+        return [*mirrors, Endpoint(f"https://{_HUB_INDEX}", _HUB_INDEX)]
 
     def mirrors_of(self, registry: str) -> list[Endpoint]:
         """Return the copies of `registry`, in the order of the configuration. Pure."""

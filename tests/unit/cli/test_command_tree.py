@@ -26,7 +26,6 @@ _LEFT_OUT = {
     "node": _SWARM,
     "plugin": "plugins of docker's own kind are programs for its engine",
     "push": _NO_PUSH,
-    "search": "registries are not searched yet",
     "secret": _SWARM,
     "service": _SWARM,
     "stack": _SWARM,

@@ -161,6 +161,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "save",
         "Save one or more images to a tar archive (streamed to STDOUT by default)",
     ),
+    "search": ("registry", "search", "Search Docker Hub for images"),
     "start": ("container", "start", "Start one or more stopped containers"),
     "stats": (
         "container",
@@ -235,6 +236,7 @@ ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "images",
             "login",
             "logout",
+            "search",
             "version",
             "info",
         ),

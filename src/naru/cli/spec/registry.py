@@ -1,4 +1,4 @@
-"""The commands on logins, declared; `naru.cli.command_table` says how to read this."""
+"""The commands on registries, declared; `naru.cli.command_table` says how to read this."""
 
 from __future__ import annotations
 
@@ -33,5 +33,17 @@ COMMANDS: dict[str, dict[str, Any]] = {
         "arity": (0, 1),
         "handler": "naru.cli.commands.login:log_out",
         "options": (),
+    },
+    "search": {
+        "usage": "[OPTIONS] TERM",
+        "about": "Search Docker Hub for images",
+        "arity": (1, 1),
+        "handler": "naru.cli.commands.search:search",
+        "options": (
+            ("filter", "f", "filter", "", "Filter output based on conditions provided"),
+            ("format", "", "string", "", "Pretty-print search using a Go template"),
+            ("limit", "", "int", "0", "Max number of search results"),
+            ("no-trunc", "", "bool", "", "Don't truncate output"),
+        ),
     },
 }

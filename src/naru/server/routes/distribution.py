@@ -6,6 +6,7 @@ from aiohttp import web
 
 from naru.api.auth_request import AuthRequest
 from naru.engine import distribution
+from naru.engine.search import search_images
 from naru.errors import NotSupportedError
 from naru.server import params
 from naru.server.answers import json_answer, stops_with_client
@@ -32,9 +33,17 @@ async def push(_: web.Request) -> web.Response:
     raise NotSupportedError("this engine does not push images")
 
 
-async def search(_: web.Request) -> web.Response:
-    """Search for images."""
-    raise NotSupportedError("this engine does not search registries")
+@stops_with_client
+async def search(request: web.Request) -> web.Response:
+    """Search a registry for images."""
+    found = await search_images(
+        params.context(request),
+        params.text(request, "term"),
+        limit=params.number(request, "limit", default=0) or 0,
+        filters=params.filters(request),
+        auth=params.registry_auth(request),
+    )
+    return json_answer(found)
 
 
 ROUTES = (
