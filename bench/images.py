@@ -98,6 +98,9 @@ def random_layers(count: int, size: int) -> Iterator[bytes]:
         source = random.Random(number)
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
+            folder = tarfile.TarInfo(f"d{number}")
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(folder)
             for part in range(max(1, size // (5 * _MB))):
                 info = tarfile.TarInfo(f"d{number}/f{part}")
                 info.size = min(size, 5 * _MB)
@@ -120,8 +123,13 @@ def ordinary_layers(count: int, size: int) -> Iterator[bytes]:
     files = (path for path in _machine_files() if path.stat().st_size < _LARGEST_FILE)
     for _ in range(count):
         buffer = io.BytesIO()
+        # As all programs that make layers do, each brings the directories that its files are in.
+        known: set[Path] = {Path("/")}
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             while buffer.tell() < size and (path := next(files, None)) is not None:
+                for folder in reversed([each for each in path.parents if each not in known]):
+                    known.add(folder)
+                    archive.add(folder, arcname=str(folder)[1:], recursive=False)
                 archive.add(path, arcname=str(path)[1:], recursive=False)
         yield buffer.getvalue()
 
@@ -188,7 +196,7 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=CASES)
     arguments = parser.parse_args()
     registry = Registry(arguments.registry)
-    repository = f"bench/{arguments.content}-{arguments.size}-{arguments.layers}"
+    repository = f"bench/{arguments.content}-{arguments.size}x{arguments.layers}"
     if not registry.has(repository):
         layer_size = arguments.size * _MB // arguments.layers
         registry.put_image(repository, CONTENTS[arguments.content](arguments.layers, layer_size))

@@ -32,7 +32,7 @@ from naru.engine.context import EngineContext
 from naru.engine.engine import start_engine, stop_engine
 from naru.engine.system import ENGINE_VERSION
 from naru.errors import NaruError, NotSupportedError
-from naru.linux.memory import give_back_memory
+from naru.linux.memory import bound_memory
 from naru.server.api_server import ApiServer
 from naru.server.app import build_app
 
@@ -48,7 +48,7 @@ def main() -> None:
             return
         logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         set_log_level(config)
-        give_back_memory()
+        bound_memory()
         if os.geteuid() != 0:
             raise NotSupportedError("narud needs root", hint="run it with sudo")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

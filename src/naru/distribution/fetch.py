@@ -7,7 +7,7 @@ digest by whoever keeps it; manifests are checked for their digest here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
@@ -34,8 +34,11 @@ from naru.oci.digest import Digest, algorithm_of, digest_bytes, is_digest
 from naru.oci.manifest import MAX_MANIFEST_SIZE
 
 _ACCEPT = ", ".join(mediatype.ACCEPTED_MANIFESTS)
-# Big enough that a hash lets other threads run, small enough to hold three of them in memory.
-_PIECE = 1 << 20
+# A hand-over to a thread costs as much as hashing 50 KiB; caches hold less than a MiB.
+_BATCH = 512 << 10
+_MAX_CHUNKS = 256
+# Less than this is no progress worth another round of attempts.
+_PROGRESS = 1 << 20
 _TAGS_LIMIT = 4 << 20
 _MAX_TAG_PAGES = 1000
 
@@ -47,7 +50,7 @@ class BlobSink(Protocol):
     def offset(self) -> int:
         """Bytes that are there already."""
 
-    def write(self, data: bytes) -> object:
+    def write_all(self, pieces: Sequence[bytes]) -> object:
         """Add bytes at the end. Runs in a thread."""
 
 
@@ -168,7 +171,7 @@ class RemoteRepository:
             except RegistryUnreachableError:
                 # A server that gives a little each time would be asked for ever, if any
                 # progress counted.
-                attempt = 1 if sink.offset - before >= _PIECE else attempt + 1
+                attempt = 1 if sink.offset - before >= _PROGRESS else attempt + 1
                 if attempt >= self._attempts:
                     raise
                 await self._clock.sleep(pause_s(attempt))
@@ -184,7 +187,8 @@ class RemoteRepository:
             skip = start - _first_byte(response) if start else 0
             if skip < 0:
                 raise FaultError(f"registry sent another range of {descriptor.digest}")
-            pending = bytearray()
+            pending: list[bytes] = []
+            waiting = 0
             received = sink.offset
             try:
                 async for chunk in response.content.iter_any():
@@ -195,15 +199,16 @@ class RemoteRepository:
                         raise CorruptDataError(
                             f"blob {descriptor.digest} is longer than {descriptor.size} bytes"
                         )
-                    pending += chunk
-                    if len(pending) >= _PIECE:
-                        piece, pending = bytes(pending), bytearray()
-                        await uncancelled(in_thread(sink.write, piece))
+                    pending.append(chunk)
+                    waiting += len(chunk)
+                    if waiting >= _BATCH or len(pending) >= _MAX_CHUNKS:
+                        batch, pending, waiting = pending, [], 0
+                        await uncancelled(in_thread(sink.write_all, batch))
                         progress(sink.offset)
             finally:
                 # What came before a cut or a cancellation is kept for the next attempt.
                 if pending and received <= descriptor.size:
-                    await uncancelled(in_thread(sink.write, bytes(pending)))
+                    await uncancelled(in_thread(sink.write_all, pending))
             progress(sink.offset)
         if sink.offset < descriptor.size:
             raise RegistryUnreachableError(f"blob {descriptor.digest}: unexpected EOF")

@@ -19,7 +19,7 @@ from isal import igzip_lib, isal_zlib
 from naru.errors import CorruptDataError
 from naru.store.tar_read import Readable
 
-_PIECE = 1 << 20
+_PIECE = 256 << 10
 _GZIP_WINDOW = 31
 _XZ_MEMORY = 256 << 20
 _ZSTD_WINDOW = 128 << 20

@@ -27,6 +27,7 @@ from naru.images.layer_intake import StoredLayer
 from naru.images.pipe import Pipe, WriterFailedError
 from naru.images.services import ImageServices
 from naru.images.unpack import LayerSource
+from naru.linux.memory import give_back_memory
 from naru.oci.digest import DiffId
 from naru.oci.platform import Platform, host_platform
 
@@ -85,6 +86,8 @@ async def load(
     except Exception:
         await in_thread(services.garbage.collect)
         raise
+    finally:
+        await in_thread(give_back_memory)
     names: list[str] = []
     for image in loaded:
         for tag in image.tags:

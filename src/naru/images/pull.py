@@ -26,7 +26,8 @@ from naru.errors import (
 from naru.faults import fault_point
 from naru.images.catalog import Image
 from naru.images.progress import Report, status_record
-from naru.images.pull_layers import BlobPull, LayersPull
+from naru.images.pull_blobs import BlobPull, Watcher
+from naru.images.pull_layers import LayersPull
 from naru.images.services import ImageServices
 from naru.oci import mediatype
 from naru.oci.digest import Digest
@@ -260,7 +261,7 @@ class _Pull:
         for layer in manifest.layers:
             if not mediatype.is_layer(layer.checked().media_type):
                 raise NotSupportedError(f"unsupported layer media type {layer.media_type!r}")
-        await self._blobs.fetch(descriptor, lambda _: None, lambda: None)
+        await self._blobs.fetch(descriptor, Watcher())
         raw = await in_thread(self._services.content.read, descriptor.digest, MAX_CONFIG_SIZE)
         return parse_image_config(raw)
 

@@ -1,90 +1,53 @@
-"""The blobs of one image, from the registry into the store and onto disk.
+"""The layers of one image, from the registry into the store and onto disk, all at once.
 
-A blob that several pulls want is fetched by one of them. Fetching and unpacking overlap: layers
-come three at a time, and each is unpacked as soon as it and all below it are there.
+Layers come three at a time, and each is unpacked while it comes: on the layers below if they are
+there, or else alone, and it takes its place when they are (ADR 28). Nothing is committed before
+both of its digests were seen to be right.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from naru.aio import TaskSet, in_thread, uncancelled
-from naru.distribution.fetch import RemoteRepository
-from naru.errors import CorruptDataError
+from naru.aio import TaskSet, in_own_thread, in_thread, uncancelled
+from naru.errors import FaultError, NaruError
 from naru.faults import fault_point
 from naru.ids import short_id
 from naru.images.progress import LayerProgress, Report
-from naru.images.services import ImageServices
-from naru.images.unpack import LayerSource
+from naru.images.pull_blobs import BlobPull, Watcher
+from naru.images.unpack import LayerSource, Unpacking, apply_verified
+from naru.linux.memory import give_back_memory
 from naru.oci.descriptor import Descriptor
-from naru.oci.digest import DiffId
+from naru.oci.digest import ChainId, DiffId
 from naru.oci.image_config import chain_ids
 from naru.store.tar_read import Readable
+from naru.store.tree import NeedsParentError
 
-_AFTER_BLOB = fault_point("images.pull.after_blob")
 _AFTER_LAYER = fault_point("images.pull.after_layer")
 
 
-@dataclass(frozen=True, slots=True)
-class BlobPull:
-    """Where blobs come from, where they go, and the lease that they are under."""
+@dataclass(slots=True)
+class _Layer:
+    """One layer of the image, and how far it is."""
 
-    services: ImageServices
-    remote: RemoteRepository
-    lease_id: str
+    position: int
+    descriptor: Descriptor
+    diff_id: DiffId
+    chain_id: ChainId
+    parent: ChainId | None
+    line: LayerProgress
+    watcher: Watcher = field(init=False)
+    is_fetched: bool = False
 
-    async def fetch(
-        self, descriptor: Descriptor, progress: Callable[[int], None], verifying: Callable[[], None]
-    ) -> bool:
-        """Make sure that a blob is in the store; say whether it had to be fetched.
-
-        Cancelled or cut off, it keeps what came; the next call goes on there.
-
-        Raises:
-            CorruptDataError: the registry sends other bytes than it should, twice.
-            NaruError: as `RemoteRepository.blob`.
-        """
-        digest = descriptor.digest
-        async with self.services.locks.hold(f"blob {digest}"):
-            self.services.leases.add(self.lease_id, "blob", digest)
-            if self.services.content.stat(digest) == descriptor.size:
-                return False
-            try:
-                await self._fetch_once(descriptor, progress, verifying)
-            except CorruptDataError:
-                # What an earlier try left may be to blame; the bytes are gone by now.
-                try:
-                    await self._fetch_once(descriptor, progress, verifying)
-                except CorruptDataError as error:
-                    raise CorruptDataError(
-                        f"filesystem layer verification failed for digest {digest}"
-                    ) from error
-            _AFTER_BLOB()
-            return True
-
-    async def _fetch_once(
-        self, descriptor: Descriptor, progress: Callable[[int], None], verifying: Callable[[], None]
-    ) -> None:
-        key = f"pull-{descriptor.digest}"
-        self.services.leases.add(self.lease_id, "ingest", key)
-        ingest = await in_thread(
-            self.services.content.ingest,
-            key,
-            expected_digest=descriptor.digest,
-            expected_size=descriptor.size,
+    def __post_init__(self) -> None:
+        self.watcher = Watcher(
+            lambda current: self.line.move("Downloading", current),
+            lambda: self.line.say("Verifying Checksum"),
         )
-        try:
-            await self.remote.blob(descriptor, ingest, progress)
-            verifying()
-            await uncancelled(in_thread(ingest.commit))
-        except CorruptDataError:
-            ingest.abort()
-            raise
-        finally:
-            ingest.close()
 
 
 class LayersPull:
@@ -99,11 +62,23 @@ class LayersPull:
     ) -> None:
         self._blobs = blobs
         self._services = blobs.services
-        self._layers = layers
-        self._diff_ids = diff_ids
-        self._chain = chain_ids(diff_ids)
-        self._report = report
         self._slots = asyncio.Semaphore(self._services.parallel_downloads)
+        self._unpack_slots = asyncio.Semaphore(self._services.parallel_downloads)
+        self._is_over = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._chain = chain_ids(diff_ids)
+        clock = self._services.clock
+        self._layers = [
+            _Layer(
+                position=position,
+                descriptor=descriptor,
+                diff_id=diff_ids[position],
+                chain_id=self._chain[position],
+                parent=self._chain[position - 1] if position else None,
+                line=LayerProgress(report, clock, short_id(descriptor.digest), descriptor.size),
+            )
+            for position, descriptor in enumerate(layers)
+        ]
 
     async def run(self) -> list[int]:
         """Fetch and unpack what is missing; return the layers' sizes on disk, lowest first.
@@ -114,89 +89,153 @@ class LayersPull:
             NaruError: as `BlobPull.fetch` and `Unpacker.unpack`.
         """
         self._services.leases.add(self._blobs.lease_id, "snapshot", *self._chain)
-        lines = [
-            LayerProgress(self._report, self._services.clock, short_id(layer.digest), layer.size)
-            for layer in self._layers
-        ]
-        missing = [position for position in range(len(lines)) if not self._is_here(position)]
-        for position, line in enumerate(lines):
-            line.say("Pulling fs layer" if position in missing else "Already exists")
-        for position in missing[self._services.parallel_downloads :]:
-            lines[position].say("Waiting")
-        fetching = TaskSet("pull")
-        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        tasks = {
-            position: fetching.start(self._fetch(position, lines[position], failed))
-            for position in missing
-        }
+        missing = [layer for layer in self._layers if not self._is_here(layer)]
+        for layer in self._layers:
+            layer.line.say("Pulling fs layer" if layer in missing else "Already exists")
+        for layer in missing[self._services.parallel_downloads :]:
+            layer.line.say("Waiting")
+        work = TaskSet("pull")
+        tasks: list[asyncio.Task[None]] = []
+        below: asyncio.Task[None] | None = None
+        for layer in missing:
+            fetching = work.start(self._fetch(layer), reports_failure=False)
+            below = work.start(self._unpack(layer, fetching, below), reports_failure=False)
+            tasks += [fetching, below]
         try:
-            for position, task in tasks.items():
-                await asyncio.wait([task, failed], return_when=asyncio.FIRST_COMPLETED)
-                if failed.done():
-                    failed.result()
-                await self._unpack(position, lines[position])
+            await _all_or_first_failure(tasks)
         finally:
-            failed.cancel()
-            await fetching.close()
+            self._is_over.set()
+            for layer in missing:
+                layer.watcher.arrival.end(FaultError("the pull is over"))
+            await work.close()
+            for layer in missing:
+                layer.watcher.arrival.close()
+            if missing:
+                await in_thread(give_back_memory)
         return await in_thread(lambda: [self._services.snapshots.usage(c) for c in self._chain])
 
-    def _is_here(self, position: int) -> bool:
-        layer = self._layers[position]
+    def _is_here(self, layer: _Layer) -> bool:
         return (
-            self._services.snapshots.stat(self._chain[position]) is not None
-            and self._services.content.stat(layer.digest) == layer.size
+            self._services.snapshots.stat(layer.chain_id) is not None
+            and self._services.content.stat(layer.descriptor.digest) == layer.descriptor.size
         )
 
-    async def _fetch(
-        self, position: int, line: LayerProgress, failed: asyncio.Future[None]
+    async def _fetch(self, layer: _Layer) -> None:
+        async with self._slots:
+            await self._blobs.fetch(layer.descriptor, layer.watcher)
+        layer.line.say("Download complete")
+        layer.is_fetched = True
+
+    async def _unpack(
+        self, layer: _Layer, fetching: asyncio.Task[None], below: asyncio.Task[None] | None
     ) -> None:
+        # Of several pulls that need this layer, one unpacks it. Whoever holds the lock waits
+        # for layers below only, which no holder of a lower one's lock ever does in turn.
+        async with (
+            self._services.locks.hold(f"layer {layer.chain_id}"),
+            contextlib.AsyncExitStack() as stack,
+        ):
+            early = None
+            if self._services.snapshots.stat(layer.chain_id) is None:
+                async with self._unpack_slots:
+                    early = await self._unpack_early(layer, fetching, stack)
+            await fetching
+            if below is not None:
+                await below
+            if early is not None:
+                layer.line.move("Extracting", layer.descriptor.size)
+            await uncancelled(in_own_thread(self._finish, layer, early))
+        _AFTER_LAYER()
+        layer.line.say("Pull complete")
+
+    async def _unpack_early(
+        self, layer: _Layer, fetching: asyncio.Task[None], stack: contextlib.AsyncExitStack
+    ) -> Unpacking | None:
+        """Unpack a layer while it comes; None if it has to wait for others."""
+        services = self._services
+        has_parent = layer.parent is None or services.snapshots.stat(layer.parent) is not None
+        if not has_parent and not services.snapshots.can_rebase:
+            return None
+        preparing = services.unpacker.preparing(
+            layer.parent if has_parent else None, self._blobs.lease_id
+        )
+        stack.push_async_callback(_left, preparing)
+        unpacking = await uncancelled(in_thread(preparing.__enter__))
+        stream = self._counting(layer, layer.watcher.arrival.reader())
         try:
-            async with self._slots:
-                await self._blobs.fetch(
-                    self._layers[position],
-                    lambda current: line.move("Downloading", current),
-                    lambda: line.say("Verifying Checksum"),
+            await uncancelled(
+                in_own_thread(
+                    apply_verified,
+                    layer.position,
+                    stream,
+                    layer.diff_id,
+                    unpacking,
+                    alone=not has_parent,
                 )
-        except Exception as error:  # noqa: BLE001 - raised where the pull waits
-            if not failed.done():
-                failed.set_exception(error)
-        else:
-            line.say("Download complete")
+            )
+        except NeedsParentError:
+            return None
+        except NaruError:
+            # Bytes that are not the blob's tell nothing about it: it may come right yet.
+            await fetching
+            if not layer.watcher.arrival.has_failed:
+                raise
+            return None
+        return unpacking
 
-    async def _unpack(self, position: int, line: LayerProgress) -> None:
-        loop = asyncio.get_running_loop()
-        digest = self._layers[position].digest
-
-        def moved(current: int) -> None:
-            loop.call_soon_threadsafe(line.move, "Extracting", current)
+    def _finish(self, layer: _Layer, early: Unpacking | None) -> None:
+        """Put the layer in its place. The layers below are there, and so is its blob."""
 
         @contextlib.contextmanager
         def opened() -> Iterator[Readable]:
-            with self._services.content.open(digest) as stream:
-                yield _Counting(stream, moved)
+            with self._services.content.open(layer.descriptor.digest) as stream:
+                yield self._counting(layer, stream)
 
-        work = in_thread(
-            self._services.unpacker.unpack_layer,
-            position,
-            LayerSource(self._diff_ids[position], opened),
-            self._chain[position],
-            self._chain[position - 1] if position else None,
+        self._services.unpacker.unpack_layer(
+            layer.position,
+            LayerSource(layer.diff_id, opened, early),
+            layer.chain_id,
+            layer.parent,
             self._blobs.lease_id,
         )
-        await uncancelled(work)
-        _AFTER_LAYER()
-        line.say("Pull complete")
+
+    def _counting(self, layer: _Layer, stream: Readable) -> Readable:
+        def moved(current: int) -> None:
+            # Before, the line tells how much has come.
+            if layer.is_fetched:
+                self._loop.call_soon_threadsafe(layer.line.move, "Extracting", current)
+
+        return _Counting(stream, moved, self._is_over)
+
+
+async def _left(preparing: contextlib.AbstractContextManager[Unpacking]) -> None:
+    """Leave a context that was entered, or whose entering failed or was cancelled."""
+    await uncancelled(in_thread(preparing.__exit__, None, None, None))
+
+
+async def _all_or_first_failure(tasks: Sequence[asyncio.Task[None]]) -> None:
+    if not tasks:
+        return
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in tasks:
+        if task in done:
+            task.result()
 
 
 class _Counting:
-    """A stream that tells how far it was read."""
+    """A stream that tells how far it was read, and ends early when nobody wants it any more."""
 
-    def __init__(self, stream: Readable, moved: Callable[[int], None]) -> None:
+    def __init__(
+        self, stream: Readable, moved: Callable[[int], None], is_over: threading.Event
+    ) -> None:
         self._stream = stream
         self._moved = moved
+        self._is_over = is_over
         self._position = 0
 
     def read(self, count: int, /) -> bytes:
+        if self._is_over.is_set():
+            raise FaultError("the pull is over")
         data = self._stream.read(count)
         self._position += len(data)
         if data:

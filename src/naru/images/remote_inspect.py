@@ -5,6 +5,7 @@ Spec: moby, api/server/router/distribution.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from naru.distribution.auth import RegistryAuth
@@ -83,5 +84,5 @@ class _Memory:
     def offset(self) -> int:
         return len(self.data)
 
-    def write(self, data: bytes) -> None:
-        self.data += data
+    def write_all(self, pieces: Sequence[bytes]) -> None:
+        self.data += b"".join(pieces)

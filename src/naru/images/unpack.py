@@ -28,7 +28,7 @@ from naru.store.tar_apply import Applied, apply_to_mounts
 from naru.store.tar_read import Readable
 
 UNPACKING = "unpack-"
-_PIECE = 1 << 20
+_PIECE = 256 << 10
 _BEFORE_COMMIT = fault_point("images.unpack.before_commit")
 _AFTER_COMMIT = fault_point("images.unpack.after_commit")
 
@@ -93,12 +93,7 @@ class Unpacker:
                 layer.unpacked.commit(chain_id)
                 return
             with self.preparing(parent, lease_id) as unpacking, layer.open() as stream:
-                actual, _ = apply_hashed(stream, unpacking.mounts)
-                if actual != layer.diff_id:
-                    raise CorruptDataError(
-                        f'invalid diffID for layer {position}: expected "{layer.diff_id}", '
-                        f'got "{actual}"'
-                    )
+                apply_verified(position, stream, layer.diff_id, unpacking)
                 unpacking.commit(chain_id)
 
     @contextlib.contextmanager
@@ -155,6 +150,23 @@ class Unpacking:
         self._snapshots.commit(chain_id, self._key)
         self.is_committed = True
         _AFTER_COMMIT()
+
+
+def apply_verified(
+    position: int, stream: Readable, diff_id: DiffId, unpacking: Unpacking, *, alone: bool = False
+) -> None:
+    """Unpack the layer at `position` of an image, compressed or not, and check its diff_id.
+
+    Raises:
+        CorruptDataError, InvalidInputError, FaultError, NeedsParentError: as
+            `store.tar_apply.apply_to_mounts`, as is `alone`.
+    """
+    actual, applied = apply_hashed(stream, unpacking.mounts, alone=alone)
+    if actual != diff_id:
+        raise CorruptDataError(
+            f'invalid diffID for layer {position}: expected "{diff_id}", got "{actual}"'
+        )
+    unpacking.was_alone, unpacking.has_root = alone, applied.has_root
 
 
 def apply_hashed(

@@ -13,6 +13,7 @@ import os
 import secrets
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from naru.linux import safe_path
@@ -22,6 +23,7 @@ _GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
 _TOP_DIRECTORY = 0x20000
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
 _PAGE_BYTES = 4096
+_MAX_PIECES = 512
 _libc = ctypes.CDLL(None, use_errno=True)
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 # Deeper than any path that could have been made through the API, shallower than Python's stack.
@@ -94,6 +96,17 @@ def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def write_pieces(descriptor: int, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
+    """Write every byte of every piece, in order."""
+    rest = [memoryview(piece) for piece in pieces if len(piece)]
+    while rest:
+        written = os.writev(descriptor, rest[:_MAX_PIECES])
+        while rest and written >= len(rest[0]):
+            written -= len(rest.pop(0))
+        if written:
+            rest[0] = rest[0][written:]
 
 
 def fsync_dir(path: Path) -> None:

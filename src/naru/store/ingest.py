@@ -11,10 +11,10 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from naru.errors import CorruptDataError, FaultError, NaruError
 from naru.faults import fault_point
@@ -86,6 +86,13 @@ class Ingest:
         """Digest of the bytes so far: what `commit` will name the blob if none follow."""
         return self._hasher.digest()
 
+    def reader(self) -> BinaryIO:
+        """Open the bytes so far for reading, unbuffered; what is written later can be read, too.
+
+        It stays readable when the blob is committed, and when the ingest is aborted.
+        """
+        return open(self._directory / DATA, "rb", buffering=0)
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes; 1 MiB and more at once is cheapest.
 
@@ -93,16 +100,22 @@ class Ingest:
             CorruptDataError: there are now more than the expected bytes; the ingest is aborted.
             FaultError: the disk is full; the ingest is aborted, which frees the space.
         """
-        if self.expected_size is not None and self.offset + len(data) > self.expected_size:
+        self.write_all([data])
+
+    def write_all(self, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
+        """Append several pieces with one call of the kernel. Raises as `write`."""
+        size = sum(map(len, pieces))
+        if self.expected_size is not None and self.offset + size > self.expected_size:
             self.abort()
             raise CorruptDataError(f"{self._what()}: more than {self.expected_size} bytes")
         try:
-            fs.write_all(self._descriptor, data)
+            fs.write_pieces(self._descriptor, pieces)
         except OSError as error:
             if error.errno in _DISK_FULL:
                 self.abort()
             raise self._failure(error) from error
-        self._hasher.update(data)
+        for piece in pieces:
+            self._hasher.update(piece)
 
     def restart(self) -> None:
         """Forget all bytes so far: the other side cannot resume."""

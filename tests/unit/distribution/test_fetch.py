@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import aiohttp
 import pytest
@@ -54,8 +54,8 @@ class Memory:
     def offset(self) -> int:
         return len(self.data)
 
-    def write(self, data: bytes) -> None:
-        self.data += data
+    def write_all(self, pieces: Sequence[bytes]) -> None:
+        self.data += b"".join(pieces)
 
 
 @pytest.fixture

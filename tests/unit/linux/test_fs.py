@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,19 @@ def test_data_starts_at_the_end_of_an_empty_file(tmp_path: Path) -> None:
         file.write(b"x")
         file.flush()
         assert fs.data_start(file.fileno()) == 0
+
+
+def test_pieces_are_written_whole_and_in_order_however_many_there_are(tmp_path: Path) -> None:
+    pieces = [bytes([number % 256]) * (number % 7) for number in range(2000)]
+    reading, writing = os.pipe()
+    received: list[bytes] = []
+    # A pipe takes less than asked for, again and again.
+    thread = threading.Thread(
+        target=lambda: received.append(Path(f"/dev/fd/{reading}").read_bytes())
+    )
+    thread.start()
+    fs.write_pieces(writing, [*pieces, bytes(1 << 20), bytearray(b"end")])
+    os.close(writing)
+    thread.join()
+    os.close(reading)
+    assert received == [b"".join(pieces) + bytes(1 << 20) + b"end"]

@@ -159,3 +159,16 @@ def test_descriptors_are_closed(content: ContentStore) -> None:
             if number % 2:
                 ingest.commit()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_bytes_can_be_read_while_they_are_written_and_afterwards(content: ContentStore) -> None:
+    with content.ingest("k") as ingest, ingest.reader() as reader:
+        ingest.write_all([b"so", b"me"])
+        assert reader.read() == b"some"
+        ingest.write(b" more")
+        ingest.commit()
+        assert reader.read() == b" more"
+    with content.ingest("k") as ingest, ingest.reader() as reader:
+        ingest.write(b"in vain")
+        ingest.abort()
+        assert reader.read() == b"in vain"

@@ -1,0 +1,108 @@
+"""Blobs of one pull, from the registry into the store.
+
+A blob that several pulls want is fetched by one of them; the others wait, and one of them goes
+on where it stopped if it gives up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from naru.aio import in_thread, uncancelled
+from naru.distribution.fetch import RemoteRepository
+from naru.errors import CorruptDataError
+from naru.faults import fault_point
+from naru.images.arrival import Arrival
+from naru.images.services import ImageServices
+from naru.oci.descriptor import Descriptor
+
+_AFTER_BLOB = fault_point("images.pull.after_blob")
+
+
+def _nothing(*_: object) -> None:
+    """Be told, and do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who wants to know of a fetch: on the loop, but for the readers of `arrival`."""
+
+    progress: Callable[[int], None] = _nothing
+    verifying: Callable[[], None] = _nothing
+    arrival: Arrival = field(default_factory=Arrival)
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPull:
+    """Where blobs come from, where they go, and the lease that they are under."""
+
+    services: ImageServices
+    remote: RemoteRepository
+    lease_id: str
+
+    async def fetch(self, descriptor: Descriptor, watcher: Watcher) -> bool:
+        """Make sure that a blob is in the store; say whether it had to be fetched.
+
+        Cancelled or cut off, it keeps what came; the next call goes on there. The bytes can be
+        read from the watcher's arrival before they are verified, which ends when they are.
+
+        Raises:
+            CorruptDataError: the registry sends other bytes than it should, twice.
+            NaruError: as `RemoteRepository.blob`.
+        """
+        try:
+            fetched = await self._fetch(descriptor, watcher)
+        except BaseException as error:
+            watcher.arrival.end(error)
+            raise
+        watcher.arrival.end()
+        return fetched
+
+    async def _fetch(self, descriptor: Descriptor, watcher: Watcher) -> bool:
+        digest = descriptor.digest
+        async with self.services.locks.hold(f"blob {digest}"):
+            self.services.leases.add(self.lease_id, "blob", digest)
+            if self.services.content.stat(digest) == descriptor.size:
+                watcher.arrival.begin(self.services.content.open(digest), descriptor.size)
+                return False
+            try:
+                await self._fetch_once(descriptor, watcher)
+            except CorruptDataError as error:
+                # What an earlier try left may be to blame; the bytes are gone by now.
+                watcher.arrival.end(error)
+                try:
+                    await self._fetch_once(descriptor, watcher)
+                except CorruptDataError as again:
+                    raise CorruptDataError(
+                        f"filesystem layer verification failed for digest {digest}"
+                    ) from again
+            _AFTER_BLOB()
+            return True
+
+    async def _fetch_once(self, descriptor: Descriptor, watcher: Watcher) -> None:
+        key = f"pull-{descriptor.digest}"
+        self.services.leases.add(self.lease_id, "ingest", key)
+        ingest = await in_thread(
+            self.services.content.ingest,
+            key,
+            expected_digest=descriptor.digest,
+            expected_size=descriptor.size,
+        )
+        arrival = watcher.arrival
+
+        def grown(size: int) -> None:
+            arrival.grow(size)
+            watcher.progress(size)
+
+        try:
+            if not arrival.has_failed:
+                arrival.begin(ingest.reader(), ingest.offset)
+            await self.remote.blob(descriptor, ingest, grown)
+            watcher.verifying()
+            await uncancelled(in_thread(ingest.commit))
+        except CorruptDataError:
+            ingest.abort()
+            raise
+        finally:
+            ingest.close()
