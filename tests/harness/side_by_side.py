@@ -3,7 +3,8 @@
 A script is text: one command a line, sections begin with `## `, and each section starts without
 containers, networks and volumes. A line is a docker command (`docker run …`), or a request
 (`GET /containers/x/json`, `POST /containers/create?name=x {"Image": …}`). What follows `<<<` is
-its standard input. `!` before a line runs it without comparing the answer.
+its standard input. `!` before a line runs it without comparing the answer; `~` compares what it
+answers in any order, as Docker lists images of the same second.
 
     python -m harness.side_by_side SCRIPT one=/run/one.sock other=/run/other.sock
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.answers import normal_json, normal_text
+from harness.archives import BUSYBOX
 from harness.engine import Engine
 
 # What both engines speak: the newest that the elder knows.
@@ -33,7 +35,8 @@ class Command:
 
     section: str
     line: str
-    is_compared: bool
+    is_compared: bool = True
+    has_order: bool = True
 
     @property
     def where(self) -> str:
@@ -79,41 +82,46 @@ def read_script(text: str) -> Iterator[Command]:
         if words.startswith("## "):
             section = words.removeprefix("## ")
         elif words and not words.startswith("#"):
-            yield Command(section, words.removeprefix("! "), not words.startswith("! "))
+            mark = words[0] if words[:2] in ("! ", "~ ") else ""
+            line = words.removeprefix(mark).lstrip()
+            yield Command(section, line, is_compared=mark != "!", has_order=mark != "~")
 
 
-def answer(engine: Engine, line: str) -> dict[str, Any]:
+def answer(engine: Engine, command: Command) -> dict[str, Any]:
     """Carry out one line, and return its answer, flat and normalised."""
-    line, _, stdin = line.partition(" <<< ")
+    line, _, stdin = command.line.partition(" <<< ")
     method = line.partition(" ")[0]
     if method in _METHODS:
-        return _requested(engine, line)
+        return _requested(engine, line, has_order=command.has_order)
     words = shlex.split(line)
     assert words[0] == "docker", line
     result = engine.docker(*words[1:], stdin=stdin, env={"DOCKER_API_VERSION": API_VERSION})
     told = {"exit code": result.code, **_text("stderr", result.err)}
-    try:
-        return told | normal_json(json.loads(result.out), "stdout")
-    except ValueError:
-        return told | _text("stdout", result.out)
+    return told | _read("stdout", result.out, has_order=command.has_order)
 
 
-def _requested(engine: Engine, line: str) -> dict[str, Any]:
+def _requested(engine: Engine, line: str, *, has_order: bool) -> dict[str, Any]:
     method, path, *rest = line.split(" ", 2)
     body = json.loads(rest[0]) if rest else None
     response = engine.api(method, path, body, version=API_VERSION)
-    told: dict[str, Any] = {"status": response.status}
+    text = response.body.decode(errors="replace")
+    return {"status": response.status, **_read("body", text, has_order=has_order)}
+
+
+def _read(name: str, text: str, *, has_order: bool) -> dict[str, Any]:
     try:
-        return told | normal_json(response.json(), "body")
+        value = json.loads(text)
     except ValueError:
-        return told | _text("body", response.body.decode(errors="replace"))
+        return _text(name, text, has_order=has_order)
+    if not has_order and isinstance(value, list):
+        value.sort(key=lambda member: sorted(map(str, normal_json(member).items())))
+    return normal_json(value, name)
 
 
-def _text(name: str, text: str) -> dict[str, Any]:
-    return {
-        f"{name} {number}": normal_text(line)
-        for number, line in enumerate(text.replace("\r", "").splitlines(), 1)
-    }
+def _text(name: str, text: str, *, has_order: bool = True) -> dict[str, Any]:
+    lines = [normal_text(line) for line in text.replace("\r", "").splitlines()]
+    shown = lines if has_order else sorted(lines)
+    return {f"{name} {number}": line for number, line in enumerate(shown, 1)}
 
 
 def clear(engine: Engine) -> None:
@@ -125,8 +133,22 @@ def clear(engine: Engine) -> None:
     for found in engine.api("GET", "/networks").ok(200).json():
         if found["Name"] not in ("bridge", "host", "none"):
             engine.api("DELETE", f"/networks/{found['Id']}")
-    engine.api("DELETE", "/images/made:1?force=1")
+    _clear_images(engine)
     engine.ensure_busybox()
+
+
+def _clear_images(engine: Engine) -> None:
+    """Remove all images but `busybox`; those that others are built on go after them."""
+    for _ in range(9):
+        left = False
+        for found in engine.api("GET", "/images/json?all=1").ok(200).json():
+            tags = [name for name in found["RepoTags"] or () if name != "<none>:<none>"]
+            for name in set(tags or [found["Id"]]) - {BUSYBOX}:
+                left = True
+                engine.api("DELETE", f"/images/{name}?force=1").ok(200, 404, 409)
+        if not left:
+            return
+    raise AssertionError("images are left")
 
 
 def compare(ours: Engine, theirs: Engine, script: str) -> Iterator[Difference]:
@@ -137,7 +159,7 @@ def compare(ours: Engine, theirs: Engine, script: str) -> Iterator[Difference]:
             section = command.section
             clear(ours)
             clear(theirs)
-        one, other = answer(ours, command.line), answer(theirs, command.line)
+        one, other = answer(ours, command), answer(theirs, command)
         if not command.is_compared:
             continue
         for name in sorted(one.keys() | other.keys()):

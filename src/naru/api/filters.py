@@ -25,9 +25,17 @@ class Filters:
     def __contains__(self, name: str) -> bool:
         return bool(self._values.get(name))
 
+    def has(self, name: str) -> bool:
+        """Say whether a filter is there, though perhaps without a value."""
+        return name in self._values
+
     def get(self, name: str) -> list[str]:
         """Return the values of a filter, none when it is absent."""
         return self._values.get(name, [])
+
+    def with_value(self, name: str, value: str) -> Filters:
+        """Return these filters with one more value."""
+        return Filters({**self._values, name: [*self.get(name), value]})
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
         """Check the names.
@@ -44,8 +52,17 @@ class Filters:
         Raises:
             InvalidInputError: a value is neither, or both are given.
         """
+        chosen = self.choice(name)
+        return default if chosen is None else chosen
+
+    def choice(self, name: str) -> bool | None:
+        """Read a filter that is yes or no; None when it is absent.
+
+        Raises:
+            InvalidInputError: a value is neither, or both are given.
+        """
         if name not in self._values:
-            return default
+            return None
         values = set(self.get(name))
         is_true, is_false = bool(values & _TRUE), bool(values & _FALSE)
         if is_true == is_false:

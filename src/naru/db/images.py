@@ -131,10 +131,11 @@ class ImageRows:
         return _name(row) if row else None
 
     def names(self, image_id: str = "") -> list[NameRow]:
-        """Return the names of one image, or of all, sorted by name, tags before digests."""
+        """Return the names of one image, or of all, sorted as whole texts: tags before digests."""
         rows = self._database.rows(
             "SELECT * FROM image_names WHERE ? IN ('', image_id)"
-            " ORDER BY registry, repository, digest, tag",
+            " ORDER BY registry || '/' || repository"
+            " || CASE digest WHEN '' THEN ':' || tag ELSE '@' || digest END",
             (image_id,),
         )
         return [_name(row) for row in rows]

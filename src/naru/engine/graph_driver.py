@@ -1,4 +1,4 @@
-"""Where a container's file system is on the host, as inspect tells it.
+"""Where the file system of a container or an image is on the host, as inspect tells it.
 
 Spec: Engine API 1.50, definition DriverData; the keys are those of Docker's overlay2 driver.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, Json
 from naru.errors import NotFoundError
+from naru.oci.digest import ChainId
 from naru.runtime import bundle as bundles
 
 _KEYS = {"lowerdir": "LowerDir", "upperdir": "UpperDir", "workdir": "WorkDir"}
@@ -27,6 +28,25 @@ def graph_driver_view(ctx: EngineContext, container: Container) -> Json:
     if paths := container.layer_paths[1]:
         merged = bundles.existing(ctx.config.exec_root, container.id).rootfs
         view["Data"] = {**paths, "MergedDir": str(merged)}
+    return view
+
+
+def image_graph_driver(ctx: EngineContext, chain_id: ChainId | None) -> Json:
+    """Return `GraphDriver` of an image: its layers by their paths.
+
+    As in Docker, all keys are there, though nobody mounts an image: `MergedDir` and `WorkDir`
+    do not exist.
+    """
+    view: Json = {"Name": ctx.config.storage_driver, "Data": None}
+    try:
+        trees = ctx.images.snapshots.layer_trees(chain_id)
+    except NotFoundError:
+        return view  # The image is on its way out.
+    if trees:
+        top, *below = trees
+        lower = {"LowerDir": ":".join(map(str, below))} if below else {}
+        siblings = {"MergedDir": str(top.parent / "merged"), "WorkDir": str(top.parent / "work")}
+        view["Data"] = {**lower, **siblings, "UpperDir": str(top)}
     return view
 
 

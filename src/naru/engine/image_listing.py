@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
-
+from naru.aio import in_thread
 from naru.api.filters import Filters
 from naru.api.version import ApiVersion
 from naru.engine.context import EngineContext
+from naru.engine.graph_driver import image_graph_driver
 from naru.engine.model import Json
-from naru.images import views
-from naru.images.catalog import Image
+from naru.engine.pruning import until_moments
+from naru.images import manifest_views, views
 from naru.images.history import history
+from naru.images.selection import FILTERS, Selection
 from naru.oci.platform import Platform
-from naru.oci.reference import Reference
-from naru.units import parse_time
+from naru.oci.reference_pattern import check_pattern
 
-_FILTERS = frozenset("before dangling label reference since until".split())
+# The first versions with the descriptor of an image, and with its manifests in a list.
+_DESCRIPTORS: ApiVersion = (1, 48)
+_MANIFESTS: ApiVersion = (1, 47)
 
 
 async def list_images(
@@ -28,6 +28,7 @@ async def list_images(
     shared_size: bool,
     api_version: ApiVersion,
     counts_containers: bool = False,
+    manifests: bool = False,
 ) -> list[Json]:
     """Return the images that fit, youngest first; parents without a name only with `all`.
 
@@ -35,85 +36,81 @@ async def list_images(
         InvalidInputError: a filter is unknown or has a value that it cannot have.
         NotFoundError: `before` or `since` names no image.
     """
-    filters.refuse_unknown(_FILTERS)
-    images = ctx.images.catalog.images()
-    shared = views.shared_sizes(images) if shared_size else {}
-    parents = {image.parent_id for image in images}
-    users = Counter(container.record.image_id for container in ctx.registry)
-    return [
-        views.list_entry(
-            image,
-            api_version=api_version,
-            shared_size=shared.get(image.id, -1),
-            containers=users[image.id] if counts_containers else -1,
-        )
-        for image in _filtered(ctx, images, filters)
-        if all or image.repo_tags or image.repo_digests or image.id not in parents
-    ]
+    filters.refuse_unknown(FILTERS)
+    users: dict[str, list[str]] = {}
+    for container in ctx.registry:
+        users.setdefault(container.record.image_id, []).append(container.id)
+
+    def entries() -> list[Json]:
+        chosen = _selection(ctx, filters, all=all)
+        images = ctx.images.catalog.images()
+        shared = views.shared_sizes(images) if shared_size else {}
+        found = []
+        for image in chosen.of(images):
+            entry = views.list_entry(
+                image,
+                api_version=api_version,
+                shared_size=shared.get(image.id, -1),
+                containers=len(users.get(image.id, ())) if counts_containers else -1,
+            )
+            if api_version >= _DESCRIPTORS:
+                entry |= manifest_views.descriptor(ctx.images.content, image)
+            if manifests and api_version >= _MANIFESTS:
+                entry |= manifest_views.manifests(ctx.images.content, image, users)
+            found.append(entry)
+        return found
+
+    return await in_thread(entries)
 
 
-def _filtered(ctx: EngineContext, images: list[Image], filters: Filters) -> Iterable[Image]:
-    catalog = ctx.images.catalog
-    before = [_created(catalog.resolve(name)) for name in filters.get("before")]
-    since = [_created(catalog.resolve(name)) for name in filters.get("since")]
-    now = ctx.clock.now_ns()
-    until = [parse_time(text, now_ns=now) // 10**9 for text in filters.get("until")]
-    for image in images:
-        created = _created(image)
-        if (
-            all(created < moment for moment in (*before, *until))
-            and all(created > moment for moment in since)
-            and filters.matches_labels("label", image.config.config.labels or {})
-            and _is_dangling_as_asked(image, filters)
-            and _is_referenced_as_asked(image, filters)
-        ):
-            yield image
+def _selection(ctx: EngineContext, filters: Filters, *, all: bool) -> Selection:
+    for pattern in filters.get("reference"):
+        check_pattern(pattern)
 
+    def made(name: str) -> list[int]:
+        found = [ctx.images.catalog.resolve(text).created_ns for text in filters.get(name)]
+        # An image that does not say when it was made is no border.
+        return [moment for moment in found if moment is not None]
 
-def _created(image: Image) -> int:
-    return views.created_seconds(image.created)
-
-
-def _is_dangling_as_asked(image: Image, filters: Filters) -> bool:
-    if "dangling" not in filters:
-        return True
-    return filters.is_true("dangling") == (not image.repo_tags)
-
-
-def _is_referenced_as_asked(image: Image, filters: Filters) -> bool:
-    patterns = filters.get("reference")
-    if not patterns:
-        return True
-    return any(
-        _matches(reference, pattern)
-        for reference in map(Reference.parse, (*image.repo_tags, *image.repo_digests))
-        for pattern in patterns
-    )
-
-
-def _matches(reference: Reference, pattern: str) -> bool:
-    """Match a familiar name, with or without its tag, part by part: `*` never crosses a slash.
-
-    Spec: distribution/reference, FamiliarMatch; Go's path.Match.
-    """
-    wanted = pattern.split("/")
-    return any(
-        len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
-        for parts in (reference.familiar.split("/"), reference.familiar_name.split("/"))
+    return Selection(
+        all=all,
+        before=[*made("before"), *until_moments(filters, ctx.clock.now_ns())],
+        since=made("since"),
+        patterns=filters.get("reference") if filters.has("reference") else None,
+        is_dangling=filters.choice("dangling"),
+        labels=filters,
     )
 
 
 async def inspect_image(
-    ctx: EngineContext, name: str, api_version: ApiVersion, *, platform: Platform | None = None
+    ctx: EngineContext,
+    name: str,
+    api_version: ApiVersion,
+    *,
+    platform: Platform | None = None,
+    manifests: bool = False,
 ) -> Json:
-    """Return all that is known of an image.
+    """Return all that is known of an image; with `manifests` also what its name stands for.
 
     Raises:
         NotFoundError: no such image, or it is for another `platform`.
     """
-    image = ctx.images.catalog.resolve(name, platform)
-    driver = {"Name": ctx.config.storage_driver, "Data": None}
-    return views.inspect_answer(image, api_version=api_version, graph_driver=driver)
+    users: dict[str, list[str]] = {}
+    for container in ctx.registry:
+        users.setdefault(container.record.image_id, []).append(container.id)
+
+    def answer() -> Json:
+        image = ctx.images.catalog.resolve(name, platform)
+        shown = views.inspect_answer(
+            image, api_version=api_version, graph_driver=image_graph_driver(ctx, image.chain_id)
+        )
+        if api_version >= _DESCRIPTORS:
+            shown |= manifest_views.descriptor(ctx.images.content, image)
+            if manifests:
+                shown |= manifest_views.manifests(ctx.images.content, image, users)
+        return shown
+
+    return await in_thread(answer)
 
 
 async def history_image(
@@ -124,4 +121,5 @@ async def history_image(
     Raises:
         NotFoundError: no such image, or it is for another `platform`.
     """
-    return history(ctx.images.catalog, ctx.images.catalog.resolve(name, platform))
+    catalog = ctx.images.catalog
+    return await in_thread(lambda: history(catalog, catalog.resolve(name, platform)))

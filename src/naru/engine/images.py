@@ -11,6 +11,7 @@ from naru.engine.context import EngineContext
 from naru.engine.model import Json
 from naru.engine.progress import Report, records_of
 from naru.errors import InvalidInputError
+from naru.images.catalog import check_tag_target
 from naru.images.load import load
 from naru.images.pull import pull
 from naru.images.save import choose_images, save
@@ -27,7 +28,10 @@ async def tag_image(ctx: EngineContext, name: str, repository: str, tag: str) ->
         InvalidInputError: the new name is none.
     """
     image = ctx.images.catalog.resolve(name)
-    target = Reference.parse(f"{repository}:{tag}" if tag else repository)
+    target = Reference.parse(repository)
+    check_tag_target(target)
+    if tag:
+        target = target.with_tag(tag)
     ctx.images.catalog.tag(image.id, target)
     publish_image_event(ctx, "tag", image.id, target.with_default_tag().familiar)
 

@@ -44,17 +44,26 @@ def until_ns(filters: Filters, now_ns: int) -> int | None:
     Raises:
         InvalidInputError: it is no time, or there are several.
     """
-    given = filters.get("until")
-    if len(given) > 1:
+    if len(filters.get("until")) > 1:
         raise InvalidInputError("more than one until filter specified")
-    if not given:
-        return None
-    try:
-        return parse_time(given[0], now_ns=now_ns)
-    except InvalidInputError as error:
-        raise InvalidInputError(
-            f'failed to parse value as time or duration: "{given[0]}"'
-        ) from error
+    return next(iter(until_moments(filters, now_ns)), None)
+
+
+def until_moments(filters: Filters, now_ns: int) -> list[int]:
+    """Return all moments of the `until` filter.
+
+    Raises:
+        InvalidInputError: one is no time.
+    """
+    found = []
+    for text in filters.get("until"):
+        try:
+            found.append(parse_time(text, now_ns=now_ns))
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f'failed to parse value as time or duration: "{text}"'
+            ) from error
+    return found
 
 
 def has_pruned_labels(filters: Filters, labels: Mapping[str, str]) -> bool:

@@ -23,8 +23,11 @@ from naru.oci.image_config import MAX_CONFIG_SIZE, ImageConfig, parse_image_conf
 from naru.oci.platform import Platform, matches
 from naru.oci.reference import Reference
 from naru.store.content import ContentStore
+from naru.units import parse_time
 
 _CACHED_CONFIGS = 512
+# Before all times that an image can have.
+_NEVER = -(1 << 63)
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +55,20 @@ class Image:
     def layers(self) -> tuple[DiffId, ...]:
         """The layers' diff_ids, lowest first."""
         return self.config.diff_ids
+
+    @property
+    def created_ns(self) -> int | None:
+        """When it was made, in nanoseconds since 1970; None if it does not say."""
+        try:
+            return parse_time(self.created, now_ns=0) if self.created else None
+        except InvalidInputError:
+            return None
+
+    @property
+    def age_key(self) -> tuple[int, int, str]:
+        """What sorts images from old to young: when they were made, tagged, and their ids."""
+        created = self.created_ns
+        return (_NEVER if created is None else created, self.tagged_ns, self.id)
 
 
 class Catalog:
@@ -124,7 +141,7 @@ class Catalog:
             except (NotFoundError, CorruptDataError) as error:
                 # Removed just now, or damaged: the others are still worth listing.
                 _log.warning("image %s is not readable: %s", row.image_id, error)
-        return sorted(found, key=lambda image: (image.created, image.id), reverse=True)
+        return sorted(found, key=lambda image: image.age_key, reverse=True)
 
     def refresh_index(self) -> None:
         """Tell the world outside anew which images there are."""
@@ -209,28 +226,35 @@ class Catalog:
                 removed.deleted(chain_id)
         return removed.records
 
-    def remove_unused(self, image_ids: Iterable[str], *, users: UsersOf) -> list[dict[str, str]]:
-        """Remove images with all their names, as far as nothing needs them any more.
+    def remove_unused(
+        self, unused: Iterable[tuple[str, Sequence[str]]], *, users: UsersOf
+    ) -> list[list[dict[str, str]]]:
+        """Remove names of images, and images without one, as far as nothing needs them any more.
 
-        Returns what was done, as `remove`. Space is freed once, at the end.
+        `unused` are pairs of an image's id and of the names that go; of an image without a
+        name there are none, and it goes itself. Returns what was done, as `remove`, for each
+        pair and then for the layers. Space is freed once, at the end.
         """
-        records: list[dict[str, str]] = []
-        layers = Removed()
-        for image_id in image_ids:
+        done: list[list[dict[str, str]]] = []
+        for image_id, names in unused:
             row = self._rows.get(image_id)
-            names = [name.reference.canonical for name in self._rows.names(image_id)]
+            records: list[dict[str, str]] = []
             for name in names or [image_id]:
                 if row is None:
                     continue
-                with contextlib.suppress(ConflictError):
+                text = Reference.parse(name).canonical if names else name
+                # A digest goes with the last tag of its repository, before its turn comes.
+                with contextlib.suppress(ConflictError, NotFoundError):
                     records += remove_rows(
-                        self._rows, row, name, force=False, prune=True, users=users
+                        self._rows, row, text, force=False, prune=True, users=users
                     ).records
+            done.append(records)
         self._changed()
-        if any("Deleted" in record for record in records):
+        layers = Removed()
+        if any("Deleted" in record for records in done for record in records):
             for chain_id in self._collect():
                 layers.deleted(chain_id)
-        return records + layers.records
+        return [*done, layers.records]
 
     def _find(self, text: str) -> ImageRow:
         """Return the row that `text` means."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from naru.db.images import ImageRow, ImageRows
-from naru.errors import ConflictError
+from naru.errors import ConflictError, NotFoundError
 from naru.faults import fault_point
 from naru.ids import short_id
 from naru.oci.reference import Reference
@@ -76,11 +76,14 @@ def remove_rows(
 
     Raises:
         ConflictError: with Docker's reason.
+        NotFoundError: somebody else took the image or the name away.
 
     Spec: moby, daemon/images/image_delete.go, ImageDelete.
     """
     removed = Removed()
     with rows.write():
+        if rows.get(image.image_id) is None:
+            raise NotFoundError(f"No such image: {name}")
         if is_id_of(image.image_id, name):
             _remove_by_id(rows, image, removed, force=force, prune=prune, users=users)
         else:
@@ -127,8 +130,9 @@ def _remove_by_name(
             f"{using[0].kind} {short_id(using[0].container_id)} is using its referenced image "
             f"{short_id(image.image_id)}"
         )
-    rows.remove_name(reference)
-    removed.untagged(_named(reference))
+    if not rows.remove_name(reference):
+        raise NotFoundError(f"No such image: {reference.familiar}")
+    removed.untagged(reference)
     left = _references(rows, image.image_id)
     same_repository = [other for other in left if other.name == reference.name]
     if reference.digest is None and all(other.digest for other in same_repository):
@@ -138,11 +142,6 @@ def _remove_by_name(
         left = [other for other in left if other.name != reference.name]
     if not left:
         _delete(rows, image, removed, force=force, prune=prune, quiet=True, users=users)
-
-
-def _named(reference: Reference) -> Reference:
-    """Return the name that was taken away: of a tag and a digest together, the digest's."""
-    return reference.with_digest(reference.digest) if reference.digest else reference
 
 
 def _delete(

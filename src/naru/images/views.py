@@ -68,7 +68,7 @@ def list_entry(
         shown_tags, shown_digests = shown_tags or None, shown_digests or None
     entry: dict[str, Any] = {
         "Containers": containers,
-        "Created": created_seconds(image.created),
+        "Created": (image.created_ns or 0) // 10**9,
         "Id": image.id,
         "Labels": image.config.config.labels,
         "ParentId": image.parent_id,

@@ -190,6 +190,9 @@ class NumberedSnapshots(ABC):
     def chain(self, parent: ChainId | None) -> Sequence[ChainId]:
         return [ChainId(Digest(row.key)) for row in self._chain(parent)]
 
+    def layer_trees(self, name: ChainId | None) -> Sequence[Path]:
+        return []
+
     def _chain(self, name: ChainId | None) -> list[SnapshotRow]:
         if name is None:
             return []

@@ -87,6 +87,9 @@ class OverlaySnapshotter(NumberedSnapshots):
         if inherit_root:
             _inherit_root(below / TREE, self._directory(row) / TREE)
 
+    def layer_trees(self, name: ChainId | None) -> Sequence[Path]:
+        return [self._directory(row) / TREE for row in self._chain(name)]
+
     def _fill(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> None:
         tree = directory / TREE
         tree.mkdir(mode=0o755)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from naru.linux.mount import Mount
@@ -140,6 +141,15 @@ class Snapshotter(Protocol):
 
         Raises:
             NotFoundError: one of them is missing.
+        """
+
+    def layer_trees(self, name: ChainId | None) -> Sequence[Path]:
+        """Return the directories of a stack's layers, topmost first.
+
+        Empty where no directory holds a layer alone.
+
+        Raises:
+            NotFoundError: one of the layers is not here.
         """
 
     def remove(self, key: str) -> None:

@@ -180,14 +180,57 @@ def test_what_is_pruned_is_told(engine: Engine) -> None:
     ]
     told = [(event["Action"], event["Actor"]["ID"]) for event in events]
     assert ("delete", one) in told
+    assert ("untag", one) not in told
     last = [event for event in events if event["Action"] == "prune"][-1]
     assert last["Actor"]["Attributes"] == {"reclaimed": "2"}
+
+
+@pytest.mark.naru_only
+def test_names_that_fit_a_pattern_go_and_the_newest_stay(engine: Engine) -> None:
+    load_base(engine)
+    engine.api("POST", "/images/naru-test/base/tag", query={"repo": "naru-test/other"}).ok(201)
+    found = prune(engine, dangling=["false"], reference=["naru-test/oth*"])
+    assert found == {
+        "ImagesDeleted": [{"Untagged": "naru-test/other:latest"}],
+        "SpaceReclaimed": 0,
+    }
+    for number, name in enumerate(("one", "two", "three")):
+        grow(engine, "naru-test/base", name, f"echo {number} > /f")
+        query = {"repo": "naru-test/app", "tag": str(number)}
+        engine.api("POST", f"/images/naru-test/{name}/tag", query=query).ok(201)
+        remove(engine, f"naru-test/{name}")
+    used = engine.create("true", image="naru-test/app:0")
+    app = {"dangling": ["false"], "reference": ["naru-test/app"]}
+    assert prune(engine, **app, keep=["1"], until=["1h"])["ImagesDeleted"] is None
+    assert prune(engine, **app, **{"reference!": ["*/app:1"]}, keep=["1"]) == {
+        "ImagesDeleted": None,
+        "SpaceReclaimed": 0,
+    }
+    records = prune(engine, **app, keep=["1"])["ImagesDeleted"]
+    assert records[0] == {"Untagged": "naru-test/app:1"}
+    assert {"Deleted": image_id(engine, "naru-test/app:0")} not in records
+    engine.remove(used)
+    assert prune(engine, **app, keep=["2"])["ImagesDeleted"] is None
+    assert prune(engine, **app, keep=["1"])["ImagesDeleted"][0] == {"Untagged": "naru-test/app:0"}
+    assert known(engine, "naru-test/app:2")
+    assert known(engine, "naru-test/base")
+    assert prune(engine, **app)["ImagesDeleted"][0] == {"Untagged": "naru-test/app:2"}
 
 
 @pytest.mark.parametrize(
     ("filters", "message"),
     [
         ({"foo": ["x"]}, "nvalid filter 'foo'"),
+        ({"reference": ["["]}, "syntax error in pattern"),
+        ({"reference!": ["["]}, "syntax error in pattern"),
+        *(
+            (
+                {"keep": keep, "dangling": ["false"]},
+                f"invalid filter 'keep=[{' '.join(keep)}]': it takes one whole number from 1",
+            )
+            for keep in (["x"], ["0"], ["-1"], ["1", "2"], [], ["1.5"], ["9" * 10])
+        ),
+        ({"keep": ["1"]}, "invalid filter 'keep=[1]': it needs dangling=false"),
         ({"dangling": ["x"]}, "nvalid filter 'dangling=[x]'"),
         ({"until": ["1", "2"]}, "more than one until filter specified"),
     ],

@@ -46,6 +46,25 @@ def test_a_flag_is_one_of_dockers_words(values: list[str], expected: bool) -> No
     assert Filters({"dangling": values}).is_true("dangling") is expected
 
 
+def test_a_flag_that_is_absent_is_no_answer() -> None:
+    assert Filters({"a": ["1"]}).choice("dangling") is None
+    assert Filters({"dangling": ["0"]}).choice("dangling") is False
+
+
+def test_a_filter_without_values_is_there_though_it_lets_everything_pass() -> None:
+    filters = Filters({"reference": []})
+    assert filters.has("reference")
+    assert "reference" not in filters
+    assert not filters.has("label")
+
+
+def test_one_more_value_leaves_the_filters_as_they_were() -> None:
+    filters = Filters({"label": ["a"]})
+    more = filters.with_value("label", "b").with_value("reference", "x")
+    assert (more.get("label"), more.get("reference")) == (["a", "b"], ["x"])
+    assert (filters.get("label"), filters.get("reference")) == (["a"], [])
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

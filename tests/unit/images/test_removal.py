@@ -9,7 +9,7 @@ import pytest
 
 from naru.db.database import Database
 from naru.db.images import ImageRow, ImageRows, NameRow
-from naru.errors import ConflictError
+from naru.errors import ConflictError, NotFoundError
 from naru.images.removal import ImageUser, has_single_reference, remove_rows
 from naru.oci.digest import Digest
 from naru.oci.reference import Reference
@@ -90,6 +90,29 @@ def test_digest_of_another_repository_keeps_the_image(rows: ImageRows) -> None:
 def test_a_name_by_digest_goes_with_its_image(rows: ImageRows) -> None:
     add(rows, A, f"x@{DIGEST}")
     assert remove(rows, A, f"x@{DIGEST}") == [f"U:x@{DIGEST}", "D:a"]
+
+
+def test_a_tag_and_a_digest_together_are_untagged_as_they_were_said(rows: ImageRows) -> None:
+    add(rows, A, "x:1", f"x@{DIGEST}")
+    assert remove(rows, A, f"x:1@{DIGEST}") == [f"U:x:1@{DIGEST}"]
+    assert [str(name.reference) for name in rows.names()] == ["x:1"]
+
+
+def test_what_somebody_else_took_away_is_not_told_of_twice(rows: ImageRows) -> None:
+    add(rows, A, "x:1", "x:2")
+    image = rows.get(A)
+    assert image is not None
+    remove(rows, A, "x:1")
+
+    def again(name: str) -> None:
+        remove_rows(rows, image, name, force=False, prune=True, users=lambda _: [])
+
+    with pytest.raises(NotFoundError, match="No such image: x:1"):
+        again("x:1")
+    remove(rows, A, "x:2")
+    for name in (A, "x:2"):
+        with pytest.raises(NotFoundError, match=f"No such image: {name}"):
+            again(name)
 
 
 @pytest.mark.parametrize("name", [A, A[7:], A[:20], A[7:12]])

@@ -5,30 +5,43 @@ from __future__ import annotations
 from aiohttp import web
 
 from naru.engine import image_listing, image_removal, images
+from naru.errors import InvalidInputError
 from naru.server import params
 from naru.server.answers import json_answer, json_stream, stops_with_client, whole_stream
 
 
 async def list_all(request: web.Request) -> web.Response:
     """List images."""
+    version, filters = params.api_version(request), params.filters(request)
+    if version < (1, 41) and (pattern := params.text(request, "filter")):
+        filters = filters.with_value("reference", pattern)
     views = await image_listing.list_images(
         params.context(request),
         all=params.flag(request, "all"),
-        filters=params.filters(request),
-        shared_size=params.flag(request, "shared-size"),
-        api_version=params.api_version(request),
+        filters=filters,
+        shared_size=version >= (1, 42) and params.flag(request, "shared-size"),
+        manifests=params.flag(request, "manifests"),
+        api_version=version,
     )
     return json_answer(views)
 
 
 async def inspect(request: web.Request) -> web.Response:
     """Inspect an image."""
+    version = params.api_version(request)
+    manifests = version >= (1, 48) and params.flag(request, "manifests")
+    platform = params.platform(request, "platform", since=(1, 49))
+    if manifests and platform:
+        raise InvalidInputError(
+            "conflicting options: manifests and platform options cannot both be set"
+        )
     return json_answer(
         await image_listing.inspect_image(
             params.context(request),
             params.name(request),
-            params.api_version(request),
-            platform=params.platform(request, "platform", since=(1, 49)),
+            version,
+            platform=platform,
+            manifests=manifests,
         )
     )
 
