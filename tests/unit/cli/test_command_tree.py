@@ -40,8 +40,6 @@ _OPTIONS_LEFT_OUT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_CREATING, _WINDOWS),
     # Checkpoints, as above.
     **dict.fromkeys(("start", "container start"), ("checkpoint", "checkpoint-dir")),
-    # Experimental: images as a tree, which takes a list of their manifests.
-    **dict.fromkeys(("images", "image ls"), ("tree",)),
     # Volumes of a swarm's cluster.
     "volume create": (
         "availability",

@@ -14,8 +14,8 @@ from naru.cli.spec import index, root
 
 _GOLDEN = Path(__file__).parents[2] / "golden" / "cli" / "help_pages.json"
 _PAGES: dict[str, str] = msgspec.json.decode(_GOLDEN.read_bytes())["pages"]
-# Options of what is not there yet: volumes of a cluster, and the tree of images.
-_LEFT_OUT = {"image ls", "images", "volume create", "volume ls"}
+# Options of what is not there: volumes of a cluster.
+_LEFT_OUT = {"volume create", "volume ls"}
 
 
 def _as_naru(page: str) -> str:

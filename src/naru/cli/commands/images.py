@@ -133,7 +133,14 @@ def list_images(invocation: Invocation) -> int:
     form = options["format"]
     if not form and not options["quiet"]:
         form = invocation.config.get("imagesFormat", "")
-    query = {"all": True if options["all"] else None, "filters": filters or None}
+    query: dict[str, object] = {
+        "all": True if options["all"] else None,
+        "filters": filters or None,
+    }
+    if options["tree"]:
+        from naru.cli.commands.image_tree import list_tree
+
+        return list_tree(invocation, query)
     items = invocation.client.get("/images/json", query)
     with_digests = options["digests"] or "{{.Digest}}" in form
     now, truncates = invocation.now(), not options["no-trunc"]

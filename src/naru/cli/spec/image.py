@@ -99,6 +99,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("format", "", "string", "", FORMAT_TABLE),
             ("no-trunc", "", "bool", "", "Don't truncate output"),
             ("quiet", "q", "bool", "", "Only show image IDs"),
+            ("tree", "", "bool", "", "List multi-platform images as a tree (EXPERIMENTAL)"),
         ),
     },
     "prune": {
@@ -110,6 +111,14 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("all", "a", "bool", "", "Remove all unused images, not just dangling ones"),
             ("filter", "", "filter", "", 'Provide filter values (e.g. "until=<timestamp>")'),
             ("force", "f", "bool", "", "Do not prompt for confirmation"),
+            (
+                "keep",
+                "",
+                "int",
+                "",
+                "Keep the last tags of each repository, this many (with --all)",
+                "ours",
+            ),
         ),
     },
     "pull": {
