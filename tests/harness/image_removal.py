@@ -207,7 +207,7 @@ def record(engine: Engine) -> dict[str, Any]:
     found = {}
     with serving({"box:1": archive(("box:1",))}) as registry:
         for users, has_child in ENVIRONMENTS:
-            environment = Environment(engine, registry, users, has_child=has_child)
+            environment = Environment(engine, registry.address, users, has_child=has_child)
             for case in cases(users, has_child=has_child):
                 found[case.name] = environment.outcome(case)
             environment.close()

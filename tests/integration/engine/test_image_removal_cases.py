@@ -26,8 +26,8 @@ def golden() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def registry() -> Iterator[str]:
     """Give the address of a registry with the image in it."""
-    with serving({"box:1": archive(("box:1",))}) as address:
-        yield address
+    with serving({"box:1": archive(("box:1",))}) as served:
+        yield served.address
 
 
 @pytest.mark.parametrize(("users", "has_child"), ENVIRONMENTS)
