@@ -11,8 +11,10 @@ from naru.images.pipe import Pipe, PipeClosedError
 
 T = TypeVar("T")
 
-# A hand-over costs as much as hashing 50 KiB; aiohttp's chunks are about that big.
+# A hand-over costs as much as hashing 50 KiB, joining as much as copying: chunks of a good size go
+# over as they are, several at once.
 _BATCH = 1 << 20
+_GOOD_SIZE = 64 << 10
 
 
 async def read_in_thread(
@@ -64,8 +66,8 @@ async def _feed(chunks: AsyncIterator[bytes], pipe: Pipe) -> None:
     failure: BaseException | None = ConnectionAbortedError("the sender is gone")
     try:
         async for batch in _batches(chunks):
-            if not pipe.try_put(batch):
-                await in_thread(pipe.put, batch)
+            if not pipe.try_put(*batch):
+                await in_thread(pipe.put, *batch)
         failure = None
     except PipeClosedError:
         # The work has ended; its result tells more.
@@ -77,15 +79,20 @@ async def _feed(chunks: AsyncIterator[bytes], pipe: Pipe) -> None:
         pipe.end(failure)
 
 
-async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Join small chunks."""
-    waiting: list[bytes] = []
-    size = 0
+async def _batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """Gather chunks, and join small ones."""
+    batch: list[bytes] = []
+    small: list[bytes] = []
+    size = small_size = 0
     async for chunk in chunks:
-        waiting.append(chunk)
         size += len(chunk)
+        small.append(chunk)
+        small_size += len(chunk)
+        if small_size >= _GOOD_SIZE:
+            batch.append(b"".join(small))
+            small, small_size = [], 0
         if size >= _BATCH:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield b"".join(waiting)
+            yield [*batch, b"".join(small)]
+            batch, small = [], []
+            size = small_size = 0
+    yield [*batch, b"".join(small)]

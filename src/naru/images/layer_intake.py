@@ -140,10 +140,10 @@ class LayerIntake:
         key = f"layer-{secrets.token_hex(8)}"
         services = self._services
         services.leases.add(self._lease_id, "ingest", key)
-        source: Readable = open_plain(pipe)[1] if is_stored_plain else pipe
+        plain: Readable | None = open_plain(pipe)[1] if is_stored_plain else None
         with services.content.ingest(key) as ingest:
             try:
-                while piece := source.read(_PIECE):
+                while piece := plain.read(_PIECE) if plain else pipe.read_piece():
                     ingest.write(piece)
                 size = ingest.offset
                 services.leases.add(self._lease_id, "blob", ingest.digest)
@@ -179,18 +179,23 @@ def _feed(
     listening = list(workers)
     failure: BaseException | None = CorruptDataError("layer was not read to its end")
     try:
-        piece = first
+        piece: bytes | memoryview = first
         while piece and writer in listening:
             for worker in list(listening):
                 try:
                     worker.pipe.put(piece)
                 except PipeClosedError:
                     listening.remove(worker)
-            # A piece may be memory that is used again, and the workers are slower.
-            piece = bytes(next_piece())
+            piece = _kept(next_piece())
         failure = None
     finally:
         for worker in workers:
             worker.pipe.end(failure)
         for worker in workers:
             worker.join()
+
+
+def _kept(piece: bytes | memoryview) -> bytes | memoryview:
+    """Return bytes that stay: a piece may be memory that is used again, and workers are slower."""
+    is_of_bytes = isinstance(piece, bytes) or isinstance(piece.obj, bytes)
+    return piece if is_of_bytes else bytes(piece)

@@ -1,7 +1,7 @@
 """A bounded pipe of byte pieces between threads, with failures travelling both ways.
 
 The writer learns that its reader is gone, the reader learns that its writer failed; neither
-waits for ever. Pieces of a MiB keep the hand-over cheap.
+waits for ever. Pieces are handed on, not copied; large ones keep the hand-over cheap.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from naru.errors import FaultError, NaruError
 
-_DEPTH = 8
+_CAPACITY = 8 << 20
 
 
 class PipeClosedError(FaultError):
@@ -27,17 +27,19 @@ class WriterFailedError(FaultError):
 class Pipe:
     """One writing thread, one reading thread."""
 
-    def __init__(self, depth: int = _DEPTH) -> None:
+    def __init__(self, capacity: int = _CAPACITY) -> None:
+        """Make a pipe that is full with `capacity` bytes; the last piece may reach beyond."""
         self._pieces: deque[bytes | memoryview] = deque()
-        self._depth = depth
+        self._capacity = capacity
+        self._held = 0
         self._changed = threading.Condition()
         self._ended = False
         self._reader_gone = False
         self._failure: BaseException | None = None
         self._current = memoryview(b"")
 
-    def try_put(self, piece: bytes | memoryview) -> bool:
-        """Add a piece if there is room, without waiting; say whether it was added.
+    def try_put(self, *pieces: bytes | memoryview) -> bool:
+        """Add pieces if there is room, without waiting; say whether they were added.
 
         Raises:
             PipeClosedError: nobody reads any more.
@@ -45,27 +47,29 @@ class Pipe:
         with self._changed:
             if self._reader_gone:
                 raise PipeClosedError("nobody reads")
-            if len(self._pieces) >= self._depth:
+            if self._held >= self._capacity:
                 return False
-            self._append(piece)
+            self._append(pieces)
             return True
 
-    def put(self, piece: bytes | memoryview) -> None:
-        """Add a piece, waiting for room. The piece must not change afterwards.
+    def put(self, *pieces: bytes | memoryview) -> None:
+        """Add pieces, waiting for room. They must not change afterwards.
 
         Raises:
             PipeClosedError: nobody reads any more.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._reader_gone or len(self._pieces) < self._depth)
+            self._changed.wait_for(lambda: self._reader_gone or self._held < self._capacity)
             if self._reader_gone:
                 raise PipeClosedError("nobody reads")
-            self._append(piece)
+            self._append(pieces)
 
-    def _append(self, piece: bytes | memoryview) -> None:
-        if len(piece):
-            self._pieces.append(piece)
-            self._changed.notify_all()
+    def _append(self, pieces: Sequence[bytes | memoryview]) -> None:
+        for piece in pieces:
+            if len(piece):
+                self._pieces.append(piece)
+                self._held += len(piece)
+        self._changed.notify_all()
 
     def end(self, failure: BaseException | None = None) -> None:
         """Close the writing end: the reader gets what is there, then the end or `failure`.
@@ -82,6 +86,7 @@ class Pipe:
         with self._changed:
             self._reader_gone = True
             self._pieces.clear()
+            self._held = 0
             self._changed.notify_all()
 
     def read_piece(self) -> memoryview:
@@ -97,7 +102,10 @@ class Pipe:
             self._changed.wait_for(lambda: self._pieces or self._ended)
             if self._pieces:
                 piece = memoryview(self._pieces.popleft())
-                self._changed.notify_all()
+                was_full = self._held >= self._capacity
+                self._held -= len(piece)
+                if was_full:
+                    self._changed.notify_all()
                 return piece
             if isinstance(self._failure, NaruError):
                 raise self._failure

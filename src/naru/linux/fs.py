@@ -22,6 +22,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
 _TOP_DIRECTORY = 0x20000
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
+_START_WRITING = 0x02
 _PAGE_BYTES = 4096
 _MAX_PIECES = 512
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -107,6 +108,18 @@ def write_pieces(descriptor: int, pieces: Sequence[bytes | bytearray | memoryvie
             written -= len(rest.pop(0))
         if written:
             rest[0] = rest[0][written:]
+
+
+def start_write_back(descriptor: int, start: int, end: int) -> None:
+    """Have the kernel begin to write these bytes of a file to the disk, without waiting for it.
+
+    A hint: it promises nothing, but whoever calls fsync(2) later waits for less.
+
+    Spec: sync_file_range(2), SYNC_FILE_RANGE_WRITE.
+    """
+    _libc.sync_file_range(
+        descriptor, ctypes.c_int64(start), ctypes.c_int64(end - start), _START_WRITING
+    )
 
 
 def fsync_dir(path: Path) -> None:

@@ -24,6 +24,8 @@ from naru.oci.digest import Digest, Hasher, algorithm_of
 DATA = "data"
 KEY = "key"
 _READ_SIZE = 1 << 20
+# Written back in such steps while more comes, so that little is left to wait for at the end.
+_WRITE_BACK_SIZE = 8 << 20
 _BEFORE_COMMIT = fault_point("store.ingest.before_commit")
 _AFTER_RENAME = fault_point("store.content.after_rename")
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -53,6 +55,7 @@ class Ingest:
         self._place = place
         self._on_close = on_close
         self._descriptor = -1
+        self._written_back = 0
         self._hasher = Hasher(algorithm_of(expected_digest) if expected_digest else "sha256")
         try:
             self._open()
@@ -116,11 +119,15 @@ class Ingest:
             raise self._failure(error) from error
         for piece in pieces:
             self._hasher.update(piece)
+        if self.offset - self._written_back >= _WRITE_BACK_SIZE:
+            fs.start_write_back(self._descriptor, self._written_back, self.offset)
+            self._written_back = self.offset
 
     def restart(self) -> None:
         """Forget all bytes so far: the other side cannot resume."""
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self._written_back = 0
         self._hasher = Hasher(self._hasher.algorithm)
 
     def commit(self) -> Digest:

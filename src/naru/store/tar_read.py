@@ -44,7 +44,7 @@ _MAX_MEMO = 4096
 
 
 class Readable(Protocol):
-    """Where bytes come from; `readinto` is used where it exists, and saves a copy."""
+    """Where bytes come from; `readinto` or `read_piece` is used where it exists, and saves a copy."""
 
     def read(self, count: int, /) -> bytes:
         """Return up to `count` bytes; nothing means the end."""
@@ -302,7 +302,8 @@ class _Source:
     """The stream as big pieces; a header is a slice of one, and no byte is copied twice."""
 
     def __init__(self, stream: Readable) -> None:
-        self._read = stream.read
+        read = stream.read
+        self._read_piece = getattr(stream, "read_piece", None) or (lambda: read(READ_SIZE))
         self._readinto = getattr(stream, "readinto", None)
         self._buffer = bytearray(READ_SIZE) if self._readinto else bytearray()
         self._piece = memoryview(b"")
@@ -315,7 +316,7 @@ class _Source:
             count = self._readinto(self._buffer) or 0
             self._piece = memoryview(self._buffer)[:count]
         else:
-            self._piece = memoryview(self._read(READ_SIZE))
+            self._piece = memoryview(self._read_piece())
         self._position = 0
         self.at_end = not self._piece
         return not self.at_end

@@ -24,8 +24,9 @@ def read_all(pipe: Pipe) -> bytes:
     return result
 
 
-async def test_everything_arrives() -> None:
-    pieces = [bytes([n]) * 700_000 for n in range(9)]
+@pytest.mark.parametrize("size", [1, 1000, 65_536, 700_000, 1 << 20])
+async def test_everything_arrives(size: int) -> None:
+    pieces = [bytes([n]) * size for n in range(99)]
     assert await read_in_thread(chunks(*pieces), read_all) == b"".join(pieces)
 
 

@@ -11,7 +11,7 @@ from naru.images.pipe import Pipe, PipeClosedError, written_by
 
 
 def test_bytes_arrive_in_order_whatever_the_counts() -> None:
-    pipe = Pipe(depth=2)
+    pipe = Pipe(capacity=2)
     sent = [bytes([n]) * (n * 37 % 100) for n in range(200)]
     writer = threading.Thread(target=lambda: ([pipe.put(piece) for piece in sent], pipe.end()))
     writer.start()
@@ -25,11 +25,31 @@ def test_bytes_arrive_in_order_whatever_the_counts() -> None:
 
 
 def test_full_pipe_refuses_without_waiting() -> None:
-    pipe = Pipe(depth=1)
+    pipe = Pipe(capacity=1)
     assert pipe.try_put(b"a")
     assert not pipe.try_put(b"b")
     assert pipe.read(9) == b"a"
     assert pipe.try_put(b"b")
+
+
+def test_a_pipe_is_as_full_as_its_bytes() -> None:
+    pipe = Pipe(capacity=10)
+    assert pipe.try_put(b"a", b"", b"bc", memoryview(b"d"))
+    assert pipe.try_put(bytes(20))
+    assert not pipe.try_put(b"e")
+    assert [bytes(pipe.read_piece()) for _ in range(3)] == [b"a", b"bc", b"d"]
+    assert not pipe.try_put(b"e")
+    assert len(pipe.read_piece()) == 20
+    assert pipe.try_put(b"e")
+
+
+def test_a_piece_is_handed_on_and_not_copied() -> None:
+    pipe = Pipe()
+    sent = bytes(1000)
+    pipe.put(sent)
+    assert pipe.read_piece().obj is sent
+    pipe.put(sent)
+    assert pipe.read(1000) is sent
 
 
 def test_failure_comes_after_what_was_sent() -> None:
@@ -50,7 +70,7 @@ def test_foreign_failure_is_a_fault() -> None:
 
 
 def test_writer_that_waits_learns_that_nobody_reads() -> None:
-    pipe = Pipe(depth=1)
+    pipe = Pipe(capacity=1)
     pipe.put(b"a")
     failures: list[Exception] = []
 

@@ -116,3 +116,19 @@ def test_pieces_are_written_whole_and_in_order_however_many_there_are(tmp_path: 
     thread.join()
     os.close(reading)
     assert received == [b"".join(pieces) + bytes(1 << 20) + b"end"]
+
+
+def test_writing_back_early_changes_nothing_and_takes_any_file(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        fs.write_all(descriptor, b"x" * 10_000)
+        fs.start_write_back(descriptor, 0, 5000)
+        fs.start_write_back(descriptor, 5000, 5000)
+        assert path.read_bytes() == b"x" * 10_000
+    finally:
+        os.close(descriptor)
+    reading, writing = os.pipe()
+    fs.start_write_back(writing, 0, 1)
+    os.close(reading)
+    os.close(writing)
