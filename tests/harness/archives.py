@@ -142,37 +142,66 @@ def docker_archive(
     return tree.file("manifest.json", json.dumps(manifest)).tar()
 
 
+_OCI = "application/vnd.oci.image"
+
+
+class Layout:
+    """An OCI image layout in the making; blobs are written as they are added."""
+
+    def __init__(self) -> None:
+        self.tree = Tree().file("oci-layout", '{"imageLayoutVersion": "1.0.0"}')
+        self.tree.directory("blobs").directory("blobs/sha256")
+
+    def blob(self, data: bytes, media_type: str) -> dict[str, Any]:
+        """Add a blob and return its descriptor."""
+        digest = hashlib.sha256(data).hexdigest()
+        self.tree.file(f"blobs/sha256/{digest}", data)
+        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
+
+    def document(self, content: Mapping[str, Any], kind: str) -> dict[str, Any]:
+        """Add a manifest or an index, and return its descriptor."""
+        media_type = f"{_OCI}.{kind}.v1+json"
+        document = {"schemaVersion": 2, "mediaType": media_type, **content}
+        return self.blob(json.dumps(document).encode(), media_type)
+
+    def image(
+        self, layers: Sequence[bytes], config: Mapping[str, Any], architecture: str = "amd64"
+    ) -> dict[str, Any]:
+        """Add an image whose layers are gzipped, and return the descriptor of its manifest."""
+        document = image_config(layers, config).replace(b"amd64", architecture.encode())
+        return self.document(
+            {
+                "config": self.blob(document, f"{_OCI}.config.v1+json"),
+                "layers": [
+                    self.blob(gzip.compress(layer, 1, mtime=0), f"{_OCI}.layer.v1.tar+gzip")
+                    for layer in layers
+                ],
+            },
+            "manifest",
+        )
+
+    def tar(self, *entries: Mapping[str, Any]) -> bytes:
+        """Return the layout, with these in its topmost index."""
+        index = {"schemaVersion": 2, "manifests": entries}
+        return self.tree.file("index.json", json.dumps(index)).tar()
+
+
+def named(entry: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a descriptor with the annotations by which containerd and BuildKit give names."""
+    full = name if "/" in name else f"library/{name}"
+    annotations = {
+        "io.containerd.image.name": f"docker.io/{full}",
+        "org.opencontainers.image.ref.name": name.rpartition(":")[2],
+    }
+    return {**entry, "annotations": annotations}
+
+
 def oci_archive(
     name: str, layers: Sequence[bytes], config: Mapping[str, Any] | None = None
 ) -> bytes:
     """Return an OCI image layout in a tar, its layers gzipped."""
-    tree = Tree().file("oci-layout", '{"imageLayoutVersion": "1.0.0"}')
-    tree.directory("blobs").directory("blobs/sha256")
-
-    def blob(data: bytes, media_type: str) -> dict[str, Any]:
-        digest = hashlib.sha256(data).hexdigest()
-        tree.file(f"blobs/sha256/{digest}", data)
-        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
-
-    prefix = "application/vnd.oci.image"
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": f"{prefix}.manifest.v1+json",
-        "config": blob(image_config(layers, config or {}), f"{prefix}.config.v1+json"),
-        "layers": [
-            blob(gzip.compress(layer, 1, mtime=0), f"{prefix}.layer.v1.tar+gzip")
-            for layer in layers
-        ],
-    }
-    entry = blob(json.dumps(manifest).encode(), f"{prefix}.manifest.v1+json")
-    entry["annotations"] = {
-        "io.containerd.image.name": f"docker.io/{name}"
-        if "/" in name
-        else f"docker.io/library/{name}",
-        "org.opencontainers.image.ref.name": name.rpartition(":")[2],
-    }
-    index = {"schemaVersion": 2, "manifests": [entry]}
-    return tree.file("index.json", json.dumps(index)).tar()
+    layout = Layout()
+    return layout.tar(named(layout.image(layers, config or {}), name))
 
 
 @cache

@@ -19,30 +19,37 @@ import msgspec
 
 from naru.errors import InvalidInputError
 from naru.faults import fault_point
+from naru.ids import short_id
 from naru.images.compression import open_plain
 from naru.images.layer_intake import LayerIntake, StoredLayer
+from naru.images.progress import LayerProgress
 from naru.images.services import ImageServices
 from naru.images.unpack import Unpacking
 from naru.store import tar_read
 from naru.store.tar_read import Entry, Readable, TarReader
 
 _PIECE = 1 << 20
+# What attestations weigh is theirs: a document that is larger is missed only if it is asked for.
 _DOCUMENT_LIMIT = 16 << 20
 _DOCUMENTS_LIMIT = 64 << 20
 _MEMBER_LIMIT = 100_000
 _SMALLEST_LAYER = 20
 _MAGIC_AT, _MAGIC = 257, b"ustar"
 _LINK_DEPTH = 16
+_LAYER_FILE = "layer.tar"
+_LOADING = "Loading layer"
 _AFTER_LAYER = fault_point("images.load.after_layer")
 
 
 @dataclass(slots=True)
 class Archive:
-    """What was in an archive. Names are cleaned paths."""
+    """What was in an archive. Names are cleaned paths; of equal ones the last counts."""
 
     documents: dict[str, bytes] = field(default_factory=dict)
     layers: dict[str, StoredLayer] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    oversized: dict[str, int] = field(default_factory=dict)
+    """sizes in bytes of documents that were passed over"""
     unpacked: dict[str, Unpacking] = field(default_factory=dict)
     """diff_id → snapshot of a layer that may find its place, not committed yet"""
 
@@ -50,10 +57,16 @@ class Archive:
         """Return a document.
 
         Raises:
-            InvalidInputError: the archive has none of this name.
+            InvalidInputError: the archive has none of this name, or one that no image needs.
         """
-        found = self.documents.get(self._target(name))
+        target = self._target(name)
+        found = self.documents.get(target)
         if found is None:
+            if target in self.oversized:
+                raise InvalidInputError(
+                    f"{name}: a document of {self.oversized[target]} bytes, "
+                    f"at most {_DOCUMENT_LIMIT} are read"
+                )
             raise InvalidInputError(f"open {name}: no such file or directory")
         return found
 
@@ -68,6 +81,11 @@ class Archive:
         """Say whether the archive leaves a layer out."""
         return self._target(name) not in self.layers
 
+    def forget(self, name: str) -> None:
+        """Drop what an earlier member of this name brought."""
+        for members in (self.documents, self.layers, self.links, self.oversized):
+            members.pop(name, None)
+
     def _target(self, name: str) -> str:
         name = clean(name)
         for _ in range(_LINK_DEPTH):
@@ -75,6 +93,10 @@ class Archive:
                 return name
             name = clean(posixpath.join(posixpath.dirname(name), self.links[name]))
         raise InvalidInputError(f"open {name}: too many levels of symbolic links")
+
+
+ProgressOf = Callable[[str, int], LayerProgress]
+"""From a layer's short id and its size in bytes to the line that tells of it."""
 
 
 def clean(name: str) -> str:
@@ -99,8 +121,8 @@ class ArchiveReader:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def read(self, stream: Readable, stored: Callable[[StoredLayer], object]) -> Archive:
-        """Read the whole archive, compressed or not; `stored` hears of every layer.
+    def read(self, stream: Readable, progress_of: ProgressOf) -> Archive:
+        """Read the whole archive, compressed or not, and move the progress of each layer.
 
         Raises:
             CorruptDataError: no tar, cut off, or an invalid layer.
@@ -115,10 +137,11 @@ class ArchiveReader:
             if count > _MEMBER_LIMIT:
                 raise InvalidInputError(f"archive has more than {_MEMBER_LIMIT} members")
             name = clean(entry.name.decode("utf-8", "surrogateescape"))
+            self._archive.forget(name)
             if entry.kind in (tar_read.SYMLINK, tar_read.HARD_LINK):
                 self._link(name, entry)
             elif entry.kind == tar_read.REGULAR:
-                self._member(name, entry, reader, stored)
+                self._member(name, entry, reader, progress_of)
         reader.drain()
         return self._archive
 
@@ -127,36 +150,47 @@ class ArchiveReader:
         is_hard = entry.kind == tar_read.HARD_LINK
         self._archive.links[name] = "/" + clean(target) if is_hard else target
 
-    def _member(
-        self, name: str, entry: Entry, reader: TarReader, stored: Callable[[StoredLayer], object]
-    ) -> None:
+    def _member(self, name: str, entry: Entry, reader: TarReader, progress_of: ProgressOf) -> None:
         first = b""
         while len(first) < tar_read.BLOCK and (piece := reader.read_piece(_PIECE)):
             first += piece
         if _looks_like_document(first[:512]):
-            if entry.size > _DOCUMENT_LIMIT:
-                raise InvalidInputError(f"{name}: a document of {entry.size} bytes")
-            self._documents_size += entry.size
-            if self._documents_size > _DOCUMENTS_LIMIT:
-                raise InvalidInputError("archive has too many documents")
-            self._document(name, first + reader.read_data(_DOCUMENT_LIMIT))
+            self._document(name, entry, first, reader)
         elif entry.size >= _SMALLEST_LAYER:
-            is_lowest = self._is_lowest(name)
-            layer = self._intake.take(
-                first,
-                lambda: reader.read_piece(_PIECE),
-                unpack=is_lowest or self._can_rebase,
-                alone=not is_lowest,
-            )
-            _AFTER_LAYER()
-            self._archive.layers[name] = layer.stored
-            # A failure to unpack is no failure yet: the layer may need those below it. It is
-            # unpacked again in its place then, and what is wrong with it comes out there.
-            if layer.unpacking is not None and layer.unpack_failure is None:
-                self._archive.unpacked[layer.stored.diff_id] = layer.unpacking
-            stored(layer.stored)
+            progress = progress_of(_layer_id(name), entry.size)
+            self._layer(name, first, reader, progress)
 
-    def _document(self, name: str, raw: bytes) -> None:
+    def _layer(self, name: str, first: bytes, reader: TarReader, progress: LayerProgress) -> None:
+        taken = len(first)
+
+        def next_piece() -> memoryview:
+            nonlocal taken
+            piece = reader.read_piece(_PIECE)
+            taken += len(piece)
+            progress.move(_LOADING, taken)
+            return piece
+
+        is_lowest = self._is_lowest(name)
+        layer = self._intake.take(
+            first, next_piece, unpack=is_lowest or self._can_rebase, alone=not is_lowest
+        )
+        _AFTER_LAYER()
+        self._archive.layers[name] = layer.stored
+        # A failure to unpack is no failure yet: the layer may need those below it. It is
+        # unpacked again in its place then, and what is wrong with it comes out there.
+        if layer.unpacking is not None and layer.unpack_failure is None:
+            self._archive.unpacked[layer.stored.diff_id] = layer.unpacking
+
+    def _document(self, name: str, entry: Entry, first: bytes, reader: TarReader) -> None:
+        if entry.size > _DOCUMENT_LIMIT:
+            self._archive.oversized[name] = entry.size
+            return
+        self._documents_size += entry.size
+        if self._documents_size > _DOCUMENTS_LIMIT:
+            raise InvalidInputError(
+                f"archive has more than {_DOCUMENTS_LIMIT} bytes of documents at {name}"
+            )
+        raw = first + reader.read_data(_DOCUMENT_LIMIT)
         self._archive.documents[name] = raw
         hints = _hints(raw)
         if hints.rootfs and hints.rootfs.diff_ids:
@@ -171,6 +205,12 @@ class ArchiveReader:
         if legacy is not None:
             return not _hints(legacy).parent
         return bool(self._chains) and all(len(chain) == 1 for chain in self._chains)
+
+
+def _layer_id(name: str) -> str:
+    """Return what a layer is called while its digest is not known: most archives name it so."""
+    folder, _, file = name.rpartition("/")
+    return short_id(posixpath.basename(folder) if file == _LAYER_FILE else file)
 
 
 def _looks_like_document(head: bytes) -> bool:

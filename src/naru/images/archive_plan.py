@@ -7,6 +7,7 @@ unpacking is checked here.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,9 @@ _MANIFESTS, _INDEX = "manifest.json", "index.json"
 _FULL_NAME = "io.containerd.image.name"
 _REF_NAME = "org.opencontainers.image.ref.name"
 _INDEX_DEPTH = 8
+# What is called by its digest must have it; by no other way could a changed config be told.
+_CONFIG_NAME = re.compile(r"(?:\./)?(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
+_ATTESTS = "vnd.docker.reference.type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def plan_images(
 
     Raises:
         InvalidInputError: no documents that tell of images, or names that are none.
-        NotFoundError: nothing is for the wanted platform.
+        NotFoundError: nothing is for the wanted platform, or of several for this host's.
         CorruptDataError: documents that contradict each other, or their digests.
     """
     if _MANIFESTS in archive.documents:
@@ -82,6 +86,10 @@ def plan_images(
     if wanted is None:
         return images
     found = [image for image in images if matches(image.config.platform, wanted)]
+    if not found and _MANIFESTS in archive.documents and _INDEX in archive.documents:
+        # What Docker saves of an image for many platforms has one of them in the manifest only.
+        layout = _layout_images(archive, wanted)
+        found = [image for image in layout if matches(image.config.platform, wanted)]
     if not found:
         raise NotFoundError(f"requested platform ({wanted}) not found in the archive")
     return found
@@ -112,6 +120,9 @@ def _parent_id(image: PlannedImage, parent: PlannedImage | None) -> str:
 
 def _saved_image(archive: Archive, saved: _SavedImage, at_hand: LayersAtHand) -> PlannedImage:
     config = parse_image_config(archive.document(saved.config))
+    named = _CONFIG_NAME.fullmatch(saved.config)
+    if named and named[1] != hex_of(config.digest):
+        raise CorruptDataError(f"{saved.config}: its digest is {config.digest}")
     names = saved.layers or []
     if len(names) != len(config.diff_ids):
         raise CorruptDataError(
@@ -175,7 +186,7 @@ def _layout_images(archive: Archive, host: Platform, at_hand: LayersAtHand) -> l
         raise CorruptDataError(f"{_INDEX} is no index")
     by_name: dict[str, list[Descriptor]] = {}
     for entry in index.manifests:
-        if entry.media_type in mediatype.INDEXES | mediatype.MANIFESTS:
+        if _may_be_image(archive, entry):
             by_name.setdefault(_layout_name(entry), []).append(entry)
     images: dict[Digest, PlannedImage] = {}
     for name, entries in by_name.items():
@@ -186,7 +197,19 @@ def _layout_images(archive: Archive, host: Platform, at_hand: LayersAtHand) -> l
             known = images.get(image.manifest.digest)
             tags = (*(known.tags if known else ()), *image.tags)
             images[image.manifest.digest] = replace(image, tags=tags)
+    if not images:
+        raise InvalidInputError(f"invalid archive: {_INDEX} names no image")
     return list(images.values())
+
+
+def _may_be_image(archive: Archive, entry: Descriptor) -> bool:
+    """Say whether an entry of the topmost index is an image: signatures and the like are not."""
+    if entry.media_type not in mediatype.INDEXES | mediatype.MANIFESTS:
+        return False
+    if entry.artifact_type or _ATTESTS in (entry.annotations or {}):
+        return False
+    found = parse_manifest(_layout_document(archive, entry), entry.media_type)
+    return isinstance(found, Index) or found.config.media_type in mediatype.CONFIGS
 
 
 def _layout_name(entry: Descriptor) -> str:
@@ -197,11 +220,13 @@ def _layout_name(entry: Descriptor) -> str:
 
 
 def _chosen(entries: Sequence[Descriptor], host: Platform) -> Descriptor:
-    if len(entries) == 1:
-        return entries[0]
-    chosen = Index(b"", mediatype.OCI_INDEX, tuple(entries)).select(host)
+    """Return the entry for the host; the only image there is, whatever it is for."""
+    images = [entry for entry in entries if _ATTESTS not in (entry.annotations or {})]
+    if len(images) == 1:
+        return images[0]
+    chosen = Index(b"", mediatype.OCI_INDEX, tuple(images)).select(host)
     if chosen is None:
-        raise InvalidInputError(f"no matching manifest for {host} in the archive")
+        raise NotFoundError(f"no matching manifest for {host} in the archive")
     return chosen
 
 

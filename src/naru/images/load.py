@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from naru.aio import in_thread
 from naru.db.images import ImageRow
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
-from naru.ids import short_id
-from naru.images.archive import Archive, ArchiveReader
+from naru.images.archive import Archive, ArchiveReader, ProgressOf
 from naru.images.archive_plan import PlannedImage, plan_images
 from naru.images.at_hand import LayersAtHand
 from naru.images.intake import read_in_thread
 from naru.images.layer_intake import StoredLayer
 from naru.images.pipe import Pipe, WriterFailedError
+from naru.images.progress import LayerProgress, Report
 from naru.images.services import ImageServices
 from naru.images.unpack import LayerSource
 from naru.linux.memory import give_back_memory
@@ -36,8 +36,6 @@ KEEPING_OWNER = "images.load.keeping"
 _BEFORE_UNPACK = fault_point("images.load.before_unpack")
 _BEFORE_CATALOG = fault_point("images.load.before_catalog")
 _AFTER_CATALOG = fault_point("images.load.after_catalog")
-
-Report = Callable[[dict[str, Any]], object]
 
 
 async def load(
@@ -57,8 +55,8 @@ async def load(
     loads take turns.
 
     All or nothing: whatever is wrong with the archive, there are the same images as before, and
-    nothing is left of it. `report` is called on the loop with Docker's progress records, unless
-    `quiet` those for each layer too, and one `Loaded image…` for each name at the end.
+    nothing is left of it. `report` is called on the loop with Docker's progress records: unless
+    `quiet`, while each layer comes in, and one `Loaded image…` for each name at the end.
 
     Raises:
         InvalidInputError: no archive of images, or one that contradicts itself.
@@ -68,20 +66,18 @@ async def load(
     """
     loop = asyncio.get_running_loop()
 
-    def report_layer(layer: StoredLayer) -> None:
+    def tell(record: dict[str, Any]) -> None:
         if not quiet:
-            record = {
-                "status": "Loading layer",
-                "progressDetail": {"current": layer.size, "total": layer.size},
-                "id": short_id(layer.diff_id or layer.digest),
-            }
             loop.call_soon_threadsafe(report, record)
+
+    def progress_of(layer_id: str, size: int) -> LayerProgress:
+        return LayerProgress(tell, services.clock, layer_id, size)
 
     turn = services.locks.hold(f"load {keep}") if keep else contextlib.nullcontext()
     try:
         async with turn:
             loaded = await read_in_thread(
-                chunks, lambda pipe: _load(services, pipe, platform, keep, stored=report_layer)
+                chunks, lambda pipe: _load(services, pipe, platform, keep, progress_of)
             )
     except Exception:
         await in_thread(services.garbage.collect)
@@ -104,14 +100,13 @@ def _load(
     pipe: Pipe,
     platform: Platform | None,
     keep: str,
-    *,
-    stored: Callable[[StoredLayer], object],
+    progress_of: ProgressOf,
 ) -> Sequence[PlannedImage]:
     with (
         _kept_lease(services, keep) if keep else services.lease(OWNER) as lease_id,
         ArchiveReader(services, lease_id) as reader,
     ):
-        archive = reader.read(pipe, stored)
+        archive = reader.read(pipe, progress_of)
         at_hand = LayersAtHand(services, lease_id)
         images = plan_images(archive, host_platform(), platform, at_hand=at_hand)
         _BEFORE_UNPACK()
