@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
+_OF_USERS = b"user."
 _ABSENT = (errno.ENODATA, errno.ENOTSUP, errno.EPERM)
 
 
@@ -18,15 +19,18 @@ def path_at(directory: int, name: bytes) -> bytes:
 
 
 def set_at(directory: int, name: bytes, attribute: bytes, value: bytes) -> bool:
-    """Set an attribute; False if this filesystem has no place for such attributes.
+    """Set an attribute; False if this filesystem, or this kind of file, has no place for it.
 
     Raises:
         OSError: refused for another reason.
+
+    Spec: xattr(7), Extended user attributes: regular files and directories only.
     """
     try:
         os.setxattr(path_at(directory, name), attribute, value, follow_symlinks=False)
     except OSError as error:
-        if error.errno == errno.ENOTSUP:
+        is_of_users = error.errno == errno.EPERM and attribute.startswith(_OF_USERS)
+        if error.errno == errno.ENOTSUP or is_of_users:
             return False
         raise
     return True

@@ -20,7 +20,8 @@ from naru.linux import mount
 from naru.linux.mount import Mount
 from naru.store import tar_read, whiteout
 from naru.store.tar_place import EntryPlacer, failure
-from naru.store.tar_read import Entry, Readable, TarReader, show
+from naru.store.tar_read import Entry, Readable, show
+from naru.store.tar_sparse import SparseTarReader
 from naru.store.tree import Tree
 
 
@@ -65,7 +66,7 @@ def apply(stream: Readable, target: Path, *, alone: bool = False) -> Applied:
     Raises:
         CorruptDataError: no valid tar, or cut off; the message names the entry.
         InvalidInputError: a name or link that leads out of the tree, or cannot be made.
-        NotSupportedError: a sparse file, or an unknown kind of entry.
+        NotSupportedError: a sparse file in GNU's own form, or an unknown kind of entry.
         FaultError: the disk is full or fails.
         NeedsParentError: see `apply_to_mounts`, as is `alone`.
     """
@@ -100,7 +101,7 @@ class _Layer:
     """One run of `apply`."""
 
     def __init__(self, stream: Readable, root: int, *, alone: bool = False) -> None:
-        self._reader = TarReader(stream)
+        self._reader = SparseTarReader(stream, reads_old=False)
         self._tree = Tree(root, alone=alone)
         self._placer = EntryPlacer(self._reader, self._tree, what="layer", path_of_link=clean_name)
         self._count = 0

@@ -2,7 +2,8 @@
 
 Reads ustar, pax, GNU long names and base-256 numbers. Where readers of tar disagree it sides with
 Go's archive/tar, which Docker and containerd read layers with: two readings of one layer would
-be a hole. Sparse files are refused. Decides nothing about names or places: that is `tar_apply`.
+be a hole. Sparse files are for `tar_sparse`. Decides nothing about names or places: that is for
+`tar_apply`.
 
 Spec: POSIX.1-2017, pax §ustar and §pax; GNU tar manual, Basic Tar Format.
 """
@@ -363,7 +364,10 @@ class _Source:
 
 
 def _no_sparse_files(entry: Entry) -> NotSupportedError:
-    return NotSupportedError(f"tar: {entry}: sparse files are not supported")
+    return NotSupportedError(
+        f"tar: {entry}: sparse files are not supported",
+        hint="write the archive without --sparse, or with `tar --format=posix`",
+    )
 
 
 def _check_range(entry: Entry) -> None:

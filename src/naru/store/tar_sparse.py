@@ -1,6 +1,7 @@
-"""Sparse files in tars that users make: what GNU tar writes with `--sparse`, in both its forms.
+"""Sparse files: what GNU tar writes with `--sparse`, in both its forms. Holes stay holes.
 
-Layers have none; whoever applies them refuses them. Here the holes of a file stay holes.
+Archives that users make may have them in either form. In layers there are only those of POSIX's
+form: images travel, and Docker and containerd know no other.
 
 Spec: GNU tar manual, Sparse Formats: the old GNU format, and the POSIX formats 0.1 and 1.0.
 """
@@ -23,8 +24,10 @@ Region = tuple[int, int]
 class SparseTarReader(TarReader):
     """A reader of tars that may hold sparse files; `size` of such an entry counts its holes."""
 
-    def __init__(self, stream: Readable) -> None:
+    def __init__(self, stream: Readable, *, reads_old: bool = True) -> None:
+        """Begin; without `reads_old`, sparse files in GNU's own form are refused."""
         super().__init__(stream)
+        self._reads_old = reads_old
         self._records: dict[bytes, bytes] = {}
         self._regions: list[Region] | None = None
         self._real_size = 0
@@ -51,7 +54,8 @@ class SparseTarReader(TarReader):
         self._records[key.removeprefix(b"GNU.sparse.")] = value
 
     def _checked(self, entry: Entry) -> Entry:
-        if entry.kind != SPARSE and not self._records:
+        is_old = entry.kind == SPARSE
+        if (is_old and not self._reads_old) or not (is_old or self._records):
             return super()._checked(entry)
         try:
             return self._checked_sparse(entry)

@@ -29,8 +29,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "l").symlink_to("f")
     directory = os.open(tmp_path, os.O_RDONLY)
     try:
-        with pytest.raises(PermissionError):
-            xattr.set_at(directory, b"l", b"user.a", b"b")
+        assert not xattr.set_at(directory, b"l", b"user.a", b"b")
     finally:
         os.close(directory)
     assert xattr.get(os.fspath(tmp_path / "f"), "user.a") is None

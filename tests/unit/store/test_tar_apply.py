@@ -338,9 +338,36 @@ def test_a_cut_off_layer_is_refused(root: Path) -> None:
         tar_apply.apply(io.BytesIO(data), root)
 
 
-def test_sparse_files_are_refused_by_name(root: Path) -> None:
-    with pytest.raises(NotSupportedError, match="'holes'"):
+def test_sparse_files_of_posix_keep_their_holes(root: Path) -> None:
+    name = {b"GNU.sparse.name": b"holes", b"GNU.sparse.map": b"8000000,3"}
+    applied = apply(
+        root, raw.pax({**name, b"GNU.sparse.size": b"9000000"}), raw.member("x", b"mid")
+    )
+    assert os.listdir(root) == ["holes"]
+    assert (root / "holes").read_bytes() == bytes(8_000_000) + b"mid" + bytes(999_997)
+    assert (root / "holes").stat().st_blocks * 512 < 1 << 20
+    assert applied.size == 9_000_000
+
+
+def test_sparse_files_that_docker_cannot_read_are_refused_by_name(root: Path) -> None:
+    with pytest.raises(NotSupportedError, match="'holes'") as caught:
         apply(root, raw.member("holes", kind=b"S"))
+    assert "--format=posix" in caught.value.hint
+
+
+@pytest.mark.parametrize("size", [b"9223372036854775807", b"4611686018427387904"])
+def test_a_sparse_file_larger_than_any_disk_is_an_error_or_a_hole(root: Path, size: bytes) -> None:
+    records = {b"GNU.sparse.map": b"", b"GNU.sparse.size": size, b"GNU.sparse.name": b"huge"}
+    with contextlib.suppress(InvalidInputError):
+        apply(root, raw.pax(records), raw.member("x"))
+    assert sum(path.stat().st_blocks for path in root.iterdir()) < 100
+
+
+@needs_root
+def test_attributes_of_users_are_left_out_where_the_kernel_has_none(root: Path) -> None:
+    attribute = raw.pax({b"SCHILY.xattr.user.x": b"1"})
+    apply(root, attribute, raw.symlink("l", "x"), attribute, raw.member("p", kind=b"6"))
+    assert sorted(os.listdir(root)) == ["l", "p"]
 
 
 def test_impossible_times_are_bounded(root: Path) -> None:

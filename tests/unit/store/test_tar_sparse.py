@@ -92,3 +92,10 @@ def test_other_forms_are_refused_by_name() -> None:
     data = _posix(b"x", numblocks=b"1", size=b"5")
     with pytest.raises(NotSupportedError, match="'f': this kind of sparse file"):
         SparseTarReader(io.BytesIO(data)).next()
+
+
+def test_gnus_own_form_can_be_refused_whatever_pax_says() -> None:
+    old = _old([0, 5], 10, data=b"x" * 5)
+    for data in (old, raw_tar.pax({b"GNU.sparse.map": b"0,5", b"GNU.sparse.size": b"9"}) + old):
+        with pytest.raises(NotSupportedError, match="'f'"):
+            SparseTarReader(io.BytesIO(data), reads_old=False).next()

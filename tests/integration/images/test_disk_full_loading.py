@@ -1,0 +1,56 @@
+"""Loading onto a disk that fills up: said clearly, nothing left, and the next archive loads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.archives import Tree, docker_archive
+from harness.image_store import Store
+from harness.requirements import requires
+from naru.errors import FaultError
+from naru.linux import mount
+from naru.linux.mount import Mount
+
+pytestmark = requires("root")
+
+SMALL = Tree().directory("etc").file("etc/base", b"base\n").tar()
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Store]:
+    place = tmp_path / "disk"
+    place.mkdir()
+    disk = Mount(type="tmpfs", source="tmpfs", data="size=10m,nr_inodes=300")
+    mount.mount_all([disk], place)
+    store = Store(place / "data")
+    yield store
+    store.database.close()
+    mount.unmount(place)
+
+
+def _noise(name: str) -> bytes:
+    return Tree().file(name, os.urandom(3 << 20)).tar()
+
+
+async def test_an_image_that_does_not_fit_leaves_nothing_and_the_next_one_loads(
+    small: Store,
+) -> None:
+    await small.load(docker_archive(["old:1"], [SMALL]))
+    before = small.footprint()
+    fits = docker_archive(["fits:1"], [_noise("only")])
+    many = Tree()
+    for number in range(400):
+        many.file(f"many/{number}")
+    for layers in ([SMALL, _noise("a"), _noise("b")], [SMALL, many.tar()]):
+        with pytest.raises(FaultError, match="no space left on device"):
+            await small.load(docker_archive(["big:1"], layers))
+        assert small.footprint() == before
+        assert small.services.content.ingests() == []
+        assert await small.load(fits) == ["fits:1"]
+        small.remove("fits:1")
+        assert small.footprint() == before
+    assert small.read("old:1", "etc/base") == b"base\n"
