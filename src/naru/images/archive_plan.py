@@ -88,7 +88,7 @@ def plan_images(
     found = [image for image in images if matches(image.config.platform, wanted)]
     if not found and _MANIFESTS in archive.documents and _INDEX in archive.documents:
         # What Docker saves of an image for many platforms has one of them in the manifest only.
-        layout = _layout_images(archive, wanted)
+        layout = _layout_images(archive, wanted, at_hand)
         found = [image for image in layout if matches(image.config.platform, wanted)]
     if not found:
         raise NotFoundError(f"requested platform ({wanted}) not found in the archive")
