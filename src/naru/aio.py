@@ -161,6 +161,37 @@ class TaskSet:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class Backlog:
+    """Blocking work that nobody waits for, done in turn in a thread of its own.
+
+    What is left when the process dies is not done. A failure is logged.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    def add(self, work: Callable[[], object]) -> None:
+        """Do `work` when all before it is done; not at all once closed. From any thread."""
+        with contextlib.suppress(RuntimeError):
+            self._thread.submit(self._do, work)
+
+    def _do(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - nobody else will hear of it
+            _log.exception("%s failed", self._name)
+
+    def settle(self) -> None:
+        """Wait until all that was added is done. Blocks."""
+        with contextlib.suppress(RuntimeError):
+            self._thread.submit(lambda: None).result()
+
+    def close(self) -> None:
+        """Finish what has begun, and forget the rest. Blocks. Idempotent."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
 class KeyedLock:
     """One lock per key, made on first use and forgotten when nobody holds or awaits it."""
 

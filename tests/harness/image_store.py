@@ -55,9 +55,11 @@ class Store:
     def remove(
         self, name: str, *, force: bool = False, users: Sequence[ImageUser] = ()
     ) -> list[dict[str, str]]:
-        return self.services.catalog.remove(
+        records = self.services.catalog.remove(
             name, force=force, prune=True, users=lambda _: list(users)
         )
+        self.services.garbage.settle()
+        return records
 
     def reopened(self) -> Store:
         """Return the same folder as a new process sees it."""

@@ -8,10 +8,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from naru.aio import (
+    Backlog,
     KeyedLock,
     KeyedThreadLock,
     ReaderGoneError,
@@ -200,3 +202,42 @@ def test_threads_with_one_key_take_turns_and_others_go_on() -> None:
     assert [word.split()[1] for word in of_a] == ["in", "out", "in", "out"]
     assert of_a[0].split()[0] == of_a[1].split()[0]
     assert not locks._locks
+
+
+def test_backlog_does_everything_in_turn_in_spite_of_failures(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    backlog = Backlog("tidying")
+    done: list[int] = []
+    may_go_on = threading.Event()
+    backlog.add(lambda: may_go_on.wait(30))
+    for number in range(3):
+        backlog.add(partial(done.append, number))
+        backlog.add(lambda: 1 // 0)
+    assert done == []
+    may_go_on.set()
+    backlog.settle()
+    assert done == [0, 1, 2]
+    assert caplog.text.count("tidying failed") == 3
+    backlog.close()
+
+
+def test_closed_backlog_forgets_what_has_not_begun_and_takes_no_more() -> None:
+    backlog = Backlog("tidying")
+    done: list[str] = []
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def first() -> None:
+        has_begun.set()
+        may_end.wait(30)
+        done.append("first")
+
+    backlog.add(first)
+    backlog.add(lambda: done.append("second"))
+    assert has_begun.wait(30)
+    threading.Timer(0.05, may_end.set).start()
+    backlog.close()
+    backlog.add(lambda: done.append("third"))
+    backlog.settle()
+    backlog.close()
+    assert done == ["first"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
+from naru.aio import Backlog
 from naru.clock import Clock
 from naru.db.database import Database
 from naru.db.images import ImageRows
 from naru.oci.digest import ChainId, Digest
 from naru.store.content import ContentStore
-from naru.store.gc import Collected, LinkReader, Roots, collect
+from naru.store.gc import Collected, LinkReader, Roots, sweep
 from naru.store.snapshotter import Snapshotter
 
 
@@ -31,15 +33,42 @@ class Garbage:
         self._clock = clock
         self._links = LinkReader(content)
         self._lock = threading.Lock()
+        self._freeing = Backlog("naru-freeing")
 
     def collect(self) -> Collected:
-        """Remove all garbage and say what it was. Idempotent.
+        """Remove all garbage, and say what it was when its space is free. Idempotent.
 
         Raises:
             FaultError: the disk fails.
         """
+        collected, free = self._sweep()
+        free()
+        return collected
+
+    def collect_layers(self) -> list[ChainId]:
+        """Remove all garbage, and return the layers among it, topmost first.
+
+        Its space is freed soon afterwards: deleting a big tree takes longer than users want to
+        wait for a removal. Who needs the space waits with `settle`.
+
+        Raises:
+            FaultError: the disk fails.
+        """
+        collected, free = self._sweep()
+        self._freeing.add(free)
+        return [ChainId(Digest(name)) for name in collected.snapshots]
+
+    def settle(self) -> None:
+        """Wait until the space of all that was removed so far is free."""
+        self._freeing.settle()
+
+    def close(self) -> None:
+        """End freeing; what is left is done by the next start. Idempotent."""
+        self._freeing.close()
+
+    def _sweep(self) -> tuple[Collected, Callable[[], None]]:
         with self._lock:
-            return collect(
+            return sweep(
                 self._database,
                 self._content,
                 self._snapshots,
@@ -47,10 +76,6 @@ class Garbage:
                 links=self._links,
                 now_ns=self._clock.now_ns(),
             )
-
-    def collect_layers(self) -> list[ChainId]:
-        """Remove all garbage, and return the layers among it, topmost first."""
-        return [ChainId(Digest(name)) for name in self.collect().snapshots]
 
     def _roots(self) -> Roots:
         manifests: set[Digest] = set()

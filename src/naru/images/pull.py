@@ -212,6 +212,8 @@ class _Pull:
         config = await self._config(manifest)
         if len(config.diff_ids) != len(manifest.layers):
             raise CorruptDataError("layers from manifest don't match image configuration")
+        # What was removed just now may hold the space that this needs.
+        await in_thread(self._services.garbage.settle)
         layers = LayersPull(self._blobs, manifest.layers, config.diff_ids, self._report)
         sizes = await layers.run()
         return ImageRow(

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from naru.aio import KeyedLock
+from naru.aio import KeyedLock, in_thread
 from naru.clock import Clock
 from naru.db.database import Database
 from naru.db.images import ImageRows
@@ -57,8 +57,9 @@ class ImageServices:
         self.leases.take(lease_id, owner=owner, expires_ns=expires)
 
     async def close(self) -> None:
-        """Close the connections to registries. Idempotent."""
+        """Close the connections to registries, and let freeing end. Idempotent."""
         await self.http.close()
+        await in_thread(self.garbage.close)
 
 
 def build(

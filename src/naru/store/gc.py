@@ -169,6 +169,25 @@ def collect(
     Raises:
         FaultError: the disk fails.
     """
+    collected, free = sweep(database, content, snapshots, roots=roots, links=links, now_ns=now_ns)
+    free()
+    return collected
+
+
+def sweep(
+    database: Database,
+    content: ContentStore,
+    snapshots: Snapshotter,
+    *,
+    roots: Callable[[], Roots],
+    links: LinkReader,
+    now_ns: int,
+) -> tuple[Collected, Callable[[], None]]:
+    """Do as `collect` does, but leave freeing the space to the function that is returned.
+
+    What was removed is out of sight already. The function may run in any thread, at any time;
+    it is idempotent, and raises FaultError.
+    """
     leases = Leases(database)
     leases.expire(now_ns)
     _reachable(snapshots, leases, roots(), links)
@@ -181,19 +200,23 @@ def collect(
         discarded = _discard_snapshots(snapshots, reachable)
         leased = leases.items("ingest")
     _AFTER_TRANSACTION()
-    content.empty_trash()
-    for number in discarded.values():
-        snapshots.purge(number)
+
+    def free() -> None:
+        content.empty_trash()
+        for number in discarded.values():
+            snapshots.purge(number)
+
     ingests = [
         key for key, _ in content.ingests() if key not in leased and content.abort_ingest(key)
     ]
     links.forget_others(reachable.blobs)
-    return Collected(
+    collected = Collected(
         blobs=tuple(digest for digest, _ in blobs),
         snapshots=tuple(discarded),
         ingests=tuple(ingests),
         size=sum(size for _, size in blobs),
     )
+    return collected, free
 
 
 def _reachable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,16 @@ class Store:
             now_ns=1000,
         )
 
+    def sweep(self) -> tuple[gc.Collected, Callable[[], None]]:
+        return gc.sweep(
+            self.database,
+            self.content,
+            self.snapshots,
+            roots=lambda: gc.Roots(self.roots, self.snapshot_roots),
+            links=self.links,
+            now_ns=1000,
+        )
+
     def counts(self) -> tuple[int, int]:
         return len(list(self.content.walk())), len(list(self.snapshots.walk()))
 
@@ -96,6 +107,25 @@ def test_everything_goes_with_the_last_root(store: Store) -> None:
     assert len(collected.snapshots) == 3
     assert collected.size > 0
     assert os.listdir(store.snapshots.root) == []
+    assert os.listdir(store.content.root / "trash") == []
+
+
+def test_what_is_swept_is_out_of_sight_before_its_space_is_free(store: Store) -> None:
+    store.image(b"layer one", b"layer two")
+    collected, free = store.sweep()
+    assert (len(collected.blobs), len(collected.snapshots)) == (4, 2)
+    assert store.counts() == (0, 0)
+    assert store.sweep()[0] == gc.Collected((), (), (), 0)
+    # The same comes again, and goes again, before the first is freed.
+    manifest = store.image(b"layer one", b"layer two")
+    _, free_again = store.sweep()
+    store.roots = [store.image(b"layer one", b"layer two")]
+    assert store.roots == [manifest]
+    for each in (free, free_again, free):
+        each()
+    assert store.counts() == (4, 2)
+    directories = [name for name in os.listdir(store.snapshots.root) if name.isdecimal()]
+    assert len(directories) == 2
     assert os.listdir(store.content.root / "trash") == []
 
 
