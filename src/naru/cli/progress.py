@@ -33,7 +33,7 @@ def show(
     Raises:
         CommandFailedError: a record reports an error.
     """
-    screen = _Screen(out, is_terminal=is_terminal)
+    screen = Screen(out, is_terminal=is_terminal)
     for record in records:
         if record.get("aux") is not None:
             if on_aux is not None:
@@ -43,13 +43,20 @@ def show(
         out.flush()
 
 
-class _Screen:
+class Screen:
+    """What has been shown so far, so that a record finds the line that it belongs to."""
+
     def __init__(self, out: TextIO, *, is_terminal: bool) -> None:
         self._out = out
         self._is_terminal = is_terminal
         self._lines: dict[str, int] = {}
 
     def show(self, record: dict[str, Any]) -> None:
+        """Print one record.
+
+        Raises:
+            CommandFailedError: it reports an error.
+        """
         identity = record.get("id", "")
         has_progress = record.get("progressDetail") is not None
         distance = 0

@@ -44,7 +44,7 @@ def test_pull_on_a_pipe() -> None:
 
 
 def test_pull_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress._Screen, "_width", lambda _self: 80)
+    monkeypatch.setattr(progress.Screen, "_width", lambda _self: 80)
     out = io.StringIO()
     progress.show(_pull(), out, is_terminal=True)
     golden = (_GOLDEN / "pull_terminal.txt").read_bytes().decode()

@@ -9,6 +9,28 @@ if TYPE_CHECKING:
     from typing import Any
 
 COMMANDS: dict[str, dict[str, Any]] = {
+    "copy": {
+        "usage": "[OPTIONS] SOURCE TARGET",
+        "about": (
+            "Copy an image between engines, registries and files\n\n"
+            "Places are NAME or engine:NAME, ssh://HOST#NAME, unix://SOCKET#NAME,\n"
+            "tcp://HOST:PORT#NAME, context:CONTEXT#NAME, docker://REGISTRY/NAME,\n"
+            "oci:DIR:TAG, oci-archive:FILE:TAG and docker-archive:FILE:NAME"
+        ),
+        "arity": (2, 2),
+        "handler": "naru.cli.commands.image_copy:copy",
+        "options": (
+            (
+                "platform",
+                "",
+                "string",
+                "",
+                'Copy the image for the given platform. Formatted as "os[/arch[/variant]]"',
+                "ours",
+            ),
+            ("quiet", "q", "bool", "", "Print only where the image is now", "ours"),
+        ),
+    },
     "history": {
         "usage": "[OPTIONS] IMAGE",
         "about": "Show the history of an image",

@@ -97,6 +97,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("container", "export", "Export a container's filesystem as a tar archive"),
     "history": ("image", "history", "Show the history of an image"),
     "image build": ("build", "build", "Build an image from a Dockerfile"),
+    "image copy": ("image", "copy", "Copy an image between engines, registries and files"),
     "image history": ("image", "history", "Show the history of an image"),
     "image import": (
         "image",

@@ -1,0 +1,1 @@
+"""Images from one place to another without a registry: see `naru.client.copying.transfer`."""
