@@ -60,7 +60,7 @@ def copy_logins(invocation: Invocation, container: str, logins: dict[str, dict[s
                 f"{login['username']}:{login['password']}".encode(), newline=False
             ).decode()
         }
-        if "username" in login
+        if "password" in login
         else {name: value for name, value in login.items() if name != "serveraddress"}
         for key, login in logins.items()
     }

@@ -81,18 +81,23 @@ def _from_file(auths: Mapping[str, Any], key: str) -> Login | None:
     )
     if not isinstance(entry, dict):
         return None
+    name, password = _name_and_password(entry)
     if token := entry.get("identitytoken"):
-        return {"identitytoken": str(token)}
+        return {**({"username": name} if name else {}), "identitytoken": str(token)}
     if token := entry.get("registrytoken"):
         return {"registrytoken": str(token)}
+    return {"username": name, "password": password} if name else None
+
+
+def _name_and_password(entry: Mapping[str, Any]) -> tuple[str, str]:
     if entry.get("username"):
-        return {"username": str(entry["username"]), "password": str(entry.get("password", ""))}
+        return str(entry["username"]), str(entry.get("password", ""))
     try:
         text = binascii.a2b_base64(str(entry.get("auth", ""))).decode()
     except ValueError:
-        return None
+        return "", ""
     name, colon, password = text.rstrip("\0").partition(":")
-    return {"username": name, "password": password} if colon and name else None
+    return (name, password) if colon else ("", "")
 
 
 def run_helper(helper: str, verb: str, text: str) -> tuple[str, str]:

@@ -41,6 +41,12 @@ def test_entries_that_say_nothing_are_nobody(entry: object) -> None:
 def test_a_token_is_carried_as_such() -> None:
     found = credentials.find({"auths": {"https://r": {"identitytoken": "t"}}}, "r")
     assert found == {"identitytoken": "t", "serveraddress": "r"}
+    entry = {"auth": base64.b64encode(b"me:").decode(), "identitytoken": "t"}
+    assert credentials.find({"auths": {"r": entry}}, "r") == {
+        "username": "me",
+        "identitytoken": "t",
+        "serveraddress": "r",
+    }
 
 
 def test_the_header_is_base64_for_urls() -> None:
