@@ -93,6 +93,7 @@ def _handler_for(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             if self.headers.get("Proxy-Authorization", "") == proxy.login:
                 return True
             self.send_response(407)
+            self.send_header("Proxy-Authenticate", "Basic")
             self.send_header("Content-Length", "0")
             self.end_headers()
             return False

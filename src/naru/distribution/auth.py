@@ -100,9 +100,7 @@ def shared_out(
     server = registry_of(auth.server_address) if auth and auth.server_address else ""
     is_for_mirror = any(endpoint.is_mirror and endpoint.host == server for endpoint in endpoints)
     return [
-        auth
-        if endpoint.is_mirror == is_for_mirror and (not is_for_mirror or endpoint.host == server)
-        else None
+        auth if (endpoint.host == server if is_for_mirror else not endpoint.is_mirror) else None
         for endpoint in endpoints
     ]
 

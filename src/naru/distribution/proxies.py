@@ -20,7 +20,7 @@ _LOGIN = re.compile(r"^([a-z][a-z0-9+.-]*://|)[^/?#]*@", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """Proxies for http and for https, and whom to ask without one.
+    """Proxies for http and for https, and whom to ask without one. They are spoken to in http.
 
     `no_proxy` is a list with commas: hosts, which stand for everything below them too, `.domain`
     or `*.domain` for what is below alone, addresses and networks, all but networks with or
@@ -134,12 +134,13 @@ def without_login(url: str) -> str:
 def _check(name: str, proxy: str) -> None:
     if not proxy:
         return
-    wanted = "expected http://HOST[:PORT] or https://HOST[:PORT]"
     try:
         parts = urlsplit(_with_scheme(proxy))
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_good = parts.scheme == "http" and bool(parts.hostname)
         _ = parts.port
     except ValueError:
         is_good = False
     if not is_good:
-        raise InvalidInputError(f"invalid {name} {without_login(proxy)!r}: {wanted}")
+        raise InvalidInputError(
+            f"invalid {name} {without_login(proxy)!r}: expected http://HOST[:PORT]"
+        )

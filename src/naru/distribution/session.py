@@ -198,9 +198,11 @@ class EndpointSession:
 
     def _url(self, path: str) -> str:
         url = path if "://" in path else f"{self.endpoint.base_url}/v2/{path}"
-        if not self.endpoint.namespace or "ns=" in url.partition("?")[2]:
+        told = f"ns={self.endpoint.namespace}"
+        # The address of a next page may have it already.
+        if not self.endpoint.namespace or told in url:
             return url
-        return f"{url}{'&' if '?' in url else '?'}ns={self.endpoint.namespace}"
+        return f"{url}{'&' if '?' in url else '?'}{told}"
 
     async def request_token(
         self,

@@ -129,6 +129,19 @@ def test_plain_http_goes_through_its_proxy_where_a_registry_is_insecure(world: W
     assert f"GET http://{_PLAIN}/v2/" in world.proxy.asked
 
 
+@requires("git")
+def test_what_builds_fetch_goes_through_the_proxy(world: World) -> None:
+    world.proxy.asked.clear()
+    query = {"remote": "http://code.test/x.git", "version": "1"}
+    refused = world.engine.api("POST", "/build", query=query)
+    assert "502" in refused.body.decode()
+    first = "GET http://code.test/x.git/info/refs?service=git-upload-pack"
+    assert world.proxy.asked[0] == first
+    fetched = world.engine.docker("build", "-", stdin="FROM scratch\nADD http://code.test/f /\n")
+    assert fetched.code == 1
+    assert world.proxy.asked[-1] == "GET http://code.test/f"
+
+
 def test_whom_no_proxy_names_is_asked_directly(world: World) -> None:
     world.proxy.asked.clear()
     assert world.pull("x.test/team/x") == (

@@ -14,6 +14,7 @@ from harness.requirements import requires
 from harness.token_server import Account, TokenServer
 from naru.distribution.auth import RegistryAuth
 from naru.distribution.hosts import HostsConfig
+from naru.distribution.search import SearchResult, search
 from naru.errors import FaultError, NotFoundError
 from naru.images.pull import pull
 from naru.oci.reference import Reference
@@ -94,3 +95,30 @@ async def test_a_client_certificate_is_shown_where_one_is_asked_for(
         store = make_store(hosts)
         assert await _pull(store, registry) == b"top\n"
         await store.services.close()
+
+
+async def test_debians_registry_is_searched_by_its_catalog(store: Store, tmp_path: Path) -> None:
+    accounts = {
+        "owner": Account("o", {"team/*": "pull,push", "catalog": "*"}),
+        "stranger": Account("s", {"team/*": "pull"}),
+    }
+    tokens = TokenServer(tmp_path, accounts)
+    http, clock = store.services.http, store.services.clock
+    with (
+        tokens.running(),
+        serving(IMAGES, tokens=tokens, credentials=("owner", "o")) as registry,
+    ):
+        registry.push("team/other:1", IMAGES["team/x:1"])
+
+        async def found(word: str, auth: RegistryAuth) -> list[SearchResult]:
+            return await search(http, registry.address, word, limit=9, auth=auth, clock=clock)
+
+        owner = RegistryAuth("owner", "o")
+        assert await found("x", owner) == [SearchResult("team/x")]
+        assert await found("", owner) == [SearchResult("team/other"), SearchResult("team/x")]
+        with pytest.raises(
+            FaultError, match=r"^denied: requested access to the resource is denied"
+        ):
+            await found("x", RegistryAuth("stranger", "s"))
+        assert tokens.asked[-1].scopes == ["registry:catalog:*"]
+    await store.services.close()

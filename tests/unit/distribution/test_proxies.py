@@ -71,15 +71,17 @@ def test_what_is_not_configured_comes_from_the_environment() -> None:
 
 
 def test_programs_are_told_the_same_by_their_environment() -> None:
-    assert Proxies("a.lan:1", "https://b.lan", "c.lan").environ == {
+    assert Proxies("a.lan:1", "http://b.lan", "c.lan").environ == {
         "http_proxy": "http://a.lan:1",
-        "https_proxy": "https://b.lan",
+        "https_proxy": "http://b.lan",
         "no_proxy": "c.lan,localhost,127.0.0.1,::1",
     }
     assert Proxies(no_proxy="c.lan").environ == {}
 
 
-@pytest.mark.parametrize("proxy", ["socks5://me:secret@p:1", "http://", "p:port", "http://[::1"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://me:secret@p:1", "https://p", "http://", "p:port", "http://[::1"]
+)
 def test_a_proxy_that_is_none_is_refused(proxy: str) -> None:
     with pytest.raises(
         InvalidInputError, match=r"^invalid https-proxy .*expected http://HOST"
