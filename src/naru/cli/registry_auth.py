@@ -1,4 +1,4 @@
-"""The login that goes with a pull, out of the user's config.json and its helper programs."""
+"""The login that goes with a pull or a push, out of the user's config.json and its helper programs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from naru.cli.invocation import Invocation
 
 
-def headers(invocation: Invocation, registry: str) -> dict[str, str]:
+def headers(invocation: Invocation, registry: str, *, always: bool = False) -> dict[str, str]:
     """Return the header that tells the engine who asks; empty for nobody in particular.
+
+    With `always` there is a header for nobody, too: dockerd refuses pushes without one.
 
     Raises:
         FaultError: a credential helper failed.
     """
     login = credentials.find(invocation.config, registry)
-    return {"X-Registry-Auth": credentials.header(login)} if login else {}
+    return {"X-Registry-Auth": credentials.header(login or {})} if login or always else {}

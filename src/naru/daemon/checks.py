@@ -13,6 +13,7 @@ from ipaddress import IPv4Interface, IPv4Network, ip_address
 from naru.daemon.registries import hosts_of, proxies_of
 from naru.daemon.settings import DaemonConfig
 from naru.errors import InvalidInputError, NotSupportedError
+from naru.images.compress import COMPRESSIONS
 from naru.runtime.log_driver import log_policy
 
 _LEVELS = ("debug", "info", "warn", "error", "fatal")
@@ -83,6 +84,8 @@ def _check_logging(config: DaemonConfig) -> None:
 def _bad_numbers(config: DaemonConfig) -> Iterator[str]:
     if config.max_concurrent_downloads < 1:
         yield f"invalid max concurrent downloads: {config.max_concurrent_downloads}"
+    if config.max_concurrent_uploads < 1:
+        yield f"invalid max concurrent uploads: {config.max_concurrent_uploads}"
     if config.max_download_attempts < 1:
         yield f"invalid max download attempts: {config.max_download_attempts}"
     if config.shutdown_timeout < 0:
@@ -114,6 +117,11 @@ def _bad_entries(config: DaemonConfig) -> Iterator[str]:
         yield (
             f'cgroupns mode "{config.default_cgroupns_mode}" is not supported as default value for '
             "the engine"
+        )
+    if config.push_compression not in COMPRESSIONS:
+        yield (
+            f'invalid push compression: "{config.push_compression}": expected '
+            f"{' or '.join(COMPRESSIONS)}"
         )
     if config.log_level not in _LEVELS:
         yield f"invalid logging level: {config.log_level}"

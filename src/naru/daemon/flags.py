@@ -119,6 +119,13 @@ SETTINGS = (
         "max-concurrent-downloads",
     ),
     Setting(
+        "max-concurrent-uploads",
+        "int",
+        5,
+        "Layers that one push uploads at a time",
+        "max-concurrent-uploads",
+    ),
+    Setting(
         "max-download-attempts",
         "int",
         5,
@@ -132,6 +139,13 @@ SETTINGS = (
         "no-proxy", "text", "", "Whom to ask without a proxy, else NO_PROXY", "proxies.no-proxy"
     ),
     Setting("pidfile", "text", "/run/naru.pid", "File with the engine's pid", "pidfile", "p"),
+    Setting(
+        "push-compression",
+        "text",
+        "gzip",
+        "How new layers are compressed for registries: gzip or zstd",
+        "push-compression",
+    ),
     Setting(
         "registry-certs-dir",
         "text",

@@ -51,12 +51,14 @@ class DaemonConfig:
     log_level: str
     log_opt: tuple[str, ...]
     max_concurrent_downloads: int
+    max_concurrent_uploads: int
     max_download_attempts: int
     mtu: int
     nft_table: str
     no_new_privileges: bool
     no_proxy: str
     pidfile: str
+    push_compression: str
     registry_certs_dir: str
     registry_mirror: tuple[str, ...]
     seccomp_profile: str

@@ -257,6 +257,8 @@ def _images(
         proxies=proxies_of(config),
         parallel_downloads=config.max_concurrent_downloads,
         download_attempts=config.max_download_attempts,
+        parallel_uploads=config.max_concurrent_uploads,
+        push_compression=config.push_compression,
     )
 
 

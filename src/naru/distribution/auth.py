@@ -6,6 +6,7 @@ they expire, per credentials; nothing here is written anywhere or logged.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
@@ -64,6 +65,18 @@ def decode_auth(header: str) -> RegistryAuth | None:
     if not header:
         return None
     return _auth_of(_decode_header(header, _AuthDocument, "X-Registry-Auth"))
+
+
+def decode_auth_body(body: bytes) -> RegistryAuth | None:
+    """Read the login that stands in a body, as plain JSON; None when there is none.
+
+    Raises:
+        InvalidInputError: it is no JSON object.
+    """
+    try:
+        return _auth_of(msgspec.json.decode(body.strip() or b"{}", type=_AuthDocument))
+    except msgspec.MsgspecError as error:
+        raise InvalidInputError(f"invalid X-Registry-Auth header: {error}") from error
 
 
 def decode_auths(header: str) -> dict[str, RegistryAuth]:
@@ -193,6 +206,8 @@ class Authorizer:
         self._requester = requester
         self._clock = clock
         self._tokens: dict[tuple[str, str, str], _Token] = {}
+        # Many requests that begin at once share one token.
+        self._asking = asyncio.Lock()
 
     async def header(self, challenges: Sequence[Challenge], scope: str) -> str | None:
         """Return the `Authorization` value that answers `challenges`, or None for none.
@@ -211,7 +226,8 @@ class Authorizer:
         if bearer := by_scheme.get("bearer"):
             if self._auth.registry_token:
                 return f"Bearer {self._auth.registry_token}"
-            return f"Bearer {await self._token(bearer, scope)}"
+            async with self._asking:
+                return f"Bearer {await self._token(bearer, scope)}"
         if "basic" in by_scheme:
             if not self._auth.username:
                 raise UnauthenticatedError("no basic auth credentials")

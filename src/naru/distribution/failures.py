@@ -34,12 +34,22 @@ _WORDS_BY_KIND: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
+class RegistryBusyError(FaultError):
+    """The registry fails at the moment: the same request may work later.
+
+    `retry_after` is how many seconds the registry asks for, in its own words, or empty.
+    """
+
+    retry_after = ""
+
+
 async def raise_for(response: aiohttp.ClientResponse) -> None:
     """Raise what an answer outside 2xx means."""
     if response.status >= 500:
-        raise FaultError(
-            f"received unexpected HTTP status: {response.status} {response.reason or ''}".rstrip()
-        )
+        words = f"received unexpected HTTP status: {response.status} {response.reason or ''}"
+        failure = RegistryBusyError(words.rstrip())
+        failure.retry_after = response.headers.get("Retry-After", "")
+        raise failure
     for challenge in parse_challenges(response.headers.getall("WWW-Authenticate", [])):
         problem = _BEARER_ERRORS.get(challenge.parameters.get("error", ""))
         if challenge.scheme == "bearer" and problem:

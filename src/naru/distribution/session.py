@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -32,6 +33,12 @@ _TOKEN_BODY_LIMIT = 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
 # There is somebody else to ask.
 _MIRROR_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=15)
+# How long a body takes, and what the registry does with it, is watched by whoever sends it.
+_SENDING_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15)
+
+
+Body = Callable[[], AsyncIterator[bytes]]
+"""What a request sends: asked anew for each attempt, so that it can be sent again."""
 
 
 class RegistryUnreachableError(FaultError):
@@ -72,13 +79,17 @@ class HttpClient:
         self,
         endpoint: Endpoint,
         method: str,
-        url: str,
+        url: str | URL,
         *,
         headers: Mapping[str, str] | None = None,
         form: Sequence[tuple[str, str]] | None = None,
         query: Sequence[tuple[str, str]] | None = None,
+        body: Body | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send one request, following redirects; the body is read inside the block.
+        """Send one request, following redirects; the answer's body is read inside the block.
+
+        A `body` goes nowhere but to `url`: where that redirects to, it would have to be sent
+        again.
 
         Raises:
             RegistryUnreachableError: no answer, or its body broke off inside the block.
@@ -95,21 +106,24 @@ class HttpClient:
             )
         context = await self._context(endpoint)
         timeout = _MIRROR_TIMEOUT if endpoint.is_mirror else _TIMEOUT
+        if body is not None:
+            timeout = _SENDING_TIMEOUT
         try:
             async with self._session.request(
                 method,
                 url,
                 headers=headers,
-                data=form,
+                data=form if body is None else body(),
                 params=query,
                 ssl=context,
+                allow_redirects=body is None,
                 timeout=timeout,
             ) as response:
                 yield response
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise RegistryUnreachableError(
-                f'{method.capitalize()} "{url}": {go_words(error, url)}',
-                tls_host=endpoint.host if spoke_tls(error, url) else "",
+                f'{method.capitalize()} "{url}": {go_words(error, str(url))}',
+                tls_host=endpoint.host if spoke_tls(error, str(url)) else "",
             ) from error
 
     async def _through_proxy(
@@ -130,6 +144,16 @@ class HttpClient:
         return known[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked, as often as it takes."""
+
+    method: str
+    url: str | URL
+    headers: Mapping[str, str]
+    body: Body | None
+
+
 class EndpointSession:
     """Exchanges with one endpoint on behalf of one user."""
 
@@ -141,11 +165,13 @@ class EndpointSession:
         clock: Clock,
         *,
         for_login: bool = False,
+        pings: bool = True,
     ) -> None:
+        """Hold the session; without `pings` the endpoint is asked for nothing but what is wanted."""
         self.endpoint = endpoint
         self._client = client
         self._clock = clock
-        self._challenges: list[Challenge] | None = None
+        self._challenges: list[Challenge] | None = None if pings else []
         self._authorizer = Authorizer(auth, self, clock, for_login=for_login)
 
     @property
@@ -174,26 +200,30 @@ class EndpointSession:
     async def exchange(
         self,
         method: str,
-        path: str,
+        path: str | URL,
         *,
         scope: str,
         headers: Mapping[str, str] | None = None,
         attempts: int | None = None,
+        body: Body | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Ask for `path` below `/v2/`; the answer is 2xx, and its body is read in the block.
 
-        Overload, failures of the server and lost connections are tried again with growing
-        pauses, and a token that was refused is renewed once.
+        A whole URL must be one of this endpoint; as a `URL` it is sent as it stands. Overload,
+        failures of the server and lost connections are tried again with growing pauses, and a
+        token that was refused is renewed once; `body` is asked for its bytes each time.
 
         Raises:
             NaruError: what the registry says, as a kind of `oci.distribution_errors`.
             RegistryUnreachableError: the last attempt got no answer.
+            RegistryBusyError: the last answer was that the registry fails.
         """
         await self.ping()
-        url = self._url(path)
+        url = self._url(path) if isinstance(path, str) else path
         async with contextlib.AsyncExitStack() as stack:
             limit = self._client.attempts if attempts is None else attempts
-            response = await self._answer(stack, method, url, scope, headers or {}, limit)
+            request = _Request(method, url, headers or {}, body)
+            response = await self._answer(stack, request, scope, limit)
             yield response
 
     def _url(self, path: str) -> str:
@@ -212,9 +242,9 @@ class EndpointSession:
         headers: Mapping[str, str],
     ) -> bytes:
         """See `naru.distribution.auth.TokenRequester`."""
-        where = {"query": parameters} if method == "GET" else {"form": parameters}
+        query, form = (parameters, None) if method == "GET" else (None, parameters)
         async with self._client.send(
-            self.endpoint, method, url, headers=headers, **where
+            self.endpoint, method, url, headers=headers, query=query, form=form
         ) as response:
             if response.status in (401, 403):
                 raise refused_login(await read_limited(response, _TOKEN_BODY_LIMIT))
@@ -225,27 +255,27 @@ class EndpointSession:
     async def _answer(
         self,
         stack: contextlib.AsyncExitStack,
-        method: str,
-        url: str,
+        request: _Request,
         scope: str,
-        headers: Mapping[str, str],
         attempts: int,
     ) -> aiohttp.ClientResponse:
         renewed = False
         attempt = 0
         while True:
             attempt += 1
-            sent = dict(headers)
+            sent = dict(request.headers)
             try:
                 value = await self._authorizer.header(self._challenges or [], scope)
             except UnauthenticatedError as error:
-                text = f'{method.capitalize()} "{url}": {error.message}'
+                text = f'{request.method.capitalize()} "{request.url}": {error.message}'
                 raise UnauthenticatedError(text) from error
             if value:
                 sent["Authorization"] = value
             try:
                 response = await stack.enter_async_context(
-                    self._client.send(self.endpoint, method, url, headers=sent)
+                    self._client.send(
+                        self.endpoint, request.method, request.url, headers=sent, body=request.body
+                    )
                 )
             except RegistryUnreachableError:
                 if attempt >= attempts:

@@ -186,6 +186,19 @@ class Catalog:
                     self._rows.set_name(name)
         self._changed()
 
+    def add_pushed(self, image_id: str, digest: Reference) -> None:
+        """Name an image as the registry does that it was pushed to. Idempotent.
+
+        An image that was removed meanwhile stays so. The manifest must be stored, and leased
+        until this returns.
+        """
+        with self._rows.write():
+            row = self._rows.get(image_id)
+            if row is None:
+                return
+            self._rows.set_name(NameRow(digest, row.image_id, row.manifest_digest))
+        self._changed()
+
     def known_digest(self, reference: Reference) -> Image | None:
         """Return the image that was pulled from this repository with this digest, if any."""
         found = self._rows.find_name(reference)

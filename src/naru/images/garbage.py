@@ -9,6 +9,7 @@ from naru.aio import Backlog
 from naru.clock import Clock
 from naru.db.database import Database
 from naru.db.images import ImageRows
+from naru.db.remote_blobs import RemoteBlobs
 from naru.oci.digest import ChainId, Digest
 from naru.store.content import ContentStore
 from naru.store.gc import Collected, LinkReader, Roots, sweep
@@ -24,12 +25,14 @@ class Garbage:
         content: ContentStore,
         snapshots: Snapshotter,
         rows: ImageRows,
+        remote_blobs: RemoteBlobs,
         clock: Clock,
     ) -> None:
         self._database = database
         self._content = content
         self._snapshots = snapshots
         self._rows = rows
+        self._remote_blobs = remote_blobs
         self._clock = clock
         self._links = LinkReader(content)
         self._lock = threading.Lock()
@@ -68,7 +71,7 @@ class Garbage:
 
     def _sweep(self) -> tuple[Collected, Callable[[], None]]:
         with self._lock:
-            return sweep(
+            swept = sweep(
                 self._database,
                 self._content,
                 self._snapshots,
@@ -76,6 +79,8 @@ class Garbage:
                 links=self._links,
                 now_ns=self._clock.now_ns(),
             )
+            self._remote_blobs.forget_others(lambda digest: self._content.stat(digest) is not None)
+            return swept
 
     def _roots(self) -> Roots:
         manifests: set[Digest] = set()

@@ -58,6 +58,10 @@ class LayerProgress:
         self._next_at = 0.0
         self._last = -1
 
+    def resize(self, total: int) -> None:
+        """Count to another number of bytes from now on."""
+        self._total = total
+
     def say(self, status: str) -> None:
         """Report a step: `Pulling fs layer`, `Download complete` …."""
         self._next_at, self._last = 0.0, -1

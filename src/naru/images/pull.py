@@ -216,12 +216,18 @@ class _Pull:
         await in_thread(self._services.garbage.settle)
         layers = LayersPull(self._blobs, manifest.layers, config.diff_ids, self._report)
         sizes = await layers.run()
+        self._remember_place([manifest.digest, *(layer.digest for layer in manifest.layers)])
         return ImageRow(
             image_id=config.digest,
             manifest_digest=manifest.digest,
             chain_id=config.chain_id,
             layer_sizes=tuple(sizes),
         )
+
+    def _remember_place(self, digests: list[Digest]) -> None:
+        """A later push mounts these blobs from here, and sends them as they are."""
+        place = (self._reference.registry, self._reference.repository)
+        self._services.remote_blobs.saw(*place, digests, self._services.clock.now_ns())
 
     async def _manifest(self, fetched: FetchedManifest) -> Manifest:
         """Store what was fetched; through an index, fetch the manifest that fits."""

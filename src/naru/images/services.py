@@ -12,6 +12,7 @@ from naru.clock import Clock
 from naru.db.database import Database
 from naru.db.images import ImageRows
 from naru.db.leases import Leases
+from naru.db.remote_blobs import RemoteBlobs
 from naru.distribution.hosts import HostsConfig
 from naru.distribution.proxies import Proxies
 from naru.distribution.session import HttpClient
@@ -39,7 +40,10 @@ class ImageServices:
     garbage: Garbage
     http: HttpClient
     locks: KeyedLock
+    remote_blobs: RemoteBlobs
     parallel_downloads: int = 3
+    parallel_uploads: int = 5
+    push_compression: str = "gzip"
 
     @contextlib.contextmanager
     def lease(self, owner: str) -> Iterator[str]:
@@ -72,10 +76,13 @@ def build(
     proxies: Proxies | None = None,
     parallel_downloads: int = 3,
     download_attempts: int = 5,
+    parallel_uploads: int = 5,
+    push_compression: str = "gzip",
 ) -> ImageServices:
     """Put the collaborators together. Does no work: `naru.images.recover` comes next."""
     rows, leases = ImageRows(database), Leases(database)
-    garbage = Garbage(database, content, snapshots, rows, clock)
+    remote_blobs = RemoteBlobs(database)
+    garbage = Garbage(database, content, snapshots, rows, remote_blobs, clock)
     index = LayoutIndex(content, rows)
     catalog = Catalog(rows, content, clock, changed=index.refresh, collect=garbage.collect_layers)
     return ImageServices(
@@ -89,5 +96,8 @@ def build(
         garbage=garbage,
         http=HttpClient(hosts, attempts=download_attempts, proxies=proxies),
         locks=KeyedLock(),
+        remote_blobs=remote_blobs,
         parallel_downloads=parallel_downloads,
+        parallel_uploads=parallel_uploads,
+        push_compression=push_compression,
     )

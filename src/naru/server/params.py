@@ -14,7 +14,7 @@ from aiohttp import web
 from naru.api.filters import Filters, parse_filters
 from naru.api.request_body import decode
 from naru.api.version import MAXIMUM, ApiVersion, parse_version
-from naru.distribution.auth import RegistryAuth, decode_auth
+from naru.distribution.auth import RegistryAuth, decode_auth, decode_auth_body
 from naru.engine.context import EngineContext
 from naru.errors import InvalidInputError
 from naru.oci.platform import Platform
@@ -186,3 +186,21 @@ def registry_auth(request: web.Request) -> RegistryAuth | None:
     with contextlib.suppress(InvalidInputError):
         return decode_auth(request.headers.get("X-Registry-Auth", ""))
     return None
+
+
+async def registry_auth_of_push(request: web.Request) -> RegistryAuth | None:
+    """Return the login as `registry_auth`, or from the body, where clients of old had it.
+
+    Raises:
+        InvalidInputError: there is a body, and it is none.
+
+    Spec: moby, image router, postImagesPush.
+    """
+    if "X-Registry-Auth" in request.headers:
+        return registry_auth(request)
+    try:
+        return decode_auth_body(await request.read())
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"bad parameters and missing X-Registry-Auth: {error.message}"
+        ) from error

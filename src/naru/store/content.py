@@ -30,6 +30,7 @@ from naru.oci.digest import (
 )
 from naru.oci.manifest import Index, build_index
 from naru.store.ingest import Ingest, read_key
+from naru.store.scratch import Scratch
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
@@ -171,6 +172,14 @@ class ContentStore:
             expected_digest=expected_digest,
             expected_size=expected_size,
         )
+
+    def scratch(self) -> Scratch:
+        """Return a file for bytes that the store is not to keep. Close it.
+
+        Raises:
+            FaultError: the disk fails.
+        """
+        return Scratch(self._ingests)
 
     def _closed(self, key: str) -> None:
         with self._lock:

@@ -15,17 +15,14 @@ _GOLDEN = Path(__file__).parents[2] / "golden" / "cli" / "command_tree.json"
 _TREE: dict[str, list[str]] = msgspec.json.decode(_GOLDEN.read_bytes())["commands"]
 
 _SWARM = "this engine takes no part in swarms"
-_NO_PUSH = "nothing is sent to registries yet"
 # By the first words of the path.
 _LEFT_OUT = {
     "checkpoint": "experimental in docker, and of no use with its own restore",
     "config": _SWARM,
     "context": "contexts that docker made are used; making them is docker's",
-    "image push": _NO_PUSH,
-    "manifest": "experimental in docker, and made for pushing",
+    "manifest": "experimental in docker: puts indexes together in registries",
     "node": _SWARM,
     "plugin": "plugins of docker's own kind are programs for its engine",
-    "push": _NO_PUSH,
     "secret": _SWARM,
     "service": _SWARM,
     "stack": _SWARM,

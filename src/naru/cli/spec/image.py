@@ -156,6 +156,31 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("quiet", "q", "bool", "", "Suppress verbose output"),
         ),
     },
+    "push": {
+        "usage": "[OPTIONS] NAME[:TAG]",
+        "about": "Upload an image to a registry",
+        "aliases": ("image push", "push"),
+        "arity": (1, 1),
+        "handler": "naru.cli.commands.push:push",
+        "options": (
+            ("all-tags", "a", "bool", "", "Push all tags of an image to the repository"),
+            ("disable-content-trust", "", "bool", "true", "Skip image signing"),
+            (
+                "platform",
+                "",
+                "string",
+                "",
+                (
+                    "Push a platform-specific manifest as a single-platform image to the "
+                    "registry.\n"
+                    "Image index won't be pushed, meaning that other manifests, including "
+                    "attestations won't be preserved.\n"
+                    "'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)"
+                ),
+            ),
+            ("quiet", "q", "bool", "", "Suppress verbose output"),
+        ),
+    },
     "rm": {
         "usage": "[OPTIONS] IMAGE [IMAGE...]",
         "about": "Remove one or more images",

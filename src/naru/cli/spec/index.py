@@ -110,6 +110,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "image ls": ("image", "ls", "List images"),
     "image prune": ("image", "prune", "Remove unused images"),
     "image pull": ("image", "pull", "Download an image from a registry"),
+    "image push": ("image", "push", "Upload an image to a registry"),
     "image remove": ("image", "rm", "Remove one or more images"),
     "image rm": ("image", "rm", "Remove one or more images"),
     "image save": (
@@ -152,6 +153,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "port",
         "List port mappings or a specific mapping for the container",
     ),
+    "push": ("image", "push", "Upload an image to a registry"),
     "rename": ("container", "rename", "Rename a container"),
     "restart": ("container", "restart", "Restart one or more containers"),
     "rm": ("container", "rm", "Remove one or more containers"),
@@ -234,6 +236,7 @@ ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "ps",
             "build",
             "pull",
+            "push",
             "images",
             "login",
             "logout",

@@ -6,10 +6,10 @@ from aiohttp import web
 
 from naru.api.auth_request import AuthRequest
 from naru.engine import distribution
+from naru.engine.image_push import push_image
 from naru.engine.search import search_images
-from naru.errors import NotSupportedError
 from naru.server import params
-from naru.server.answers import json_answer, stops_with_client
+from naru.server.answers import json_answer, json_stream, stops_with_client
 
 
 @stops_with_client
@@ -28,9 +28,17 @@ async def auth(request: web.Request) -> web.Response:
     return json_answer(await distribution.authenticate(params.context(request), body))
 
 
-async def push(_: web.Request) -> web.Response:
+@stops_with_client
+async def push(request: web.Request) -> web.StreamResponse:
     """Push an image."""
-    raise NotSupportedError("this engine does not push images")
+    records = push_image(
+        params.context(request),
+        params.name(request),
+        tag=params.text(request, "tag"),
+        platform=params.platform(request, "platform", since=(1, 46)),
+        auth=await params.registry_auth_of_push(request),
+    )
+    return await json_stream(request, records)
 
 
 @stops_with_client
