@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 API = "/v1.41"
@@ -45,11 +45,20 @@ class Client:
     def __init__(self, path: str) -> None:
         self._connection = Connection(path)
 
-    def call(self, method: str, path: str, body: Any = None) -> bytes:
+    def call(self, method: str, path: str, body: Any = None, *, auth: str = "") -> bytes:
         """Return the answer's body; anything but success is an error."""
         text = json.dumps(body) if body is not None else None
         headers = {"Content-Type": "application/json"} if text else {}
-        self._connection.request(method, API + path, text, headers)
+        return self._ask(method, path, text, headers | ({"X-Registry-Auth": auth} if auth else {}))
+
+    def send(self, method: str, path: str, archive: IO[bytes]) -> bytes:
+        """Do as `call` does with a tar as the body."""
+        return self._ask(method, path, archive, {"Content-Type": "application/x-tar"})
+
+    def _ask(
+        self, method: str, path: str, body: str | IO[bytes] | None, headers: dict[str, str]
+    ) -> bytes:
+        self._connection.request(method, API + path, body, headers)
         answer = self._connection.getresponse()
         data = answer.read()
         if answer.status >= 400:

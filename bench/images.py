@@ -19,10 +19,13 @@ import io
 import json
 import os
 import random
+import secrets
 import statistics
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -177,10 +180,90 @@ def remove(client: Client, image: str) -> float:
     return timed(lambda: _remove(client, image))
 
 
+@cache
+def _layers(repository: str) -> tuple[bytes, ...]:
+    """Return the layers that a repository of ours is named after."""
+    content, size, count = repository.rpartition("/")[2].split("-")
+    return tuple(CONTENTS[content](int(count), int(size) * _MB // int(count)))
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    archive.addfile(info, io.BytesIO(data))
+
+
+def _load_new(client: Client, image: str) -> str:
+    """Load an image like `image`, of layers that nobody has seen; return its name."""
+    host, _, repository = image.rpartition(":")[0].partition("/")
+    name = f"{host}/made/{secrets.token_hex(6)}:1"
+    layers, diff_ids = [], []
+    for layer in _layers(repository):
+        salt = io.BytesIO()
+        with tarfile.open(fileobj=salt, mode="w", bufsize=512) as archive:
+            _add(archive, "salt", secrets.token_bytes(16))
+        # One tar goes on behind the header and the block of the other's only file.
+        layers.append(salt.getvalue()[:1024] + layer)
+        diff_ids.append(f"sha256:{hashlib.sha256(layers[-1]).hexdigest()}")
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Cmd": ["sh"]},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    }
+    paths = [f"{number}/layer.tar" for number in range(len(layers))]
+    listed = [{"Config": "config.json", "RepoTags": [name], "Layers": paths}]
+    with tempfile.TemporaryFile() as file:
+        with tarfile.open(fileobj=file, mode="w") as archive:
+            _add(archive, "config.json", json.dumps(config).encode())
+            for path, layer in zip(paths, layers, strict=True):
+                _add(archive, path, layer)
+            _add(archive, "manifest.json", json.dumps(listed).encode())
+        file.seek(0)
+        client.send("POST", "/images/load?quiet=1", file)
+    return name
+
+
+def _push(client: Client, image: str) -> None:
+    name, _, tag = image.rpartition(":")
+    answer = client.call("POST", f"/images/{name}/push?tag={tag}", auth="e30=")
+    if b'"error"' in answer:
+        raise RuntimeError(answer[-500:].decode(errors="replace"))
+
+
+def push(client: Client, image: str) -> float:
+    """An image that was made here, of which the registry has nothing."""
+    made = _load_new(client, image)
+    took = timed(lambda: _push(client, made))
+    _remove(client, made)
+    return took
+
+
+def push_again(client: Client, image: str) -> float:
+    """An image that is there already."""
+    if not _is_there(client, image):
+        _pull(client, image)
+    return timed(lambda: _push(client, image))
+
+
+def push_elsewhere(client: Client, image: str) -> float:
+    """A pulled image to another repository of its registry."""
+    if not _is_there(client, image):
+        _pull(client, image)
+    name = f"{image.partition('/')[0]}/mounted/{secrets.token_hex(6)}"
+    client.call("POST", f"/images/{image}/tag?repo={name}&tag=1")
+    took = timed(lambda: _push(client, f"{name}:1"))
+    _remove(client, f"{name}:1")
+    return took
+
+
 CASES: dict[str, Callable[[Client, str], float]] = {
     "pull": pull,
     "pull_again": pull_again,
     "rmi": remove,
+    "push": push,
+    "push_again": push_again,
+    "push_elsewhere": push_elsewhere,
 }
 
 
