@@ -77,7 +77,7 @@ class FakeRegistry:
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
-        app = web.Application()
+        app = web.Application(client_max_size=1 << 30)
         app.router.add_route("*", "/token", self._token)
         app.router.add_route("*", "/v1/search", self._search)
         app.router.add_route("*", "/v2/{tail:.*}", self._v2)

@@ -93,17 +93,21 @@ class _Zstd:
     # Blocks know nothing of each other; smaller ones would cost several per cent.
     block_size = 4 << 20
 
+    def __init__(self) -> None:
+        self._is_empty = True
+
     def pack(self, block: bytes) -> bytes:
         return zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True).compress(block)
 
     def add(self, block: bytes) -> None:
-        pass
+        self._is_empty = False
 
     def head(self) -> bytes:
         return b""
 
     def tail(self) -> bytes:
-        return b""
+        # No frame at all would be no zstd.
+        return self.pack(b"") if self._is_empty else b""
 
 
 _FORMATS: dict[str, Callable[[], _Format]] = {"gzip": _Gzip, "zstd": _Zstd}
