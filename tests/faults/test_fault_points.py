@@ -12,6 +12,7 @@ import contextlib
 import http.client
 import importlib
 import pkgutil
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,6 +56,7 @@ class _Tour:
         self._engine = engine
         self._falls_ill = falls_ill
         self._pulled = f"{registry}/box:1"
+        self._pushed = f"{registry}/pushed:1"
         self.step = ""
 
     def api(
@@ -85,6 +87,7 @@ class _Tour:
         name, _, tag = _IMPORTED.rpartition(":")
         self.api("POST", "/images/create", busybox_layer(), fromSrc="-", repo=name, tag=tag)
         self.api("POST", "/images/create", fromImage=self._pulled)
+        self.push_something()
         label, value = LABEL.split("=")
         log = {"Type": "json-file", "Config": {"max-size": "10k", "max-file": "2"}}
         request = {
@@ -128,6 +131,14 @@ class _Tour:
         self.api("POST", "/containers/tour/kill")
         self.api("POST", "/containers/tour/wait")
         self.remove_all()
+
+    def push_something(self) -> None:
+        """Push a layer that no registry has seen."""
+        unseen = Tree().file("unseen", secrets.token_bytes(16)).tar()
+        archive = docker_archive([self._pushed], [unseen])
+        self.api("POST", "/images/load", archive, quiet=True)
+        name, _, tag = self._pushed.rpartition(":")
+        self.api("POST", f"/images/{name}/push", tag=tag)
 
     def _fall_ill(self, request: dict[str, Any]) -> None:
         """Let a container be found unhealthy, and something be done about it."""
@@ -179,6 +190,7 @@ class _Tour:
             ("DELETE", f"/images/{_IMAGE}", {"force": True}),
             ("DELETE", f"/images/{_IMPORTED}", {"force": True}),
             ("DELETE", f"/images/{self._pulled}", {"force": True}),
+            ("DELETE", f"/images/{self._pushed}", {"force": True}),
         ):
             self.step = f"{method} {path}"
             try:

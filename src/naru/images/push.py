@@ -41,9 +41,7 @@ from naru.oci.reference import Reference
 
 OWNER = "images.push"
 _REQUEST = re.compile(r'^[A-Z][a-z]+ "[^"]+": ')
-_BEFORE_MANIFEST = fault_point("images.push.before_manifest")
 _AFTER_MANIFEST = fault_point("images.push.after_manifest")
-_AFTER_CATALOG = fault_point("images.push.after_catalog")
 
 
 async def push(
@@ -109,11 +107,9 @@ async def _push_one(
         plan = await in_thread(_plan, services, image)
         layers = await _push_layers(services, writer, plan, report)
         manifest = plan.manifest if plan.is_kept else manifest_of(plan.config, layers)
-        _BEFORE_MANIFEST()
         await writer.put_manifest(reference.tag, manifest)
         _AFTER_MANIFEST()
         await in_thread(_record, services, image, reference, manifest, lease_id)
-    _AFTER_CATALOG()
     _report_digest(report, reference, manifest)
     if tells_of_index:
         index = await in_thread(_index_of, services, image, manifest.digest)

@@ -1,4 +1,4 @@
-"""What the API has and this engine has not: swarms, managed plugins, checkpoints, pushing."""
+"""What the API has and this engine has not: swarms, managed plugins and checkpoints."""
 
 from __future__ import annotations
 
@@ -38,12 +38,3 @@ def test_checkpoints_are_refused(engine: Engine) -> None:
     answer = engine.api("GET", f"/containers/{container}/checkpoints")
     assert answer.status == 501
     assert "checkpoints" in answer.message
-
-
-@pytest.mark.naru_only
-def test_pushing_is_refused(engine: Engine) -> None:
-    pushed = engine.api("POST", "/images/naru-test/box/push", query={"tag": "latest"})
-    assert (pushed.status, pushed.message) == (501, "this engine does not push images")
-    said = engine.docker("push", "naru-test/box")
-    assert said.code == 1
-    assert said.err == "Error response from daemon: this engine does not push images\n"

@@ -445,7 +445,7 @@ async def test_login_that_is_missing_or_wrong_is_told_as_docker_does(store: Stor
     with serving(basic=True) as registry:
         name = f"{registry.address}/x:1"
         await loaded(store, name)
-        with pytest.raises(FaultError, match=r"^no basic auth credentials$"):
+        with pytest.raises(NaruError, match=r"^no basic auth credentials$"):
             await pushed(store, name)
         with pytest.raises(NaruError, match=r"^unauthorized: authentication required$"):
             await pushed(store, name, RegistryAuth("user", "wrong"))
