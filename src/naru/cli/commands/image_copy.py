@@ -91,7 +91,7 @@ class _Copy:
                 labels=(_label(source), _label(target)),
                 report=self._report,
             )
-            if start.content.is_original:
+            if start.content.is_original and end.keeps_manifests:
                 self._say(f"Digest: {start.content.manifest.digest}")
         finally:
             start.close()

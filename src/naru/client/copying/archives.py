@@ -23,6 +23,8 @@ _MODE = 0o600
 class ArchiveTarget:
     """A file that is made, or replaced once the archive is whole."""
 
+    keeps_manifests = True
+
     def __init__(self, path: str, *, tag: str = "", as_saved: bool) -> None:
         """Write to `path`: as `docker save` does, or an OCI layout, in it under `tag` if given.
 

@@ -67,7 +67,11 @@ class Source(Protocol):
 
 
 class Target(Protocol):
-    """Where an image goes."""
+    """Where an image goes. It `keeps_manifests` to the byte, or makes its own."""
+
+    @property
+    def keeps_manifests(self) -> bool:
+        """Say which."""
 
     def missing(self, content: ImageContent) -> list[int]:
         """Return the positions of the layers that it has not got."""

@@ -135,6 +135,10 @@ class EngineTarget:
         self._is_naru = is_naru(client)
 
     @property
+    def keeps_manifests(self) -> bool:
+        return self._is_naru
+
+    @property
     def platform(self) -> Platform:
         """What it runs images for."""
         version = self._client.get("/version")

@@ -93,6 +93,8 @@ class LayoutSource:
 class LayoutTarget:
     """A folder that is a layout, or becomes one. Blobs that are there are not written again."""
 
+    keeps_manifests = True
+
     def __init__(self, path: str, tag: str) -> None:
         """Write into `path`, under `tag`, or under the image's own name if that is empty.
 

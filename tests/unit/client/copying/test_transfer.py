@@ -17,6 +17,8 @@ from naru.oci.reference import Reference
 class Target:
     """Has some layers, keeps the others; may fail at any of them."""
 
+    keeps_manifests = True
+
     def __init__(self, *has: int, fails: bool = False) -> None:
         self.has = has
         self.fails = fails
