@@ -3,13 +3,18 @@
 No forks, and no parsing of a program's output. libnftables is not made for threads, so one of
 them is inside at a time; a transaction that adds or deletes a few elements takes under 1 ms.
 
-Spec: nft(8), libnftables(3), libnftables-json(5).
+libnftables waits with select(2), which takes no descriptor above 1023 and ends the process that
+comes with one; an engine with some hundred containers has more open. Therefore libnftables runs
+only in threads with a table of descriptors of their own, which starts out empty.
+
+Spec: nft(8), libnftables(3), libnftables-json(5), close_range(2).
 """
 
 from __future__ import annotations
 
 import ctypes
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -20,6 +25,8 @@ _LIBRARY = "libnftables.so.1"
 _STATELESS = 1 << 2
 _JSON = 1 << 4
 _TERSE = 1 << 11
+_CLOSE_RANGE_UNSHARE = 1 << 1
+_MAX_DESCRIPTOR = (1 << 32) - 1
 
 
 class FirewallError(FaultError):
@@ -51,7 +58,6 @@ class _Library:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
         self.functions = library
-        self.context = self.new_context()
 
     def new_context(self) -> int:
         """Return a context in the calling thread's network namespace."""
@@ -73,8 +79,28 @@ class _Library:
         return output.decode(errors="replace")
 
 
+class _Host:
+    """The library in one thread that stays, with one context of the host's namespace."""
+
+    def __init__(self) -> None:
+        self.library = _Library()
+        self._thread = ThreadPoolExecutor(1, "naru-nft", initializer=_own_descriptors)
+        self._context = self._thread.submit(self.library.new_context).result()
+
+    def run(self, commands: str, output_flags: int) -> str:
+        """Run commands, and return what they print."""
+        work = self._thread.submit(self.library.run, self._context, commands, output_flags)
+        return work.result()
+
+
 _lock = threading.Lock()
-_loaded: list[_Library] = []
+_loaded: list[_Host] = []
+
+
+def _own_descriptors() -> None:
+    """Give the calling thread a table of descriptors without any above standard error."""
+    close_range = ctypes.CDLL(None).close_range
+    close_range(ctypes.c_uint(3), ctypes.c_uint(_MAX_DESCRIPTOR), _CLOSE_RANGE_UNSHARE)
 
 
 def run(commands: str) -> None:
@@ -94,16 +120,31 @@ def run_here(commands: str) -> None:
         FirewallError: nftables refused; nothing has changed.
         FaultError: libnftables is not installed.
     """
+    done: Future[None] = Future()
     with _lock:
-        library = _library()
+        library = _host().library
+        # A thread begins in the namespace of the one that starts it.
+        threading.Thread(
+            target=_run_once, args=(library, commands, done), name="naru-nft-here"
+        ).start()
+        done.result()
+
+
+def _run_once(library: _Library, commands: str, done: Future[None]) -> None:
+    try:
+        _own_descriptors()
         context = library.new_context()
-        try:
-            library.run(context, commands, 0)
-        finally:
-            # Closing its socket waits some milliseconds for the kernel; nobody waits for that.
-            threading.Thread(
-                target=library.functions.nft_ctx_free, args=(context,), name="naru-nft-free"
-            ).start()
+    except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
+        done.set_exception(error)
+        return
+    try:
+        library.run(context, commands, 0)
+    except BaseException as error:  # noqa: BLE001 - likewise
+        done.set_exception(error)
+    else:
+        done.set_result(None)
+    # Closing its socket waits some milliseconds for the kernel; nobody waits for that.
+    library.functions.nft_ctx_free(context)
 
 
 def list_table(family: str, name: str) -> list[dict[str, Any]] | None:
@@ -135,11 +176,10 @@ def _has_table(family: str, name: str) -> bool:
 
 def _run(commands: str, output_flags: int) -> str:
     with _lock:
-        library = _library()
-        return library.run(library.context, commands, output_flags)
+        return _host().run(commands, output_flags)
 
 
-def _library() -> _Library:
+def _host() -> _Host:
     if not _loaded:
-        _loaded.append(_Library())
+        _loaded.append(_Host())
     return _loaded[0]
