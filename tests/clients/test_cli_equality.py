@@ -102,6 +102,69 @@ create --network container:nosuch busybox
 volume ls
 volume inspect nosuch
 history busybox
+images -aq --no-trunc
+images 'busy*'
+images 'naru-test/*:latest'
+images -f dangling=false -q
+images -f dangling=x
+images -f dangling=true -f label=k
+images -f before=busybox
+images -f since=nosuch
+images -f until=1h --format '{{.Repository}}'
+images -f until=x
+images -f bogus=x
+images -f bogus
+images -f reference='['
+images -f reference=busybox -f reference=nosuch naru-test/box
+images --format table
+images --format raw
+images --format 'table {{.ID}}\\t{{.Repository}}\\t{{.Tag}}\\t{{.Digest}}\\t{{.CreatedSince}}\\t{{.CreatedAt}}\\t{{.Size}}'
+images --format '{{.Containers}} {{.SharedSize}} {{.UniqueSize}} {{.VirtualSize}}'
+images --format '{{.Foo}}'
+images --format '{{'
+images a b
+images --tree
+images --tree -a busybox
+images --tree -q
+images --tree --digests
+image inspect
+image inspect -f '{{ .Os}}' busybox nosuch
+image inspect --format '{{.Config.Labels}} {{json .RootFS}} {{json .Descriptor}} {{len .Manifests}}' busybox
+image inspect --format '{{.Descriptor.Digest}} {{.Descriptor.MediaType}} {{.Descriptor.Size}}' busybox
+image inspect --platform linux/s390x busybox
+image inspect --platform x/y/z/a busybox
+image inspect ''
+image inspect UPPER
+history -q --no-trunc busybox
+history -H=false busybox
+history --human=0 --no-trunc busybox
+history --format '{{.ID}} {{.CreatedSince}} {{.CreatedAt}} {{.CreatedBy}} {{.Size}} {{.Comment}}' busybox
+history --format json busybox
+history --format 'table {{.ID}}\\t{{.Size}}' busybox
+history --format '{{.Foo}}' busybox
+history --platform linux/s390x busybox
+history --platform x/y/z/a busybox
+history nosuch
+history
+tag busybox
+tag busybox x@sha256:0000000000000000000000000000000000000000000000000000000000000000
+tag busybox sha256
+tag busybox ''
+tag '' x
+rmi
+rmi ''
+rmi ' '
+rmi UP nosuch
+rmi -f nosuch UP
+rmi --platform linux/amd64 nosuch
+rmi --platform a/b/c/d nosuch
+rmi busybox
+image rm busybox nosuch
+image prune -f --filter until=x
+image prune -f --filter until=1h --filter until=2h
+image prune -f --filter reference='['
+image prune -f --filter keep=1
+image prune -f --filter label
 diff equality-1
 diff nosuch
 diff ''

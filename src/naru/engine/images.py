@@ -10,6 +10,7 @@ from naru.distribution.auth import RegistryAuth
 from naru.engine.context import EngineContext
 from naru.engine.model import Json
 from naru.engine.progress import Report, records_of
+from naru.engine.system import ENGINE_VERSION
 from naru.errors import InvalidInputError
 from naru.images.catalog import check_tag_target
 from naru.images.load import load
@@ -118,6 +119,7 @@ def import_tarball(
             message=message,
             platform=parse_platform(platform) if platform else None,
             source=source,
+            docker_version=ENGINE_VERSION,
         )
         report({"status": image_id})
         publish_image_event(ctx, "import", image_id, reference.familiar if reference else image_id)

@@ -50,6 +50,7 @@ async def import_image(
     message: str,
     platform: Platform | None,
     source: str = "-",
+    docker_version: str = "",
 ) -> str:
     """Make an image of a tar, compressed or not, and return its id. All or nothing.
 
@@ -77,6 +78,7 @@ async def import_image(
             config=defaults,
             created=created,
             comment=comment,
+            docker_version=docker_version,
             history=[History(created=created, comment=comment)],
         )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from naru.cli.invocation import Invocation
+    from naru.oci.reference import Reference
 
 _NONE = "<none>"
 TITLES = {
@@ -173,11 +174,9 @@ def remove(invocation: Invocation) -> int:
     }
     if options["platform"]:
         require_api(invocation, "platform", "1.50")
-        query["platforms"] = [platform_json(text) for text in options["platform"]]
+        query["platforms"] = [platform_json(text, says="") for text in options["platform"]]
     problems, is_fatal = [], False
     for name in invocation.args:
-        if not name:
-            raise CommandFailedError("invalid reference format")
         try:
             for record in client.delete(f"/images/{quote(name, b'/:@')}", query):
                 if "Deleted" in record:
@@ -192,11 +191,11 @@ def remove(invocation: Invocation) -> int:
     return 1 if problems and (is_fatal or not options["force"]) else 0
 
 
-def platform_json(text: str) -> str:
+def platform_json(text: str, *, says: str = "invalid platform: ") -> str:
     """Return `os/arch/variant` as the API's JSON form.
 
     Raises:
-        CommandFailedError: the text is no platform.
+        CommandFailedError: the text is no platform; what it `says` first depends on the command.
     """
     from naru.client.json_text import dumps
     from naru.oci.platform import parse_platform
@@ -204,7 +203,7 @@ def platform_json(text: str) -> str:
     try:
         platform = parse_platform(text)
     except InvalidInputError as error:
-        raise CommandFailedError(f"invalid platform: {error.message}") from error
+        raise CommandFailedError(f"{says}{error.message}") from error
     value = {"architecture": platform.architecture, "os": platform.os}
     if platform.variant:
         value["variant"] = platform.variant
@@ -214,20 +213,28 @@ def platform_json(text: str) -> str:
 def tag(invocation: Invocation) -> int:
     """Give an image one more name."""
     from naru.client.transport import quote
-    from naru.oci.reference import Reference
+    from naru.oci.digest import is_digest
 
     source, target = invocation.args
-    try:
-        reference = Reference.parse(target)
-    except InvalidInputError as error:
-        raise CommandFailedError(
-            f'Error parsing reference: "{target}" is not a valid repository/tag: {error.message}'
-        ) from error
+    if not (is_digest(source) or is_digest(f"sha256:{source}")):
+        _reference(source)
+    reference = _reference(target)
     if reference.digest:
         raise CommandFailedError("refusing to create a tag with a digest reference")
     query = {"repo": reference.familiar_name, "tag": reference.with_default_tag().tag}
     invocation.client.post(f"/images/{quote(source, b'/:@')}/tag", query)
     return 0
+
+
+def _reference(text: str) -> Reference:
+    from naru.oci.reference import Reference
+
+    try:
+        return Reference.parse(text)
+    except InvalidInputError as error:
+        raise CommandFailedError(
+            f'Error parsing reference: "{text}" is not a valid repository/tag: {error.message}'
+        ) from error
 
 
 _HISTORY_TITLES = {
@@ -244,7 +251,7 @@ _CREATED_BY_WIDTH = 45
 class HistoryView(View):
     """A row of `history`."""
 
-    go_type = "*formatter.historyContext"
+    go_type = "*image.historyContext"
 
     def __init__(self, item: dict[str, Any], now: float, *, truncates: bool, human: bool) -> None:
         self.item = item

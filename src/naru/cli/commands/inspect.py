@@ -53,7 +53,7 @@ def inspect_images(invocation: Invocation) -> int:
         from naru.cli.commands.images import platform_json
 
         require_api(invocation, "platform", "1.49")
-        query["platform"] = platform_json(platform)
+        query["platform"] = platform_json(platform, says="")
     return _inspect(invocation, lambda name: fetch(invocation, "image", name, query))
 
 
@@ -105,6 +105,8 @@ def fetch(invocation: Invocation, kind: str, name: str, query: Query) -> str:
     from naru.client.transport import quote
 
     if not name.strip():
+        if kind == "image":
+            raise CommandFailedError(f"Error: No such image: {name}")
         what = "container name or ID" if kind == "container" else f"{kind} name or ID"
         raise CommandFailedError(f"invalid {what}: value is empty")
     safe = b"/:@" if kind == "image" else b""

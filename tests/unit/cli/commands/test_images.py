@@ -56,7 +56,18 @@ def test_tag_refuses_what_is_no_name(cli: Cli, engine: Any) -> None:
         'Error parsing reference: "X" is not a valid repository/tag: invalid reference format: '
         "repository name (library/X) must be lowercase\n"
     )
+    outcome = cli("tag", "", "x")
+    assert outcome.err == (
+        'Error parsing reference: "" is not a valid repository/tag: invalid reference format\n'
+    )
     assert engine.asked == []
+
+
+def test_tag_takes_ids_for_the_image(cli: Cli, engine: Any) -> None:
+    for source in ("f" * 64, f"sha256:{'f' * 64}", "f00d"):
+        engine.on("POST", f"/images/{source}/tag", None)
+        assert cli("tag", source, "x:1").code == 0
+        assert engine.asked[-1][2] == {"repo": "x", "tag": "1"}
 
 
 def test_tag_is_sent_in_its_familiar_form(cli: Cli, engine: Any) -> None:
