@@ -42,6 +42,10 @@ class Faults:
     wrong_bytes: dict[str, bytes] = field(default_factory=dict)
     """digest → what to send instead"""
     ignore_range: bool = False
+    refuse_range: bool = False
+    """answer 416 to whoever wants a part"""
+    shift_range: int = 0
+    """begin so many bytes behind the one that was asked for"""
     retry_after: str = ""
     wrong_manifest_digest: bool = False
     hide_digest: bool = False
@@ -258,8 +262,10 @@ class FakeRegistry:
         data = self.faults.wrong_bytes.get(digest, data)
         start, status, headers = 0, 200, {}
         wanted = request.headers.get("Range", "")
+        if wanted and self.faults.refuse_range:
+            return web.Response(status=416)
         if wanted and not self.faults.ignore_range:
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            start = int(wanted.removeprefix("bytes=").rstrip("-")) + self.faults.shift_range
             status = 206
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         response = web.StreamResponse(status=status, headers=headers)

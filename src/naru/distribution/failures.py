@@ -43,8 +43,14 @@ class RegistryBusyError(FaultError):
     retry_after = ""
 
 
+class RangeRefusedError(FaultError):
+    """The server does not send the part that it was asked for; it may send the whole."""
+
+
 async def raise_for(response: aiohttp.ClientResponse) -> None:
     """Raise what an answer outside 2xx means."""
+    if response.status == 416:
+        raise RangeRefusedError("registry does not send the rest of a blob alone")
     if response.status >= 500:
         words = f"received unexpected HTTP status: {response.status} {response.reason or ''}"
         failure = RegistryBusyError(words.rstrip())

@@ -7,18 +7,20 @@ digest by whoever keeps it; manifests are checked for their digest here.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+import functools
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
 
-from naru.aio import in_thread, uncancelled
 from naru.clock import Clock
 from naru.distribution.auth import RegistryAuth, shared_out
+from naru.distribution.failures import RangeRefusedError, raise_for
+from naru.distribution.hosts import Endpoint
 from naru.distribution.paging import next_page
+from naru.distribution.receiving import BlobSink, receive
 from naru.distribution.session import (
     EndpointSession,
     HttpClient,
@@ -27,31 +29,19 @@ from naru.distribution.session import (
     read_limited,
     worth_asking,
 )
-from naru.errors import CorruptDataError, FaultError, NaruError
+from naru.errors import CorruptDataError, FaultError, NaruError, NotSupportedError
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest, algorithm_of, digest_bytes, is_digest
+from naru.oci.distribution_errors import BlobUnknownError
 from naru.oci.manifest import MAX_MANIFEST_SIZE
 
 _ACCEPT = ", ".join(mediatype.ACCEPTED_MANIFESTS)
-# A hand-over to a thread costs as much as hashing 50 KiB; caches hold less than a MiB.
-_BATCH = 512 << 10
-_MAX_CHUNKS = 256
 # Less than this is no progress worth another round of attempts.
 _PROGRESS = 1 << 20
 _TAGS_LIMIT = 4 << 20
 _MAX_TAG_PAGES = 1000
-
-
-class BlobSink(Protocol):
-    """Where a blob goes. `store.Ingest` is one."""
-
-    @property
-    def offset(self) -> int:
-        """Bytes that are there already."""
-
-    def write_all(self, pieces: Sequence[bytes]) -> object:
-        """Add bytes at the end. Runs in a thread."""
+_Answering = contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +68,7 @@ class RemoteRepository:
         auth: RegistryAuth | None,
         clock: Clock,
     ) -> None:
+        self._client = client
         self._repository = repository
         self._clock = clock
         self._attempts = client.attempts
@@ -155,19 +146,57 @@ class RemoteRepository:
 
         A lost connection is taken up where it broke off; `progress` hears of every piece, with
         the bytes that are there so far. The digest is not checked: that is for the sink's owner.
+        What the registry does not have, such as layers that may not be distributed, is fetched
+        from where the descriptor says.
 
         Raises:
             BlobUnknownError: the registry does not have it.
-            CorruptDataError: it is longer than the descriptor says.
+            CorruptDataError: it is of another size than the descriptor says.
             RegistryUnreachableError: no progress in as many attempts as the client makes.
 
         Spec: distribution-spec v1.1, end-2; RFC 9110, section 14.2.
         """
+        path = f"{self._repository}/blobs/{descriptor.digest}"
+
+        def from_registry(headers: dict[str, str]) -> _Answering:
+            return self._exchange("GET", path, headers)
+
+        try:
+            await self._until_whole(from_registry, descriptor, sink, progress)
+        except BlobUnknownError as unknown:
+            failure: NaruError = unknown
+            for url in descriptor.urls:
+                try:
+                    opening = functools.partial(self._elsewhere, url)
+                    await self._until_whole(opening, descriptor, sink, progress)
+                except NaruError as error:
+                    failure = error
+                else:
+                    return
+            raise failure from unknown
+
+    async def _until_whole(
+        self,
+        ask: Callable[[dict[str, str]], _Answering],
+        descriptor: Descriptor,
+        sink: BlobSink,
+        progress: Callable[[int], None],
+    ) -> None:
         attempt = 0
+        takes_ranges = True
+        # Bytes that are skipped are not asked for anew.
         while sink.offset < descriptor.size:
             before = sink.offset
+            has_part = before > 0 and takes_ranges
             try:
-                await self._blob_once(descriptor, sink, progress)
+                async with ask({"Range": f"bytes={before}-"} if has_part else {}) as response:
+                    await receive(response, descriptor, sink, progress)
+                if sink.offset < descriptor.size:
+                    raise RegistryUnreachableError(f"blob {descriptor.digest}: unexpected EOF")
+            except RangeRefusedError:
+                if not has_part:
+                    raise
+                takes_ranges = False
             except RegistryUnreachableError:
                 # A server that gives a little each time would be asked for ever, if any
                 # progress counted.
@@ -176,42 +205,22 @@ class RemoteRepository:
                     raise
                 await self._clock.sleep(pause_s(attempt))
 
-    async def _blob_once(
-        self, descriptor: Descriptor, sink: BlobSink, progress: Callable[[int], None]
-    ) -> None:
-        start = sink.offset
-        headers = {"Range": f"bytes={start}-"} if start else {}
-        path = f"{self._repository}/blobs/{descriptor.digest}"
-        async with self._exchange("GET", path, headers) as response:
-            # A server may ignore the range; then what we have is skipped.
-            skip = start - _first_byte(response) if start else 0
-            if skip < 0:
-                raise FaultError(f"registry sent another range of {descriptor.digest}")
-            pending: list[bytes] = []
-            waiting = 0
-            received = sink.offset
-            try:
-                async for chunk in response.content.iter_any():
-                    if skip:
-                        skip, chunk = max(0, skip - len(chunk)), chunk[skip:]
-                    received += len(chunk)
-                    if received > descriptor.size:
-                        raise CorruptDataError(
-                            f"blob {descriptor.digest} is longer than {descriptor.size} bytes"
-                        )
-                    pending.append(chunk)
-                    waiting += len(chunk)
-                    if waiting >= _BATCH or len(pending) >= _MAX_CHUNKS:
-                        batch, pending, waiting = pending, [], 0
-                        await uncancelled(in_thread(sink.write_all, batch))
-                        progress(sink.offset)
-            finally:
-                # What came before a cut or a cancellation is kept for the next attempt.
-                if pending and received <= descriptor.size:
-                    await uncancelled(in_thread(sink.write_all, pending))
-            progress(sink.offset)
-        if sink.offset < descriptor.size:
-            raise RegistryUnreachableError(f"blob {descriptor.digest}: unexpected EOF")
+    @contextlib.asynccontextmanager
+    async def _elsewhere(
+        self, url: str, headers: dict[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask another server for a layer that the registry may not distribute.
+
+        It is somebody else's: it gets no credentials, and its certificate must be good.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise NotSupportedError(f"layers cannot be fetched from {url!r}")
+        endpoint = Endpoint(f"{parts.scheme}://{parts.netloc}", parts.netloc)
+        async with self._client.send(endpoint, "GET", url, headers=headers) as response:
+            if response.status >= 300:
+                await raise_for(response)
+            yield response
 
     @contextlib.asynccontextmanager
     async def _exchange(
@@ -260,14 +269,3 @@ class RemoteRepository:
         is_broken = isinstance(error, RegistryUnreachableError | CorruptDataError)
         if session.endpoint.is_mirror and is_broken:
             self._sessions = [each for each in self._sessions if each is not session]
-
-
-def _first_byte(response: aiohttp.ClientResponse) -> int:
-    """Return where in the blob the body starts."""
-    if response.status != 206:
-        return 0
-    unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
-    first = rest.partition("-")[0]
-    if unit != "bytes" or not first.isdecimal():
-        raise FaultError("registry answered a range without saying which")
-    return int(first)

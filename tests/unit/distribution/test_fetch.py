@@ -223,6 +223,59 @@ async def test_server_that_ignores_ranges_is_skipped_over(
         assert await fetched(repository(client, registry, clock), data, sink) == data
 
 
+@pytest.mark.parametrize(("fault", "value"), [("refuse_range", True), ("shift_range", 7)])
+async def test_server_that_gives_no_ranges_is_asked_for_the_whole(
+    client: HttpClient, clock: FastClock, fault: str, value: object
+) -> None:
+    data = os.urandom(100_000)
+    async with FakeRegistry() as registry:
+        registry.add_blob(data)
+        setattr(registry.faults, fault, value)
+        sink = Memory(data[:40_000])
+        assert await fetched(repository(client, registry, clock), data, sink) == data
+        wanted = [headers.get("Range") for _, path, headers in registry.requests if "blobs" in path]
+        assert wanted == ["bytes=40000-", None]
+    assert clock.slept == []
+
+
+async def test_blob_of_another_size_is_not_waited_for(client: HttpClient, clock: FastClock) -> None:
+    data = b"x" * 1000
+    async with FakeRegistry() as registry:
+        digest = registry.add_blob(data)
+        for sent, sink in ((data[:-1], Memory()), (data[:-1], Memory(data[:10])), (data * 2, None)):
+            registry.faults.wrong_bytes[digest] = sent
+            with pytest.raises(
+                CorruptDataError, match=f"has {len(sent)} bytes, 1000 were expected"
+            ):
+                await fetched(repository(client, registry, clock), data, sink)
+    assert clock.slept == []
+
+
+async def test_layer_that_the_registry_lacks_comes_from_its_urls(
+    client: HttpClient, clock: FastClock
+) -> None:
+    data = os.urandom(3 << 20)
+    async with (
+        FakeRegistry(auth="basic", users={"me": "pw"}) as registry,
+        FakeRegistry() as elsewhere,
+    ):
+        digest = elsewhere.add_blob(data)
+        elsewhere.faults.cut_after[digest] = [2 << 20]
+        urls = ("ftp://nowhere/x", f"http://{elsewhere.host}/v2/x/blobs/{'0' * 64}")
+        remote = repository(client, registry, clock, RegistryAuth("me", "pw"))
+        wanted = Descriptor(digest=Digest(digest), size=len(data), urls=urls)
+        with pytest.raises(BlobUnknownError):
+            await remote.blob(wanted, Memory(), lambda _: None)
+        urls = (*urls, f"http://{elsewhere.host}/v2/x/blobs/{digest}")
+        sink = Memory()
+        wanted = Descriptor(digest=Digest(digest), size=len(data), urls=urls)
+        await remote.blob(wanted, sink, lambda _: None)
+        assert sink.data == data
+        asked = [headers for _, path, headers in elsewhere.requests if path.endswith(digest)]
+        assert [headers.get("Range", "")[:6] for headers in asked] == ["", "bytes="]
+        assert all("Authorization" not in headers for headers in asked)
+
+
 async def test_whole_blob_is_not_asked_for_again(client: HttpClient, clock: FastClock) -> None:
     async with FakeRegistry() as registry:
         assert await fetched(repository(client, registry, clock), b"abc", Memory(b"abc")) == b"abc"
@@ -234,7 +287,7 @@ async def test_too_long_blob_is_cut_short(client: HttpClient, clock: FastClock) 
     async with FakeRegistry() as registry:
         digest = registry.add_blob(data)
         registry.faults.wrong_bytes[digest] = data * 2
-        with pytest.raises(CorruptDataError, match="longer than 1000"):
+        with pytest.raises(CorruptDataError, match="has 2000 bytes, 1000 were expected"):
             await fetched(repository(client, registry, clock), data)
 
 
