@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from naru.clock import SystemClock
+from naru.clock import Clock, SystemClock
 from naru.db.database import Database
 from naru.distribution.hosts import HostsConfig
 from naru.images import services as image_services
@@ -23,7 +23,9 @@ from naru.store.overlay import OverlaySnapshotter
 class Store:
     """The image services below one folder, and what tests want to know about it."""
 
-    def __init__(self, root: Path, hosts: HostsConfig | None = None) -> None:
+    def __init__(
+        self, root: Path, hosts: HostsConfig | None = None, *, clock: Clock | None = None
+    ) -> None:
         self.root = root
         root.mkdir(exist_ok=True)
         self.database = Database(root / "naru.db")
@@ -31,7 +33,7 @@ class Store:
             ContentStore(root / "content"),
             OverlaySnapshotter(root / "snapshots", self.database),
             self.database,
-            SystemClock(),
+            clock or SystemClock(),
             hosts or HostsConfig(),
         )
         self.records: list[dict[str, Any]] = []

@@ -9,6 +9,8 @@ Spec: distribution-spec v1.1, §Pull; records and messages as moby, distribution
 
 from __future__ import annotations
 
+import errno
+
 from naru.aio import in_thread
 from naru.db.images import ImageRow
 from naru.distribution.auth import RegistryAuth
@@ -106,9 +108,10 @@ async def _pull_one(
         one = _Pull(services, remote, reference, platform, report, lease_id)
         try:
             image = await one.run(shown)
-        except _FINAL:
-            services.leases.release(lease_id)
-            await in_thread(services.garbage.collect)
+        except NaruError as error:
+            if isinstance(error, _FINAL) or _is_disk_full(error):
+                services.leases.release(lease_id)
+                await in_thread(services.garbage.collect)
             raise
         finally:
             # Any other failure, a cancellation and a kill leave what came to the next try.
@@ -116,6 +119,15 @@ async def _pull_one(
                 services.leases.release(lease_id)
         services.leases.release(lease_id)
     return image
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Say whether it was for want of space: then what came must not take any until the next try."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _holds_anything(services: ImageServices, lease_id: str) -> bool:

@@ -25,6 +25,7 @@ _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02
 _START_WRITING = 0x02
 _PAGE_BYTES = 4096
 _MAX_PIECES = 512
+_KEPT_FREE = 16 << 20
 _libc = ctypes.CDLL(None, use_errno=True)
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 # Deeper than any path that could have been made through the API, shallower than Python's stack.
@@ -120,6 +121,20 @@ def start_write_back(descriptor: int, start: int, end: int) -> None:
     _libc.sync_file_range(
         descriptor, ctypes.c_int64(start), ctypes.c_int64(end - start), _START_WRITING
     )
+
+
+def require_room(descriptor: int) -> None:
+    """Refuse to fill up a file system: what removes things again has to be written down, too.
+
+    16 MB are left free, or an eighth of a small one.
+
+    Raises:
+        OSError: ENOSPC, as if it were full.
+    """
+    status = os.fstatvfs(descriptor)
+    kept = min(_KEPT_FREE, status.f_blocks * status.f_frsize // 8)
+    if status.f_bfree * status.f_frsize < kept:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def fsync_dir(path: Path) -> None:

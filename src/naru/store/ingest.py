@@ -24,6 +24,7 @@ from naru.oci.digest import Digest, Hasher, algorithm_of
 DATA = "data"
 KEY = "key"
 _READ_SIZE = 1 << 20
+_LARGE_WRITE = 64 << 10
 # Written back in such steps while more comes, so that little is left to wait for at the end.
 _WRITE_BACK_SIZE = 8 << 20
 _BEFORE_COMMIT = fault_point("store.ingest.before_commit")
@@ -112,6 +113,8 @@ class Ingest:
             self.abort()
             raise CorruptDataError(f"{self._what()}: more than {self.expected_size} bytes")
         try:
+            if size >= _LARGE_WRITE:
+                fs.require_room(self._descriptor)
             fs.write_pieces(self._descriptor, pieces)
         except OSError as error:
             if error.errno in _DISK_FULL:

@@ -13,14 +13,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from naru.errors import InvalidInputError
-from naru.linux import mount
+from naru.linux import fs, mount
 from naru.linux.mount import Mount
 from naru.store import tar_read, whiteout
 from naru.store.tar_place import EntryPlacer, failure
-from naru.store.tar_read import Entry, Readable, show
+from naru.store.tar_read import READ_SIZE, Entry, Readable, show
 from naru.store.tar_sparse import SparseTarReader
 from naru.store.tree import Tree
 
@@ -97,11 +98,29 @@ def clean_name(name: bytes) -> bytes:
     return b"/".join(parts)
 
 
+class _Guarded:
+    """A stream that ends with ENOSPC before what it fills is full: a layer may be a bomb."""
+
+    def __init__(self, stream: Readable, root: int) -> None:
+        self._stream = stream
+        self._root = root
+        self._next = getattr(stream, "read_piece", None) or partial(stream.read, READ_SIZE)
+
+    def read(self, count: int, /) -> bytes:
+        fs.require_room(self._root)
+        return self._stream.read(count)
+
+    def read_piece(self) -> bytes | memoryview:
+        fs.require_room(self._root)
+        piece: bytes | memoryview = self._next()
+        return piece
+
+
 class _Layer:
     """One run of `apply`."""
 
     def __init__(self, stream: Readable, root: int, *, alone: bool = False) -> None:
-        self._reader = SparseTarReader(stream, reads_old=False)
+        self._reader = SparseTarReader(_Guarded(stream, root), reads_old=False)
         self._tree = Tree(root, alone=alone)
         self._placer = EntryPlacer(self._reader, self._tree, what="layer", path_of_link=clean_name)
         self._count = 0

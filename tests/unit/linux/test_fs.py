@@ -132,3 +132,11 @@ def test_writing_back_early_changes_nothing_and_takes_any_file(tmp_path: Path) -
     fs.start_write_back(writing, 0, 1)
     os.close(reading)
     os.close(writing)
+
+
+def test_disk_with_room_takes_more(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fs.require_room(descriptor)
+    finally:
+        os.close(descriptor)
