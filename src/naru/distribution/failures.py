@@ -44,13 +44,11 @@ class RegistryBusyError(FaultError):
 
 
 class RangeRefusedError(FaultError):
-    """The server does not send the part that it was asked for; it may send the whole."""
+    """The server does not serve a part of a blob, or not that part; it may serve the whole."""
 
 
 async def raise_for(response: aiohttp.ClientResponse) -> None:
     """Raise what an answer outside 2xx means."""
-    if response.status == 416:
-        raise RangeRefusedError("registry does not send the rest of a blob alone")
     if response.status >= 500:
         words = f"received unexpected HTTP status: {response.status} {response.reason or ''}"
         failure = RegistryBusyError(words.rstrip())
@@ -65,7 +63,8 @@ async def raise_for(response: aiohttp.ClientResponse) -> None:
     body = b""
     if response.method != "HEAD":
         body = (await response.content.read(_ERROR_BODY_LIMIT)) or b""
-    raise _error_from_body(response.status, body)
+    told = _error_from_body(response.status, body)
+    raise RangeRefusedError(told.message) if response.status == 416 else told
 
 
 class _Problem(msgspec.Struct):
