@@ -41,7 +41,9 @@ def copy(invocation: Invocation) -> int:
     source, target = map(parse_place, invocation.args)
     check_source(source)
     name = target_name(target)
-    _Copy(invocation).run(source, target, name)
+    copying = _Copy(invocation)
+    copying.run(source, target, name)
+    copying.tell_what_is_left()
     return 0
 
 
@@ -53,6 +55,7 @@ class _Copy:
         self._is_quiet = invocation.options["quiet"]
         self._platform_text: str = invocation.options["platform"]
         self._platform = _platform(self._platform_text)
+        self._left: list[str] = []
         from naru.cli.progress import Screen
 
         out = invocation.stdout
@@ -66,6 +69,11 @@ class _Copy:
             self._to_registry(source, target)
         else:
             self._between(source, target, name)
+
+    def tell_what_is_left(self) -> None:
+        """Say which names an engine keeps that it had not before."""
+        for name in self._left:
+            self._invocation.complain(f"the engine keeps the name {name}: the image has no other")
 
     def _between(
         self,
@@ -161,20 +169,15 @@ class _Copy:
         """Have our engine pull an image for the length of the block."""
         client = self._invocation.client
         with blamed(_ENGINE):
-            had = self._names_of(client)
+            items = client.get("/images/json", {"all": True})
+            had = {name for item in items for name in item.get("RepoDigests") or ()}
         pulled = self._pull(client, source)
         try:
             yield EnginePlace(source.text, pulled)
         finally:
-            if pulled not in had:
+            self._forget_left(client)
+            if pulled not in had and registries.find_image(client, pulled):
                 registries.forget(client, pulled)
-
-    def _names_of(self, client: Client) -> set[str]:
-        return {
-            name
-            for item in client.get("/images/json", {"all": True})
-            for name in item.get("RepoDigests") or ()
-        }
 
     def _pull(self, client: Client, source: RegistryPlace) -> str:
         reference = source.reference
@@ -216,14 +219,22 @@ class _Copy:
         try:
             yield image_id
         finally:
-            if not had:
+            self._forget_left(client)
+            image = registries.find_image(client, image_id)
+            if image is not None and not had and not registries.names_of(image):
                 registries.forget(client, image_id)
+
+    def _forget_left(self, client: Client) -> None:
+        while self._left:
+            registries.forget(client, self._left.pop())
 
     def _push(self, client: Client, name: str, target: RegistryPlace) -> None:
         reference = target.reference
-        auth = registry_auth.headers(self._invocation, reference.registry)
+        auth = registry_auth.headers(self._invocation, reference.registry, always=True)
         with blamed(target.text):
-            registries.push(client, name, reference, auth=auth, report=self._report)
+            registries.push(
+                client, name, reference, auth=auth, report=self._report, left=self._left
+            )
 
     def _client(self, place: EnginePlace) -> Client:
         invocation = self._invocation

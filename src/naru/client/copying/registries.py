@@ -54,11 +54,13 @@ def push(
     *,
     auth: Mapping[str, str],
     report: Report,
+    left: list[str],
 ) -> None:
     """Have an engine push the image `name` under the name `target`.
 
-    The engine calls the image so meanwhile. Afterwards the name is what it was before, but for
-    an image that has no other: without the name it would go.
+    The engine calls the image so meanwhile. Afterwards names are what they were before, but for
+    an image that has none in another repository: without this one it would go, so it is `left`,
+    which is added to.
 
     Raises:
         NotFoundError: the engine has no such image.
@@ -73,10 +75,32 @@ def push(
         path = f"{_path(target.familiar_name)}/push"
         _follow(client.stream("POST", path, {"tag": target.tag}, headers=auth), report)
     finally:
-        if not is_there and before is not None:
+        if before is not None and not is_there:
             tag(client, before["Id"], target)
-        elif not is_there and image.get("RepoTags"):
-            forget(client, target.familiar)
+        if not is_there and _has_another_name(image, target):
+            _forget_new_names(client, image, target)
+        elif before is None:
+            left.append(target.familiar)
+
+
+def _has_another_name(image: dict[str, Any], target: Reference) -> bool:
+    """Say whether an image stays without its names in a repository; digests go with tags there."""
+    digests = {name.partition("@")[0] for name in image.get("RepoDigests") or ()}
+    return bool(image.get("RepoTags")) or bool(digests - {target.familiar_name})
+
+
+def _forget_new_names(client: Client, image: dict[str, Any], target: Reference) -> None:
+    """Take from an image what it is called in a repository since `image` was asked for."""
+    for name in set(names_of(find_image(client, image["Id"]))) - set(names_of(image)):
+        # A digest may have gone with the tag.
+        if _repository(name) == target.familiar_name and find_image(client, name):
+            forget(client, name)
+
+
+def _repository(name: str) -> str:
+    name = name.partition("@")[0]
+    repository, colon, tag_ = name.rpartition(":")
+    return repository if colon and "/" not in tag_ else name
 
 
 def find_image(client: Client, name: str) -> dict[str, Any] | None:
@@ -97,6 +121,12 @@ def tag(client: Client, name: str, target: Reference) -> None:
 def forget(client: Client, name: str) -> None:
     """Take a name from an image, which goes with its last one."""
     client.delete(_path(name))
+
+
+def names_of(image: dict[str, Any] | None) -> list[str]:
+    """Return the tags and digests that an image is called by."""
+    image = image or {}
+    return [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]
 
 
 def _path(name: str) -> str:
