@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import importlib
+import json
 import pkgutil
 import secrets
 from collections.abc import Callable, Iterator
@@ -52,9 +53,11 @@ class _EngineDied(Exception):
 class _Tour:
     """One pass through everything that an engine does, each step once."""
 
-    def __init__(self, engine: EngineUnderTest, registry: str, *, falls_ill: bool = False) -> None:
+    def __init__(self, engine: EngineUnderTest, registry: str, point: str = "") -> None:
+        """Take a tour that comes by `point`; what takes long is left out if that is elsewhere."""
         self._engine = engine
-        self._falls_ill = falls_ill
+        self._falls_ill = "engine.health" in point
+        self._mends = point.startswith("images.mend") or point == "store.snapshot.after_replace"
         self._pulled = f"{registry}/box:1"
         self._pushed = f"{registry}/pushed:1"
         self.step = ""
@@ -103,6 +106,8 @@ class _Tour:
                 "LogConfig": log,
             },
         }
+        if self._mends:
+            self.mend_something()
         self.api("POST", "/networks/create", {"Name": _NETWORK})
         # The volumes of what is replaced stay, so it has no anonymous one.
         plain = request | {"Volumes": {}}
@@ -148,6 +153,23 @@ class _Tour:
         self.api("POST", "/containers/tour/start")
         eventually(lambda: b'"unhealthy"' in self.api("GET", "/containers/tour/json"), "it is ill")
         self.api("POST", "/containers/tour/wait", condition="not-running")
+
+    def mend_something(self) -> None:
+        """Damage what was pulled, files and blob, and have it repaired."""
+        root = self._engine.content_root
+        image = json.loads(self.api("GET", f"/images/{self._pulled}/json"))
+        digest = image["RepoDigests"][0].rpartition(":")[2]
+        blobs = root / "content" / "blobs" / "sha256"
+        layer = json.loads((blobs / digest).read_bytes())["layers"][-1]["digest"]
+        (blobs / layer.rpartition(":")[2]).unlink(missing_ok=True)
+        for damaged in root.glob("snapshots/*/fs/pulled"):
+            damaged.write_text("rotten")
+        told = [
+            json.loads(line) for line in self.api("POST", "/system/check", repair=True).splitlines()
+        ]
+        left = [record["reason"] for record in told if "left" in record]
+        assert not left, left
+        assert b'"Findings":0' in self.api("POST", "/system/check", full=True)
 
     def recreate_something(self) -> None:
         """Give the container another image, another volume, and a check that it passes."""
@@ -237,7 +259,7 @@ def test_a_kill_at_any_point_is_survived(
     engine.terminate()
     armed = {"NARU_FAULT": f"{point}=kill"}
     engine.spawn(env=armed)
-    tour = _Tour(engine, registry, falls_ill="engine.health" in point)
+    tour = _Tour(engine, registry, point)
     rotation = "log_rotation" in point
     if _came_up(engine):
         with pytest.raises(_EngineDied):
@@ -261,7 +283,7 @@ def test_a_failure_at_any_point_is_cleaned_up(
     before = engine.footprint()
     engine.terminate()
     engine.spawn(env={"NARU_FAULT": f"{point}=raise"})
-    tour = _Tour(engine, registry, falls_ill="engine.health" in point)
+    tour = _Tour(engine, registry, point)
     rotation = "log_rotation" in point
     if _came_up(engine):
         failure = ""

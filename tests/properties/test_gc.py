@@ -36,7 +36,7 @@ def test_exactly_the_reachable_is_kept(
         named = configs.get(number)
         return Links(
             tuple(blob(child) for child in graph.get(number, ())),
-            None if named is None else chain(named),
+            () if named is None else (chain(named),),
         )
 
     reachable = mark(

@@ -1,4 +1,4 @@
-"""The login that goes with a pull or a push, out of the user's config.json and its helper programs."""
+"""The logins that go with a request, out of the user's config.json and its helper programs."""
 
 from __future__ import annotations
 
@@ -19,3 +19,18 @@ def headers(invocation: Invocation, registry: str, *, always: bool = False) -> d
     """
     login = credentials.find(invocation.config, registry)
     return {"X-Registry-Auth": credentials.header(login or {})} if login or always else {}
+
+
+def all_logins(invocation: Invocation) -> str:
+    """Return the header value that tells the engine of every login there is.
+
+    Raises:
+        FaultError: a credential helper failed.
+    """
+    import binascii
+
+    from naru.client.json_text import dumps
+
+    text = dumps(credentials.find_all(invocation.config)).encode()
+    encoded = binascii.b2a_base64(text, newline=False)
+    return encoded.translate(bytes.maketrans(b"+/", b"-_")).decode()

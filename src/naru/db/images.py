@@ -47,6 +47,10 @@ class ImageRows:
         with self._database.write():
             yield
 
+    def sync(self) -> None:
+        """Make what is written survive a power cut. Blocks on the disk."""
+        self._database.sync()
+
     def put(self, row: ImageRow) -> None:
         """Add an image, or replace what is known of it; its names stay."""
         self._database.execute(

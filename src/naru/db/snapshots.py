@@ -10,7 +10,10 @@ from naru.db.database import Database
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """One snapshot. `number` names its directory and is never used twice."""
+    """One snapshot. `number` names its directory and is never used twice.
+
+    `unsettled_boot` is empty once the files of a committed one are known to be on the disk.
+    """
 
     number: int
     key: str
@@ -18,6 +21,7 @@ class SnapshotRow:
     state: str
     parent: str | None
     size_bytes: int
+    unsettled_boot: str = ""
 
 
 class SnapshotRows:
@@ -77,11 +81,27 @@ class SnapshotRows:
             "UPDATE snapshots SET size_bytes = ? WHERE number = ?", (size_bytes, number)
         )
 
-    def commit(self, number: int, name: str, size_bytes: int) -> None:
-        """Turn an active row into the committed one `name`."""
+    def commit(self, number: int, name: str, size_bytes: int, boot: str) -> None:
+        """Turn an active row into the committed one `name`, not settled since this `boot`."""
         self.database.execute(
-            "UPDATE snapshots SET kind = 'committed', key = ?, size_bytes = ? WHERE number = ?",
-            (name, size_bytes, number),
+            "UPDATE snapshots SET kind = 'committed', key = ?, size_bytes = ?, unsettled_boot = ?"
+            " WHERE number = ?",
+            (name, size_bytes, boot, number),
+        )
+
+    def unsettled(self) -> list[SnapshotRow]:
+        """Return the committed rows whose files may not be on the disk yet, oldest first."""
+        rows = self.database.rows(
+            "SELECT * FROM snapshots WHERE driver = ? AND unsettled_boot != ''"
+            " AND kind = 'committed' AND state = 'ready' ORDER BY number",
+            (self._driver,),
+        )
+        return [_value(row) for row in rows]
+
+    def set_settled(self, number: int) -> None:
+        """Note that the files of a row are on the disk. Idempotent."""
+        self.database.execute(
+            "UPDATE snapshots SET unsettled_boot = '' WHERE number = ?", (number,)
         )
 
     def set_parent(self, number: int, parent: str) -> None:
@@ -131,4 +151,5 @@ def _value(row: sqlite3.Row) -> SnapshotRow:
         state=row["state"],
         parent=row["parent"],
         size_bytes=row["size_bytes"],
+        unsettled_boot=row["unsettled_boot"],
     )

@@ -26,6 +26,7 @@ async def start_engine(ctx: EngineContext) -> None:
     Returns when requests may be served. Running containers are not disturbed.
     """
     await in_thread(recover, ctx.images)
+    ctx.images.settling.start()
     await in_thread(ctx.volumes.repair)
     await in_thread(ctx.networks.start)
     ctx.resolver.start()
@@ -45,6 +46,7 @@ async def stop_engine(ctx: EngineContext) -> None:
     ctx.ooms.close()
     await ctx.tasks.close()
     await ctx.logs.close()
+    await in_thread(ctx.images.settling.close)
     await in_thread(ctx.networks.close)
     await in_thread(ctx.resolver.close)
 

@@ -152,7 +152,7 @@ class Catalog:
         return self._rows.children(image_id)
 
     def add(self, images: Sequence[tuple[ImageRow, Sequence[Reference]]]) -> bool:
-        """Make images known, and give them names: all of it, or nothing. Idempotent.
+        """Make images known, and give them names: all of it, or nothing. Durable, idempotent.
 
         Their manifests, configs and layers must be stored, and leased until this returns. An
         image that is known already keeps the manifest that it has, which a registry may have
@@ -169,13 +169,15 @@ class Catalog:
                 self._rows.put(row)
                 for reference in names:
                     self._rows.set_name(NameRow(reference, row.image_id), now)
+        # Whoever hears that it is there may pull the plug.
+        self._rows.sync()
         self._changed()
         return superseded
 
     def add_pulled(self, row: ImageRow, tag: Reference | None, digest: Reference) -> None:
         """Make a pulled image known under its tag and under the digest that the registry uses.
 
-        All of it, or nothing. Idempotent. Unlike tagging, pulling is no event in the life of
+        All of it, or nothing. Durable, idempotent. Unlike tagging, pulling is no event in the life of
         the image, so the time of its last tagging stays.
         """
         with self._rows.write():
@@ -184,6 +186,7 @@ class Catalog:
                 if reference is not None:
                     name = NameRow(reference, row.image_id, row.manifest_digest)
                     self._rows.set_name(name)
+        self._rows.sync()
         self._changed()
 
     def add_pushed(self, image_id: str, digest: Reference) -> None:

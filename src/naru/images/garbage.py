@@ -9,10 +9,11 @@ from naru.aio import Backlog
 from naru.clock import Clock
 from naru.db.database import Database
 from naru.db.images import ImageRows
+from naru.db.leases import Leases
 from naru.db.remote_blobs import RemoteBlobs
 from naru.oci.digest import ChainId, Digest
 from naru.store.content import ContentStore
-from naru.store.gc import Collected, LinkReader, Roots, sweep
+from naru.store.gc import Collected, LinkReader, Reachable, Roots, mark, sweep
 from naru.store.snapshotter import Snapshotter
 
 
@@ -34,6 +35,7 @@ class Garbage:
         self._rows = rows
         self._remote_blobs = remote_blobs
         self._clock = clock
+        self._leases = Leases(database)
         self._links = LinkReader(content)
         self._lock = threading.Lock()
         self._freeing = Backlog("naru-freeing")
@@ -81,6 +83,28 @@ class Garbage:
             )
             self._remote_blobs.forget_others(lambda digest: self._content.stat(digest) is not None)
             return swept
+
+    def reachable(self) -> Reachable:
+        """Return what a collection would leave now. Others may work meanwhile.
+
+        What appears after the call began may be missing, and what goes may be in it.
+        """
+        # A pull names its image before it ends its lease: asked the other way round, what it
+        # brings would seem to be nobody's in between.
+        leased = [Digest(item) for item in self._leases.items("blob")]
+        leased_snapshots = self._leases.items("snapshot")
+        known = list(self._snapshots.walk())
+        roots = self._roots()
+        return mark(
+            [*roots.manifests, *leased],
+            [
+                *roots.snapshots,
+                *leased_snapshots,
+                *(info.key for info in known if info.kind != "committed"),
+            ],
+            links=self._links,
+            parents={info.key: info.parent for info in known},
+        )
 
     def _roots(self) -> Roots:
         manifests: set[Digest] = set()

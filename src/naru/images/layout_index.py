@@ -14,6 +14,7 @@ import threading
 from naru.db.images import ImageRow, ImageRows
 from naru.errors import NaruError
 from naru.oci.descriptor import Descriptor
+from naru.oci.digest import Digest
 from naru.oci.manifest import MAX_MANIFEST_SIZE, Index, build_index, parse_manifest
 from naru.oci.reference import Reference
 from naru.store.content import ContentStore
@@ -29,14 +30,32 @@ class LayoutIndex:
         self._content = content
         self._rows = rows
         self._lock = threading.Lock()
+        # What the file holds; nothing if that is not sure.
+        self._written = b""
+        # Of each manifest its media type and its size: it never changes.
+        self._known: dict[Digest, tuple[str, int]] = {}
 
     def refresh(self) -> None:
         """Write the file anew. A failure is logged, not raised: the images are what counts."""
         try:
             with self._lock:
-                self._content.write_index(self._build())
+                self._written = b""
+                index = self._build()
+                self._content.write_index(index)
+                self._written = index.raw
         except (NaruError, OSError) as error:
             _log.warning("cannot write index.json: %s", error)
+
+    def is_current(self) -> bool:
+        """Say whether the file is as it was written after the last change of images.
+
+        Between a change and its writing it need not list what there is.
+        """
+        with self._lock:
+            try:
+                return self._content.read_index() == (self._written or self._build().raw)
+            except OSError:
+                return False
 
     def _build(self) -> Index:
         tags: dict[str, list[Reference]] = {}
@@ -44,23 +63,31 @@ class LayoutIndex:
             if name.reference.digest is None:
                 tags.setdefault(name.image_id, []).append(name.reference)
         entries: list[Descriptor] = []
-        for row in sorted(self._rows.all(), key=lambda row: row.image_id):
+        rows = sorted(self._rows.all(), key=lambda row: row.image_id)
+        for row in rows:
             entries += self._entries(row, tags.get(row.image_id, []))
+        if len(self._known) > 2 * len(rows):
+            named = {row.manifest_digest for row in rows}
+            self._known = {key: value for key, value in self._known.items() if key in named}
         return build_index(entries)
 
     def _entries(self, row: ImageRow, tags: list[Reference]) -> list[Descriptor]:
-        try:
-            raw = self._content.read(row.manifest_digest, MAX_MANIFEST_SIZE)
-            media_type = parse_manifest(raw).media_type
-        except NaruError as error:
-            _log.warning("image %s has no readable manifest: %s", row.image_id, error)
-            return []
+        digest = row.manifest_digest
+        known = self._known.get(digest)
+        if known is None or self._content.stat(digest) != known[1]:
+            try:
+                raw = self._content.read(digest, MAX_MANIFEST_SIZE)
+                known = self._known[digest] = (parse_manifest(raw).media_type, len(raw))
+            except NaruError as error:
+                _log.warning("image %s has no readable manifest: %s", row.image_id, error)
+                return []
+        media_type, size = known
         named: list[dict[str, str] | None] = [{_NAME: tag.canonical} for tag in tags]
         return [
             Descriptor(
                 media_type=media_type,
-                digest=row.manifest_digest,
-                size=len(raw),
+                digest=digest,
+                size=size,
                 annotations=annotation,
             )
             for annotation in named or [None]

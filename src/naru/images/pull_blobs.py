@@ -41,9 +41,10 @@ class BlobPull:
     remote: RemoteRepository
     lease_id: str
 
-    async def fetch(self, descriptor: Descriptor, watcher: Watcher) -> bool:
+    async def fetch(self, descriptor: Descriptor, watcher: Watcher, *, anew: bool = False) -> bool:
         """Make sure that a blob is in the store; say whether it had to be fetched.
 
+        With `anew` it is fetched whatever is there, which the fresh bytes take the place of.
         Cancelled or cut off, it keeps what came; the next call goes on there. The bytes can be
         read from the watcher's arrival before they are verified, which ends when they are.
 
@@ -52,18 +53,18 @@ class BlobPull:
             NaruError: as `RemoteRepository.blob`.
         """
         try:
-            fetched = await self._fetch(descriptor, watcher)
+            fetched = await self._fetch(descriptor, watcher, anew=anew)
         except BaseException as error:
             watcher.arrival.end(error)
             raise
         watcher.arrival.end()
         return fetched
 
-    async def _fetch(self, descriptor: Descriptor, watcher: Watcher) -> bool:
+    async def _fetch(self, descriptor: Descriptor, watcher: Watcher, *, anew: bool) -> bool:
         digest = descriptor.digest
         async with self.services.locks.hold(f"blob {digest}"):
             self.services.leases.add(self.lease_id, "blob", digest)
-            if self.services.content.stat(digest) == descriptor.size:
+            if not anew and self.services.content.stat(digest) == descriptor.size:
                 watcher.arrival.begin(self.services.content.open(digest), descriptor.size)
                 return False
             try:

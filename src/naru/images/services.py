@@ -19,6 +19,7 @@ from naru.distribution.session import HttpClient
 from naru.images.catalog import Catalog
 from naru.images.garbage import Garbage
 from naru.images.layout_index import LayoutIndex
+from naru.images.settling import Settling
 from naru.images.unpack import Unpacker
 from naru.store.content import ContentStore
 from naru.store.snapshotter import Snapshotter
@@ -38,6 +39,8 @@ class ImageServices:
     catalog: Catalog
     unpacker: Unpacker
     garbage: Garbage
+    index: LayoutIndex
+    settling: Settling
     http: HttpClient
     locks: KeyedLock
     remote_blobs: RemoteBlobs
@@ -94,6 +97,8 @@ def build(
         catalog=catalog,
         unpacker=Unpacker(snapshots, leases),
         garbage=garbage,
+        index=index,
+        settling=Settling(snapshots),
         http=HttpClient(hosts, attempts=download_attempts, proxies=proxies),
         locks=KeyedLock(),
         remote_blobs=remote_blobs,

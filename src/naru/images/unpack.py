@@ -96,18 +96,40 @@ class Unpacker:
                 apply_verified(position, stream, layer.diff_id, unpacking)
                 unpacking.commit(chain_id)
 
+    def unpack_anew(
+        self, layer: LayerSource, chain_id: ChainId, parent: ChainId | None, lease_id: str
+    ) -> Unpacking:
+        """Unpack a layer once more, beside what may be there; the caller commits or drops it.
+
+        Raises as `unpack`.
+        """
+        unpacking = self._prepare(parent, lease_id)
+        try:
+            with layer.open() as stream:
+                actual, _ = apply_hashed(stream, unpacking.mounts)
+            if actual != layer.diff_id:
+                raise CorruptDataError(
+                    f'invalid diffID for {chain_id}: expected "{layer.diff_id}", got "{actual}"'
+                )
+        except BaseException:
+            unpacking.drop()
+            raise
+        return unpacking
+
     @contextlib.contextmanager
     def preparing(self, parent: ChainId | None, lease_id: str) -> Iterator[Unpacking]:
         """Give an empty snapshot on `parent`, which is gone after the block unless committed."""
-        key = f"{UNPACKING}{secrets.token_hex(8)}"
-        self._leases.add(lease_id, "snapshot", key)
-        mounts = self._snapshots.prepare(key, parent)
-        unpacking = Unpacking(self._snapshots, key, mounts, parent)
+        unpacking = self._prepare(parent, lease_id)
         try:
             yield unpacking
         finally:
-            if not unpacking.is_committed:
-                self._snapshots.remove(key)
+            unpacking.drop()
+
+    def _prepare(self, parent: ChainId | None, lease_id: str) -> Unpacking:
+        key = f"{UNPACKING}{secrets.token_hex(8)}"
+        self._leases.add(lease_id, "snapshot", key)
+        mounts = self._snapshots.prepare(key, parent)
+        return Unpacking(self._snapshots, key, mounts, parent)
 
 
 class Unpacking:
@@ -143,6 +165,17 @@ class Unpacking:
         if parent is not None:
             self._snapshots.rebase(self._key, parent, inherit_root=not self.has_root)
         return True
+
+    def replace(self, chain_id: ChainId) -> int | None:
+        """Freeze it under `chain_id`, in place of what is there; see `Snapshotter.replace`."""
+        replaced = self._snapshots.replace(chain_id, self._key)
+        self.is_committed = True
+        return replaced
+
+    def drop(self) -> None:
+        """Remove it, unless it is committed. Idempotent."""
+        if not self.is_committed:
+            self._snapshots.remove(self._key)
 
     def commit(self, chain_id: ChainId) -> None:
         """Freeze it under `chain_id`; its bytes have been verified."""

@@ -14,7 +14,7 @@ from aiohttp import web
 from naru.api.filters import Filters, parse_filters
 from naru.api.request_body import decode
 from naru.api.version import MAXIMUM, ApiVersion, parse_version
-from naru.distribution.auth import RegistryAuth, decode_auth, decode_auth_body
+from naru.distribution.auth import RegistryAuth, decode_auth, decode_auth_body, decode_auths
 from naru.engine.context import EngineContext
 from naru.errors import InvalidInputError
 from naru.oci.platform import Platform
@@ -204,3 +204,10 @@ async def registry_auth_of_push(request: web.Request) -> RegistryAuth | None:
         raise InvalidInputError(
             f"bad parameters and missing X-Registry-Auth: {error.message}"
         ) from error
+
+
+def registry_auths(request: web.Request) -> dict[str, RegistryAuth]:
+    """Return the logins that the client sends along, by registry; as `registry_auth`."""
+    with contextlib.suppress(InvalidInputError):
+        return decode_auths(request.headers.get("X-Registry-Config", ""))
+    return {}

@@ -13,7 +13,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,6 +100,14 @@ class ContentStore:
         except FileNotFoundError:
             return None
 
+    def mark(self, digest: Digest) -> tuple[int, int] | None:
+        """Return what tells a blob from one with the same bytes that was here before or after."""
+        try:
+            status = self.path(digest).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_ctime_ns
+
     def walk(self) -> Iterator[tuple[Digest, int]]:
         """Go through all blobs as (digest, size), in no order."""
         for directory in self._blob_directories():
@@ -128,15 +136,31 @@ class ContentStore:
             return False
         return True
 
-    def empty_trash(self) -> None:
-        """Free the space of all discarded blobs. Idempotent."""
-        for entry in list(os.scandir(self._trash)):
-            fs.remove_tree(Path(entry.path))
+    def empty_trash(self, digests: Iterable[Digest]) -> None:
+        """Free the space of blobs that were discarded. Idempotent.
 
-    def add(self, data: bytes) -> Digest:
-        """Store bytes at hand: a manifest or a config. Atomic, durable, idempotent."""
+        Only of these: somebody else may be in the middle of discarding others.
+        """
+        for digest in digests:
+            (self._trash / hex_of(digest)).unlink(missing_ok=True)
+
+    def restore_trash(self) -> None:
+        """Put all discarded blobs back that are still there. Idempotent.
+
+        After a power cut the database may not know any more why they went.
+        """
+        for entry in list(os.scandir(self._trash)):
+            for algorithm, length in HEX_LENGTHS.items():
+                if len(entry.name) == length:
+                    os.rename(entry.path, self.root / "blobs" / algorithm / entry.name)
+
+    def add(self, data: bytes, *, anew: bool = False) -> Digest:
+        """Store bytes at hand: a manifest or a config. Atomic, durable, idempotent.
+
+        With `anew` they also take the place of a damaged blob that has as many.
+        """
         digest = digest_bytes(data)
-        if self.stat(digest) != len(data):
+        if anew or self.stat(digest) != len(data):
             with self.ingest(f"add-{digest}-{threading.get_ident()}", expected_digest=digest) as it:
                 it.restart()
                 it.write(data)
@@ -210,7 +234,8 @@ class ContentStore:
     def repair(self) -> list[str]:
         """Remove what a killed process left half done; call before the first ingest.
 
-        Ingests that can be resumed stay. Returns what was done, in words for the log.
+        Ingests that can be resumed stay, and blobs that were discarded are back, for the next
+        collection to decide upon. Returns what was done, in words for the log.
         """
         done = []
         for entry in list(os.scandir(self._ingests)):
@@ -221,8 +246,16 @@ class ContentStore:
             if entry.name.startswith((".index.json.", ".oci-layout.")):
                 fs.remove_tree(Path(entry.path))
                 done.append(f"removed the unfinished file {entry.name}")
-        self.empty_trash()
+        self.restore_trash()
         return done
+
+    def read_index(self) -> bytes:
+        """Return `index.json` as it is.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return (self.root / "index.json").read_bytes()
 
     def write_index(self, index: Index) -> None:
         """Replace `index.json`, the layout's list of images, atomically."""

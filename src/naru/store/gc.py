@@ -16,7 +16,7 @@ from naru.errors import CorruptDataError, NotFoundError, NotSupportedError
 from naru.faults import fault_point
 from naru.oci import mediatype
 from naru.oci.digest import ChainId, Digest
-from naru.oci.image_config import MAX_CONFIG_SIZE, parse_image_config
+from naru.oci.image_config import MAX_CONFIG_SIZE, chain_ids, parse_image_config
 from naru.oci.manifest import MAX_MANIFEST_SIZE, Index, parse_manifest
 from naru.store.content import ContentStore
 from naru.store.snapshotter import SnapshotInfo, Snapshotter
@@ -57,10 +57,13 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What one blob names: further blobs, and the stack of layers of an image config."""
+    """What one blob names: further blobs, and the layers of an image config, each by itself.
+
+    A layer whose row is lost does not take those below it with it.
+    """
 
     blobs: tuple[Digest, ...] = ()
-    chain_id: ChainId | None = None
+    chain: tuple[ChainId, ...] = ()
 
 
 def mark(
@@ -82,8 +85,7 @@ def mark(
         blobs.add(digest)
         found = links(digest)
         pending.extend(found.blobs)
-        if found.chain_id is not None:
-            wanted.append(found.chain_id)
+        wanted.extend(found.chain)
     for name in wanted:
         following: str | None = name
         while following is not None and following not in snapshots:
@@ -141,7 +143,7 @@ def links_of(raw: bytes) -> Links:
             config = parse_image_config(raw)
         except CorruptDataError:
             return Links()
-        return Links(chain_id=config.chain_id)
+        return Links(chain=tuple(chain_ids(config.diff_ids)))
     subject = (manifest.subject.digest,) if manifest.subject else ()
     if isinstance(manifest, Index):
         return Links((*(entry.digest for entry in manifest.manifests), *subject))
@@ -199,10 +201,13 @@ def sweep(
             content.discard(digest)
         discarded = _discard_snapshots(snapshots, reachable)
         leased = leases.items("ingest")
+    if blobs or discarded:
+        # After a power cut, what refers to them must be gone if they are.
+        database.sync()
     _AFTER_TRANSACTION()
 
     def free() -> None:
-        content.empty_trash()
+        content.empty_trash(digest for digest, _ in blobs)
         for number in discarded.values():
             snapshots.purge(number)
 

@@ -51,6 +51,9 @@ class NativeSnapshotter(NumberedSnapshots):
             changes = tree_changes(trees[0], old, keeps_mountpoints=keeps_mountpoints)
             yield Difference(trees[0], changes)
 
+    def _freeze(self, directory: Path) -> None:
+        """Nothing is there but the files."""
+
     def _limit(self, directory: Path, size_bytes: int) -> None:
         # A full copy is mostly the image's, and would be counted, too.
         raise NotSupportedError(f"copied snapshots have no limit, such as of {size_bytes} bytes")

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -25,11 +25,11 @@ from naru.errors import (
     NotSupportedError,
 )
 from naru.faults import fault_point
-from naru.linux import fs
+from naru.linux import durability, fs, mount
 from naru.linux.mount import Mount
 from naru.oci.digest import ChainId, Digest
 from naru.store.changes import Difference
-from naru.store.snapshotter import Kind, SnapshotInfo
+from naru.store.snapshotter import Kind, LayerTree, SnapshotInfo, Survey
 
 TREE = "fs"
 """The directory of a snapshot that holds its files."""
@@ -38,6 +38,7 @@ _AFTER_ROW = fault_point("store.snapshot.after_row")
 _BEFORE_READY = fault_point("store.snapshot.before_ready")
 _BEFORE_COMMIT = fault_point("store.snapshot.before_commit")
 _REMOVE_HALF = fault_point("store.snapshot.remove_half")
+_AFTER_REPLACE = fault_point("store.snapshot.after_replace")
 
 
 class NumberedSnapshots(ABC):
@@ -51,8 +52,10 @@ class NumberedSnapshots(ABC):
         root.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.root = root.resolve()
         fs.spread_subdirectories(self.root)
+        self.on_commit: Callable[[], object] = lambda: None
         self._database = database
         self._rows = SnapshotRows(database, self.name)
+        self._boot = durability.boot_id()
 
     @abstractmethod
     def _fill(self, directory: Path, kind: Kind, parents: Sequence[Path]) -> None:
@@ -79,6 +82,10 @@ class NumberedSnapshots(ABC):
     @abstractmethod
     def _unlimit(self, directory: Path) -> None:
         """Take back what `_limit` set, before the directory is removed. Idempotent."""
+
+    @abstractmethod
+    def _freeze(self, directory: Path) -> None:
+        """Remove what only an active snapshot needs. Idempotent."""
 
     @abstractmethod
     def _measure(self, directory: Path, parents: Sequence[Path]) -> int:
@@ -126,11 +133,27 @@ class NumberedSnapshots(ABC):
                 raise ConflictError(f"snapshot {name} exists with another parent")
             _BEFORE_COMMIT()
             if present is None:
-                self._rows.commit(row.number, name, size)
+                self._rows.commit(row.number, name, size, self._boot)
             else:
                 self._rows.set_state(row.number, "removing")
         if present is not None:
             self._drop(row.number)
+        else:
+            self._freeze(self._directory(row))
+        self.on_commit()
+
+    def replace(self, name: ChainId, key: str) -> int | None:
+        with self._database.write():
+            row, present = self._active(key), self._rows.find(name)
+            if present is not None:
+                if present.parent != row.parent:
+                    raise ConflictError(f"snapshot {name} exists with another parent")
+                self._rows.set_state(present.number, "removing")
+            self._rows.commit(row.number, name, -1, self._boot)
+        _AFTER_REPLACE()
+        self._freeze(self._directory(row))
+        self.on_commit()
+        return present.number if present else None
 
     def _active(self, key: str) -> SnapshotRow:
         row = self._rows.find(key)
@@ -157,6 +180,70 @@ class NumberedSnapshots(ABC):
         directory, parents = self._directory(row), self._parents(row)
         with self._compare(directory, parents, keeps_mountpoints=keeps_mountpoints) as found:
             yield found
+
+    @contextlib.contextmanager
+    def opened(self, name: ChainId) -> Iterator[LayerTree]:
+        row = self._rows.find(name)
+        if row is None or row.kind != "committed" or row.state != "ready":
+            raise NotFoundError(f"layer {name} does not exist")
+        directory, parents = self._directory(row), self._parents(row)
+        if not (directory / TREE).is_dir():
+            raise NotFoundError(f"layer {name} has lost its files")
+        whole = self._describe(directory, "view", [directory, *parents])
+        with contextlib.ExitStack() as stack:
+            try:
+                compared = self._compare(directory, parents, keeps_mountpoints=True)
+                difference = stack.enter_context(compared)
+                root = stack.enter_context(mount.detached(whole))
+            except (OSError, FaultError) as error:
+                now = self._rows.find(name)
+                if now is None or now.number != row.number:
+                    raise NotFoundError(f"layer {name} does not exist") from error
+                if isinstance(error, FaultError):
+                    raise
+                raise _failure(f"open layer {name}", directory, error) from error
+            yield LayerTree(root, difference.changes)
+
+    def settle(self) -> int:
+        rows = self._rows.unsettled()
+        if rows:
+            try:
+                durability.sync_filesystem(self.root)
+            except OSError as error:
+                raise _failure("sync snapshots", self.root, error) from error
+            with self._database.write():
+                for row in rows:
+                    self._rows.set_settled(row.number)
+        return len(rows)
+
+    def unsettled(self, *, before_boot: bool) -> list[SnapshotInfo]:
+        return [
+            _info(row)
+            for row in self._rows.unsettled()
+            if not before_boot or row.unsettled_boot != self._boot
+        ]
+
+    def vouch(self, name: ChainId) -> None:
+        row = self._rows.find(name)
+        if row is not None:
+            self._rows.set_settled(row.number)
+
+    def survey(self) -> Survey:
+        # Rows come before their directories and go after them, and numbers are never used twice.
+        found = [entry.name for entry in os.scandir(self.root) if entry.name.isdecimal()]
+        known = self._rows.numbers_of_all_drivers()
+        lost = tuple(
+            _info(row)
+            for row in self._rows.all()
+            if row.state == "ready" and not (self._directory(row) / TREE).is_dir()
+        )
+        return Survey(
+            lost=lost, strays=tuple(sorted(name for name in found if int(name) not in known))
+        )
+
+    def remove_stray(self, name: str) -> None:
+        if name.isdecimal() and int(name) not in self._rows.numbers_of_all_drivers():
+            fs.remove_tree(self.root / name)
 
     def _parents(self, row: SnapshotRow) -> list[Path]:
         try:
@@ -265,7 +352,11 @@ def _chain_id(text: str | None) -> ChainId | None:
 
 def _info(row: SnapshotRow) -> SnapshotInfo:
     return SnapshotInfo(
-        key=row.key, kind=_kind(row), parent=_chain_id(row.parent), size=row.size_bytes
+        key=row.key,
+        kind=_kind(row),
+        parent=_chain_id(row.parent),
+        size=row.size_bytes,
+        number=row.number,
     )
 
 

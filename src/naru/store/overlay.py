@@ -71,12 +71,6 @@ class OverlaySnapshotter(NumberedSnapshots):
                 " backslash"
             )
 
-    def commit(self, name: ChainId, key: str, *, size: int = -1) -> None:
-        row = self._rows.find(key)
-        super().commit(name, key, size=size)
-        if row is not None:
-            fs.remove_tree(self._directory(row) / _WORK)
-
     def rebase(self, key: str, parent: ChainId, *, inherit_root: bool) -> None:
         with self._database.write():
             row = self._active(key)
@@ -98,6 +92,9 @@ class OverlaySnapshotter(NumberedSnapshots):
             (directory / _WORK).mkdir(mode=0o711)
         if parents:
             _inherit_root(parents[0] / TREE, tree)
+
+    def _freeze(self, directory: Path) -> None:
+        fs.remove_tree(directory / _WORK)
 
     def _limit(self, directory: Path, size_bytes: int) -> None:
         project_quota.limit([directory / TREE, directory / _WORK], size_bytes)

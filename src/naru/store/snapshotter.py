@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from naru.linux.mount import Mount
 from naru.oci.digest import ChainId
-from naru.store.changes import Difference
+from naru.store.changes import Change, Difference
 
 Kind = Literal["active", "view", "committed"]
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotInfo:
-    """One snapshot. `key` is the name of a committed one; `size` is -1 while unknown."""
+    """One snapshot. `key` is the name of a committed one; `size` is -1 while unknown.
+
+    `number` tells it from one that had the name before.
+    """
 
     key: str
     kind: Kind
     parent: ChainId | None
     size: int = -1
+    number: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTree:
+    """A committed snapshot that is open to be looked at.
+
+    `root` is the open root of what a container would see; `changes`, what the layer itself does
+    to the ones below it.
+    """
+
+    root: int
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What does not fit: snapshots without their files, and directories that belong to none."""
+
+    lost: tuple[SnapshotInfo, ...]
+    strays: tuple[str, ...]
 
 
 class Snapshotter(Protocol):
@@ -45,6 +69,8 @@ class Snapshotter(Protocol):
     """`overlay2` or `vfs`: what Docker calls this kind of storage."""
     can_rebase: bool
     """Whether layers can be applied in any order, and stacked afterwards."""
+    on_commit: Callable[[], object]
+    """Called after each commit, by the thread that commits."""
 
     def prepare(self, key: str, parent: ChainId | None) -> list[Mount]:
         """Make the active snapshot `key` on top of `parent` (None: on nothing).
@@ -93,6 +119,52 @@ class Snapshotter(Protocol):
             NotFoundError: no active snapshot `key`.
             ConflictError: `name` exists with another parent.
         """
+
+    def replace(self, name: ChainId, key: str) -> int | None:
+        """Do as `commit` does, but let `key` take the place of a `name` that is there.
+
+        Atomic. Returns what `purge` frees the old one's space by, if there was one, as does the
+        next `repair`: containers may have it mounted. What stands on `name` stands on the new one
+        from its next mount on.
+
+        Raises:
+            NotFoundError: no active snapshot `key`.
+            ConflictError: `name` exists with another parent.
+        """
+
+    def opened(self, name: ChainId) -> AbstractContextManager[LayerTree]:
+        """Open the committed snapshot `name` for the block, to be looked at.
+
+        Raises:
+            NotFoundError: no committed snapshot `name`.
+            CorruptDataError: a layer below it is gone.
+            FaultError: it cannot be mounted, or the disk fails.
+        """
+
+    def settle(self) -> int:
+        """Write all committed snapshots to the disk, and note that they are; return how many.
+
+        Takes as long as the disk needs for all that was written to it of late, by anybody.
+
+        Raises:
+            FaultError: the disk fails; nothing is noted.
+        """
+
+    def unsettled(self, *, before_boot: bool) -> list[SnapshotInfo]:
+        """Return the committed snapshots that may not be on the disk yet, oldest first.
+
+        With `before_boot`, those committed before the machine was last started: their files are
+        what a power cut has left of them.
+        """
+
+    def vouch(self, name: ChainId) -> None:
+        """Note that `name` is on the disk, whole. Idempotent."""
+
+    def survey(self) -> Survey:
+        """Look for what does not fit together. Others may work meanwhile."""
+
+    def remove_stray(self, name: str) -> None:
+        """Delete a directory that a `survey` found to belong to no snapshot. Idempotent."""
 
     def mounts(self, key: str) -> list[Mount]:
         """Return how to mount the active snapshot or view `key`; the same at every call.

@@ -35,7 +35,6 @@ class Tree:
         self.root = root
         self._alone = alone
         self._open: dict[bytes, tuple[int, bytes]] = {b"": (root, b"")}
-        self._root_path = os.readlink(b"/proc/self/fd/%d" % root)
         self._placed: set[bytes] = set()
         self._placed_below: set[bytes] = set()
 
@@ -73,9 +72,16 @@ class Tree:
 
     def _through_links(self, path: bytes) -> tuple[int, bytes]:
         descriptor = safe_path.open_at(self.root, path, _DIRECTORY)
-        place = os.readlink(b"/proc/self/fd/%d" % descriptor)
-        prefix = self._root_path.rstrip(b"/") + b"/"
+        root, place = self._path_of(self.root), self._path_of(descriptor)
+        while root != (again := self._path_of(self.root)):
+            # Paths of a detached mount get shorter when the kernel has dropped where it was made.
+            root, place = again, self._path_of(descriptor)
+        prefix = root.rstrip(b"/") + b"/"
         return descriptor, place.removeprefix(prefix) if place.startswith(prefix) else b""
+
+    @staticmethod
+    def _path_of(descriptor: int) -> bytes:
+        return os.readlink(b"/proc/self/fd/%d" % descriptor)
 
     def parent(self, path: bytes) -> tuple[int, bytes]:
         """Do as `existing` does, and make what is missing.

@@ -10,6 +10,7 @@ from naru.cli.commands.pull import refuse_content_trust
 from naru.cli.failure import CommandFailedError
 from naru.cli.human import size
 from naru.cli.progress import show
+from naru.cli.registry_auth import all_logins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def build(invocation: Invocation) -> int:
     context = _Context(invocation)
     quiet = options["quiet"] or options["progress"] == "quiet"
     query = {**_query(invocation), **context.query, "q": True if quiet else None}
-    headers = {"Content-Type": "application/x-tar", "X-Registry-Config": _logins(invocation)}
+    headers = {"Content-Type": "application/x-tar", "X-Registry-Config": all_logins(invocation)}
     # Quiet is for what goes well: what was held back is shown if it does not.
     held = StringIO()
     out = held if quiet else invocation.stdout
@@ -231,17 +232,6 @@ def _arguments(given: list[str], invocation: Invocation) -> dict[str, str | None
         name, has_value, value = entry.partition("=")
         found[name] = value if has_value else invocation.environ.get(name)
     return found
-
-
-def _logins(invocation: Invocation) -> str:
-    import binascii
-
-    from naru.client import credentials
-    from naru.client.json_text import dumps
-
-    text = dumps(credentials.find_all(invocation.config)).encode()
-    encoded = binascii.b2a_base64(text, newline=False)
-    return encoded.translate(bytes.maketrans(b"+/", b"-_")).decode()
 
 
 def _follow(

@@ -172,6 +172,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Display a live stream of container(s) resource usage statistics",
     ),
     "stop": ("container", "stop", "Stop one or more running containers"),
+    "system check": ("system", "check", "Check the store of images, and repair it"),
     "system dial-stdio": (
         "system",
         "dial-stdio",

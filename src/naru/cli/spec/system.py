@@ -9,6 +9,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 COMMANDS: dict[str, dict[str, Any]] = {
+    "check": {
+        "usage": "[OPTIONS]",
+        "about": "Check the store of images, and repair it",
+        "arity": (0, 0),
+        "handler": "naru.cli.commands.system_check:check",
+        "options": (
+            ("format", "", "string", "", FORMAT_TABLE, "ours"),
+            ("full", "", "bool", "", "Compare every byte of unpacked layers, too", "ours"),
+            ("no-trunc", "", "bool", "", "Don't truncate output", "ours"),
+            ("quick", "", "bool", "", "Only look whether everything is there", "ours"),
+            ("quiet", "q", "bool", "", "Only display what is left to be repaired", "ours"),
+            ("repair", "", "bool", "", "Repair what can be repaired", "ours"),
+        ),
+    },
     "df": {
         "usage": "[OPTIONS]",
         "about": "Show docker disk usage",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TypeVar
 
 import msgspec
@@ -10,7 +9,6 @@ from aiohttp import web
 
 from naru.api.host_config import HostConfig, Ulimit
 from naru.builder.request import BuildRequest
-from naru.distribution.auth import RegistryAuth, decode_auths
 from naru.engine import build_cache, builds
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.oci.platform import Platform, parse_platform
@@ -47,20 +45,13 @@ def _read_request(request: web.Request) -> BuildRequest:
         labels=_json(request, "labels", dict[str, str], "labels"),
         cache_from=tuple(_json(request, "cachefrom", list[str], "cache-from")),
         host=_host(request),
-        auths=_auths(request),
+        auths=params.registry_auths(request),
         uses_cache=not params.flag(request, "nocache"),
         pulls=params.flag(request, "pull"),
         removes=always_removes or params.flag(request, "rm", default=True),
         always_removes=always_removes,
         is_quiet=params.flag(request, "q"),
     )
-
-
-def _auths(request: web.Request) -> dict[str, RegistryAuth]:
-    """Return the logins that the client sends along; a header that cannot be read has none."""
-    with contextlib.suppress(InvalidInputError):
-        return decode_auths(request.headers.get("X-Registry-Config", ""))
-    return {}
 
 
 def _refuse_unsupported(request: web.Request) -> None:
