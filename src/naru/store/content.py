@@ -149,10 +149,13 @@ class ContentStore:
 
         After a power cut the database may not know any more why they went.
         """
+        algorithms = {length: algorithm for algorithm, length in HEX_LENGTHS.items()}
         for entry in list(os.scandir(self._trash)):
-            for algorithm, length in HEX_LENGTHS.items():
-                if len(entry.name) == length:
-                    os.rename(entry.path, self.root / "blobs" / algorithm / entry.name)
+            algorithm = algorithms.get(len(entry.name))
+            if algorithm is None:
+                fs.remove_tree(Path(entry.path))
+            else:
+                os.rename(entry.path, self.root / "blobs" / algorithm / entry.name)
 
     def add(self, data: bytes, *, anew: bool = False) -> Digest:
         """Store bytes at hand: a manifest or a config. Atomic, durable, idempotent.

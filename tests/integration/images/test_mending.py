@@ -157,7 +157,7 @@ def test_a_name_of_no_image_is_found_and_cleared(loaded: Store) -> None:
             " (SELECT image_id FROM images) FROM image_names"
         )
     by_hand.close()
-    assert kinds(loaded) == {"name-dangling": "x:1", "index-outdated": "index.json"}
+    assert kinds(loaded) == {"name-dangling": "x:1"}
     clear(loaded.services, look(loaded))
     assert look(loaded) == []
     assert loaded.services.catalog.resolve("x:2").repo_tags == ("x:2",)

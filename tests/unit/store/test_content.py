@@ -79,7 +79,7 @@ def test_discarded_blobs_are_gone_at_once_and_freed_later(content: ContentStore)
     assert content.stat(digest) is None
     content.add(b"data")
     content.discard(digest)
-    content.empty_trash()
+    content.empty_trash([digest])
     assert list((content.root / "trash").iterdir()) == []
 
 
@@ -88,7 +88,11 @@ def test_repair_removes_leftovers_of_a_crash(content: ContentStore) -> None:
     (content.root / "ingest" / "half").mkdir()
     (content.root / ".index.json.1234").write_text("x")
     kept = content.add(b"data")
+    discarded = content.add(b"discarded")
+    content.discard(discarded)
     assert len(content.repair()) == 2
+    assert list((content.root / "trash").iterdir()) == []
+    assert content.stat(discarded) == 9, "whether it is garbage is for the next collection"
     assert content.repair() == []
     assert content.stat(kept) == 4
     assert sorted(path.name for path in content.root.iterdir()) == [
