@@ -6,7 +6,6 @@ import bz2
 import gzip
 import json
 import lzma
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -198,42 +197,6 @@ def test_what_the_registry_does_not_have_is_told(engine: Engine, registry: str) 
     assert "manifest unknown" in result.err or "not found" in result.err
     result = engine.docker("run", f"{registry}/none:1")
     assert result.code == 125
-
-
-@pytest.mark.parametrize("program", ["docker", "naru"])
-def test_an_image_is_saved_removed_and_loaded_again(
-    engine: Engine, name: str, tmp_path: Path, program: str
-) -> None:
-    run = engine.docker if program == "docker" else engine.naru
-    engine.docker("load", stdin=docker_archive([name], _layers(), _CONFIG)).ok()
-    image_id = engine.docker("images", "-q", "--no-trunc", name).ok().out
-    path = tmp_path / "image.tar"
-    run("save", "-o", str(path), name).ok()
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(tmp_path) == ["image.tar"]
-    engine.docker("rmi", name).ok()
-    assert run("load", "-i", str(path)).ok().out == f"Loaded image: {name}\n"
-    assert engine.docker("images", "-q", "--no-trunc", name).ok().out == image_id
-    assert engine.docker("run", "--rm", name, "cat", "d/kept").ok().out == "upper\n"
-
-
-@pytest.mark.parametrize("program", ["docker", "naru"])
-def test_a_container_is_exported_and_imported(
-    engine: Engine, name: str, tmp_path: Path, program: str
-) -> None:
-    run = engine.docker if program == "docker" else engine.naru
-    run("run", "--name", "exported", "-v", "/vol", "busybox", "sh", "-c", "echo hi > /f").ok()
-    assert run("diff", "exported").ok().lines() == ["A /f", "A /vol"]
-    path = tmp_path / "root.tar"
-    run("export", "-o", str(path), "exported").ok()
-    run("import", "-c", 'CMD ["cat", "/f"]', str(path), name).ok()
-    assert run("run", "--rm", name).ok().out == "hi\n"
-    assert len(run("history", "-q", name).ok().lines()) == 1
-    assert run("inspect", "-f", "{{.Config.Cmd}} {{.Config.Env}}", name).ok().out == "[cat /f] []\n"
-    for verb in ("export", "save"):
-        with engine.terminal(program, verb, "exported") as terminal:
-            terminal.expect("cowardly refusing to save to a terminal")
-            terminal.wait()
 
 
 @pytest.mark.parametrize("program", ["docker", "naru"])
