@@ -16,7 +16,7 @@ import socket
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 from urllib.parse import quote
@@ -234,25 +234,36 @@ CASES: dict[str, Callable[[str], float]] = {
 
 
 def main() -> None:
-    """Print a row for each case: medians, then ratios of the first engine to each other one."""
+    """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("engines", nargs="+", metavar="NAME=SOCKET")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--case", action="append", choices=CASES)
     arguments = parser.parse_args()
-    engines = dict(entry.split("=", 1) for entry in arguments.engines)
+    chosen = {case: CASES[case] for case in arguments.case or CASES}
+    compare(arguments.engines, chosen, arguments.runs)
+
+
+def compare(
+    entries: list[str], cases: Mapping[str, Callable[[str], float]], runs: int, unit: str = "ms"
+) -> None:
+    """Print a row for each case: medians in `unit`, then ratios of the first engine to others.
+
+    `entries` are NAME=SOCKET. The cases' engines take turns; a first round is not counted.
+    """
+    engines = dict(entry.split("=", 1) for entry in entries)
     first, *others = engines
     print("".join(f"{word:>16}" for word in ("case", *engines, *(f"{first}/{o}" for o in others))))
-    for case in arguments.case or CASES:
-        times: dict[str, list[float]] = {name: [] for name in engines}
-        for number in range(arguments.runs + 1):
+    for case, measure in cases.items():
+        found: dict[str, list[float]] = {name: [] for name in engines}
+        for number in range(runs + 1):
             for name, path in engines.items():
-                took = CASES[case](path)
+                figure = measure(path)
                 if number:  # the first round warms up
-                    times[name].append(took)
-        medians = [f"{statistics.median(times[name]):.1f} ms" for name in engines]
+                    found[name].append(figure)
+        medians = [f"{statistics.median(found[name]):.1f} {unit}" for name in engines]
         ratios = [
-            f"{statistics.median(map(float.__truediv__, times[first], times[other])):.2f}"
+            f"{statistics.median(map(float.__truediv__, found[first], found[other])):.2f}"
             for other in others
         ]
         print("".join(f"{word:>16}" for word in (case, *medians, *ratios)))

@@ -20,7 +20,6 @@ import json
 import os
 import random
 import secrets
-import statistics
 import sys
 import tarfile
 import tempfile
@@ -29,7 +28,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from engine import Client, timed
+from engine import Client, compare, timed
 
 _MB = 1 << 20
 _PREFIX = "application/vnd.docker"
@@ -268,7 +267,7 @@ CASES: dict[str, Callable[[Client, str], float]] = {
 
 
 def main() -> None:
-    """Print a row for each case: medians, then ratios of the first engine to each other one."""
+    """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("engines", nargs="+", metavar="NAME=SOCKET")
     parser.add_argument("--registry", required=True, metavar="HOST:PORT")
@@ -284,23 +283,11 @@ def main() -> None:
         layer_size = arguments.size * _MB // arguments.layers
         registry.put_image(repository, CONTENTS[arguments.content](arguments.layers, layer_size))
     image = f"{registry.host}/{repository}:1"
-    engines = dict(entry.split("=", 1) for entry in arguments.engines)
-    first, *others = engines
-    print("".join(f"{word:>16}" for word in ("case", *engines, *(f"{first}/{o}" for o in others))))
-    for case in arguments.case or CASES:
-        times: dict[str, list[float]] = {name: [] for name in engines}
-        for number in range(arguments.runs + 1):
-            for name, path in engines.items():
-                took = CASES[case](Client(path), image)
-                if number:  # the first round warms up
-                    times[name].append(took)
-        medians = [f"{statistics.median(times[name]):.1f} ms" for name in engines]
-        ratios = [
-            f"{statistics.median(map(float.__truediv__, times[first], times[other])):.2f}"
-            for other in others
-        ]
-        print("".join(f"{word:>16}" for word in (case, *medians, *ratios)))
-        sys.stdout.flush()
+    chosen = {
+        case: lambda path, measure=CASES[case]: measure(Client(path), image)
+        for case in arguments.case or CASES
+    }
+    compare(arguments.engines, chosen, arguments.runs)
 
 
 if __name__ == "__main__":
