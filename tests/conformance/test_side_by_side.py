@@ -1,4 +1,4 @@
-"""Some 260 commands to a real dockerd and to ours: every field of every answer, side by side.
+"""Some 420 commands to a real dockerd and to ours: every field of every answer, side by side.
 
 What remains different stands with its reason in `side_by_side_known.toml`. A difference that is
 not there breaks the build, and so does an entry that no longer differs.

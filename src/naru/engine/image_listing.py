@@ -54,9 +54,11 @@ async def list_images(
                 containers=len(users.get(image.id, ())) if counts_containers else -1,
             )
             if api_version >= _DESCRIPTORS:
-                entry |= manifest_views.descriptor(ctx.images.content, image)
+                entry |= manifest_views.descriptor(ctx.images.catalog, image)
             if manifests and api_version >= _MANIFESTS:
-                entry |= manifest_views.manifests(ctx.images.content, image, users)
+                entry |= manifest_views.manifests(
+                    ctx.images.catalog, ctx.images.content, image, users
+                )
             found.append(entry)
         return found
 
@@ -105,9 +107,11 @@ async def inspect_image(
             image, api_version=api_version, graph_driver=image_graph_driver(ctx, image.chain_id)
         )
         if api_version >= _DESCRIPTORS:
-            shown |= manifest_views.descriptor(ctx.images.content, image)
+            shown |= manifest_views.descriptor(ctx.images.catalog, image)
             if manifests:
-                shown |= manifest_views.manifests(ctx.images.content, image, users)
+                shown |= manifest_views.manifests(
+                    ctx.images.catalog, ctx.images.content, image, users
+                )
         return shown
 
     return await in_thread(answer)

@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from naru.clock import Clock
 from naru.db.images import ImageRow, ImageRows, NameRow
@@ -20,12 +21,14 @@ from naru.errors import ConflictError, CorruptDataError, InvalidInputError, NotF
 from naru.images.removal import Removed, UsersOf, remove_rows
 from naru.oci.digest import ChainId, DiffId, Digest, is_digest
 from naru.oci.image_config import MAX_CONFIG_SIZE, ImageConfig, parse_image_config
+from naru.oci.manifest import MAX_MANIFEST_SIZE, Manifest, parse_manifest
 from naru.oci.platform import Platform, matches
 from naru.oci.reference import Reference
 from naru.store.content import ContentStore
 from naru.units import parse_time
 
-_CACHED_CONFIGS = 512
+_MOST_KEPT = 512
+T = TypeVar("T")
 # Before all times that an image can have.
 _NEVER = -(1 << 63)
 _log = logging.getLogger(__name__)
@@ -93,8 +96,8 @@ class Catalog:
         self._clock = clock
         self._changed = changed
         self._collect = collect
-        self._configs: OrderedDict[str, ImageConfig] = OrderedDict()
-        self._lock = threading.Lock()
+        self._configs = _Recent(self._read_config)
+        self._manifests = _Recent(self._read_manifest)
 
     def resolve(self, name: str, platform: Platform | None = None) -> Image:
         """Return the image that a user means: a name counts before an id.
@@ -123,6 +126,14 @@ class Catalog:
         """Return an image by its whole id; None if there is none."""
         row = self._rows.get(image_id)
         return self._image(row, self._rows.names(image_id)) if row else None
+
+    def manifest(self, image: Image) -> Manifest:
+        """Return the manifest that an image came with, or that was made for it.
+
+        Raises:
+            NotFoundError, CorruptDataError, NotSupportedError: it has just gone, or is damaged.
+        """
+        return self._manifests.get(image.manifest_digest)
 
     def in_repository(self, repository: Reference) -> list[Reference]:
         """Return all names of images in a repository, sorted, tags before digests."""
@@ -295,7 +306,7 @@ class Catalog:
         return found[0] if len(found) == 1 else None
 
     def _image(self, row: ImageRow, names: Sequence[NameRow]) -> Image:
-        config = self._config(row.image_id)
+        config = self._configs.get(row.image_id)
         references = [name.reference for name in names]
         return Image(
             id=row.image_id,
@@ -311,18 +322,36 @@ class Catalog:
             tagged_ns=row.tagged_ns,
         )
 
-    def _config(self, image_id: Digest) -> ImageConfig:
+    def _read_config(self, digest: Digest) -> ImageConfig:
+        return parse_image_config(self._content.read(digest, MAX_CONFIG_SIZE))
+
+    def _read_manifest(self, digest: Digest) -> Manifest:
+        found = parse_manifest(self._content.read(digest, MAX_MANIFEST_SIZE))
+        if not isinstance(found, Manifest):
+            raise CorruptDataError(f"manifest {digest} is an index, not one of an image")
+        return found
+
+
+class _Recent(Generic[T]):
+    """What was read of blobs lately, by their digests: it can be no other the next time."""
+
+    def __init__(self, read: Callable[[Digest], T]) -> None:
+        self._read = read
+        self._kept: OrderedDict[Digest, T] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, digest: Digest) -> T:
         with self._lock:
-            config = self._configs.get(image_id)
-            if config is not None:
-                self._configs.move_to_end(image_id)
-                return config
-        config = parse_image_config(self._content.read(image_id, MAX_CONFIG_SIZE))
+            found = self._kept.get(digest)
+            if found is not None:
+                self._kept.move_to_end(digest)
+                return found
+        found = self._read(digest)
         with self._lock:
-            self._configs[image_id] = config
-            if len(self._configs) > _CACHED_CONFIGS:
-                self._configs.popitem(last=False)
-        return config
+            self._kept[digest] = found
+            if len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        return found
 
 
 def check_tag_target(target: Reference) -> None:
