@@ -19,8 +19,9 @@ from harness.ports import free_port
 from harness.waiting import eventually
 
 _STAND_IN = """#!/bin/sh
-for last; do :; done
-exec env {variables} /bin/sh -c "$last"
+while [ "$1" != -- ]; do shift; done
+shift 2
+exec env {variables} /bin/sh -c "$*"
 """
 _REFUSAL = """#!/bin/sh
 echo "root@127.0.0.1: Permission denied (publickey)." >&2
@@ -93,7 +94,8 @@ def serving(variables: Mapping[str, str]) -> Iterator[SshHost]:
         (folder / "client").write_text(_CLIENT_CONFIG.format(**values), encoding="utf-8")
         (folder / "server").write_text(_SERVER_CONFIG.format(**values), encoding="utf-8")
         _program(folder / "ssh", _CLIENT.format(**values))
-        # Where its package keeps an empty folder, which a boot takes away.
+        # Where its package keeps an empty folder, which a boot takes away. It stays: whoever logs
+        # in anywhere on this machine may be using it.
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "server")], stderr=log)

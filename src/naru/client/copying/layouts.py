@@ -185,8 +185,7 @@ class LayoutTarget:
         kept = [
             other
             for other in index.manifests
-            if _key(other) != key
-            if any(key) or other.digest != entry.digest
+            if (_key(other) != key if any(key) else other.digest != entry.digest)
         ]
         annotations = index.annotations
         self._write("index.json", [build_index([*kept, entry], annotations=annotations).raw])

@@ -63,6 +63,13 @@ def test_names_and_tags_keep_apart_and_are_replaced(tmp_path: Path) -> None:
         LayoutSource(FolderFiles(str(tmp_path)), "x", None)
 
 
+def test_images_without_names_stand_side_by_side(tmp_path: Path) -> None:
+    for layer in (b"one", b"two", b"one"):
+        put(tmp_path, image(layer))
+    put(tmp_path, image(b"three"), tag="3")
+    assert len(entries(tmp_path)) == 3
+
+
 def test_a_bare_tag_is_no_name(tmp_path: Path) -> None:
     put(tmp_path, image(b"one"), tag="v1")
     assert LayoutSource(FolderFiles(str(tmp_path)), "v1", None).content.name is None
