@@ -35,7 +35,7 @@ from naru.oci import mediatype
 from naru.oci.digest import Digest
 from naru.oci.distribution_errors import DeniedError, ManifestUnknownError, NameUnknownError
 from naru.oci.image_config import MAX_CONFIG_SIZE, ImageConfig, parse_image_config
-from naru.oci.manifest import Index, Manifest, parse_manifest
+from naru.oci.manifest import MAX_MANIFEST_SIZE, Index, Manifest, parse_manifest
 from naru.oci.platform import Platform, host_platform, matches
 from naru.oci.reference import Reference
 
@@ -162,12 +162,13 @@ class _Pull:
         name = reference.digest or reference.tag
         fetched = None
         digest = reference.digest or await self._told_digest()
-        image = self._known(digest) if digest else None
+        image = await in_thread(self._known, digest) if digest else None
         if image is None:
             fetched = await self._remote.manifest(name)
             digest = fetched.digest
         assert digest is not None
-        self._report(status_record(f"Pulling from {reference.repository}", name))
+        shown_by = reference.with_digest(digest).canonical if reference.digest else name
+        self._report(status_record(f"Pulling from {reference.repository}", shown_by))
         before = self._current_id()
         if image is None:
             assert fetched is not None
@@ -207,11 +208,23 @@ class _Pull:
         image = services.catalog.known_digest(self._reference.with_digest(digest))
         if image is None:
             return None
-        fits = self._platform is None or matches(image.config.platform, self._platform)
         is_whole = (
             image.chain_id is None or services.snapshots.stat(image.chain_id) is not None
         ) and services.content.stat(digest) is not None
-        return image if fits and is_whole else None
+        return image if is_whole and self._fits(image, digest) else None
+
+    def _fits(self, image: Image, digest: Digest) -> bool:
+        """Say whether `digest` would give this image again, for the platform that is wanted now."""
+        if image.manifest_digest == digest:
+            return self._platform is None or matches(image.config.platform, self._platform)
+        try:
+            index = parse_manifest(self._services.content.read(digest, MAX_MANIFEST_SIZE))
+        except NaruError:
+            return False
+        if not isinstance(index, Index):
+            return False
+        chosen = index.select(self._platform or host_platform())
+        return chosen is not None and chosen.digest == image.manifest_digest
 
     def _current_id(self) -> str:
         """Return the image that the name stands for so far."""

@@ -79,6 +79,8 @@ def parse_platform(text: str) -> Platform:
     Raises:
         InvalidInputError: no platform.
     """
+    if "*" in text:
+        raise InvalidInputError(f'"{text}": wildcards not yet supported: invalid argument')
     parts = text.split("/")
     if len(parts) > 3 or not all(_COMPONENT.fullmatch(part) for part in parts):
         raise InvalidInputError(

@@ -21,7 +21,7 @@ from naru.errors import CorruptDataError, FaultError, NotFoundError, NotSupporte
 from naru.images.catalog import Image
 from naru.images.pull import pull
 from naru.images.recover import recover
-from naru.oci.platform import Platform, host_platform
+from naru.oci.platform import Platform, host_platform, parse_platform
 from naru.oci.reference import Reference
 
 pytestmark = requires("root")
@@ -39,9 +39,17 @@ ARM = Platform(os="linux", architecture="arm64")
 
 
 def add_image(
-    registry: FakeRegistry, tag: str = "1", *, repository: str = "x", architecture: str = "amd64"
+    registry: FakeRegistry,
+    tag: str = "1",
+    *,
+    repository: str = "x",
+    architecture: str = "amd64",
+    label: str = "",
 ) -> str:
-    config = image_config(LAYERS, {"Cmd": ["sh"]}).replace(b"amd64", architecture.encode())
+    labels = {"Labels": {"l": label}} if label else {}
+    config = image_config(LAYERS, {"Cmd": ["sh"], **labels}).replace(
+        b"amd64", architecture.encode()
+    )
     return registry.add_image(
         repository, tag, config, [gzip.compress(layer, 1, mtime=0) for layer in LAYERS]
     )
@@ -164,11 +172,64 @@ async def test_index_gives_the_image_for_this_host_or_for_the_one_asked_for(stor
     await store.services.close()
 
 
+async def test_index_gives_the_best_variant_and_never_an_attestation(store: Store) -> None:
+    variants = {
+        "arm/v6": {"os": "linux", "architecture": "arm", "variant": "v6"},
+        "arm/v5": {"os": "linux", "architecture": "arm", "variant": "v5"},
+        "amd64/v3": {"os": "linux", "architecture": "amd64", "variant": "v3"},
+        "amd64": {"os": "linux", "architecture": "amd64"},
+        "arm64": {"os": "linux", "architecture": "arm64", "variant": "v8"},
+        "windows": {"os": "windows", "architecture": "amd64", "os.version": "10.0.17763.1"},
+    }
+    async with FakeRegistry() as registry:
+        known = {name: add_image(registry, name.replace("/", "-"), label=name) for name in variants}
+        attestation = {"os": "unknown", "architecture": "unknown"}
+        entries = [(digest, variants[name]) for name, digest in known.items()]
+        registry.add_index("x", "1", [(known["amd64"], attestation), *entries])
+        for wanted, expected in (
+            ("arm/v7", "arm/v6"),
+            ("arm/v5", "arm/v5"),
+            ("amd64", "amd64"),
+            ("amd64/v2", "amd64"),
+            ("amd64/v4", "amd64/v3"),
+            ("arm64", "arm64"),
+        ):
+            await pulled(store, registry, platform=parse_platform(f"linux/{wanted}"))
+            labels = store.services.catalog.resolve(f"{registry.host}/x:1").config.config.labels
+            assert labels == {"l": expected}, wanted
+        # Without a platform it is this host's, whatever was pulled before.
+        host = host_platform().architecture
+        image = await pulled(store, registry)
+        assert image.config.config.labels == {"l": host}
+        registry.requests.clear()
+        assert await pulled(store, registry) == image
+        assert not [path for path in registry.paths() if "/blobs/" in path]
+        for nothing in ("linux/s390x", "linux/riscv64", "unknown/unknown2"):
+            with pytest.raises(NotFoundError, match="no matching manifest for"):
+                await pulled(store, registry, platform=parse_platform(nothing))
+    await store.services.close()
+
+
 async def test_image_of_another_platform_is_pulled_with_a_warning(store: Store) -> None:
     async with FakeRegistry() as registry:
         add_image(registry)
         await pulled(store, registry, platform=ARM)
     assert statuses(store)[-1].endswith("wanted linux/arm64, actual: linux/amd64")
+    await store.services.close()
+
+
+async def test_pull_by_tag_and_digest_goes_by_the_digest(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        digest = add_image(registry)
+        moved = add_image(registry, label="moved")
+        image = await pulled(store, registry, f"x:1@{digest}")
+        assert image.manifest_digest == digest != moved
+        assert image.repo_tags == ()
+        assert store.records[0]["id"] == f"{registry.host}/x@{digest}"
+        registry.manifests["x", digest] = registry.manifests["x", moved]
+        store.remove(image.id)
+        with pytest.raises(CorruptDataError, match=f"manifest verification failed for.*{digest}"):
+            await pulled(store, registry, f"x@{digest}")
     await store.services.close()
 
 
