@@ -55,8 +55,11 @@ def test_the_daily_commands_work_and_run_pulls_what_is_not_there(
         assert name in client.say("ps", "-a")
         pulled = client.say("pull", name)
         assert pulled.splitlines()[-2:] == [f"Status: Image is up to date for {name}", name]
+        own = f"{registry.address}/built:1"
+        client("tag", "seeds/built", own).ok()
+        assert re.search(r"(?m)^1: digest: sha256:[0-9a-f]{64} size: \d+$", client.say("push", own))
         client.engine.remove_all()
-        client("rmi", name, "seeds/built").ok()
+        client("rmi", name, own, "seeds/built").ok()
 
 
 @pytest.mark.seed("S003")
@@ -100,7 +103,10 @@ _NAMES = {
     "rm": ("container rm", "container remove"),
     "images": ("image ls", "image list"),
     "rmi": ("image rm", "image remove"),
-    **{verb: (f"image {verb}",) for verb in ("history", "import", "load", "pull", "save", "tag")},
+    **{
+        verb: (f"image {verb}",)
+        for verb in ("history", "import", "load", "pull", "push", "save", "tag")
+    },
     "build": ("image build", "builder build"),
     "events": ("system events",),
     "info": ("system info",),
