@@ -30,14 +30,22 @@ def release(program: str) -> str:
     return answer.stdout.removeprefix("Docker version ").partition(",")[0]
 
 
+# Without rules it may stay where it reaches registries on loopback; it can run no containers.
+_WITHOUT_NETWORK = ["--iptables=false", "--ip-forward=false", "--bridge=none"]
+
+
 @contextlib.contextmanager
-def running() -> Iterator[Engine]:
-    """Give a dockerd that has nothing yet; it and all it made are gone afterwards."""
+def running(*, for_images_only: bool = False) -> Iterator[Engine]:
+    """Give a dockerd that has nothing yet; it and all it made are gone afterwards.
+
+    One `for_images_only` reaches registries of this machine, and has no network for containers.
+    """
     root = Path(tempfile.mkdtemp(prefix="dd-", dir="/tmp"))
     engine = Engine(str(root / "s.sock"))
     argv = [
-        *_IN_OWN_NETWORK,
+        *([] if for_images_only else _IN_OWN_NETWORK),
         "dockerd",
+        *(_WITHOUT_NETWORK if for_images_only else []),
         f"--data-root={root / 'data'}",
         f"--exec-root={root / 'run'}",
         f"--host=unix://{engine.socket}",

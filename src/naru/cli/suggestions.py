@@ -1,7 +1,7 @@
 """What was meant by a command or an option that there is not: a line below docker's own words.
 
 Loaded only when there is a mistake to explain. Nothing is guessed at that is far from what was
-typed: docker has commands that are not ours, and `push` is no slip of the hand for `ps`.
+typed: docker has commands that are not ours, and `plugin` is no slip of the hand for `pull`.
 """
 
 from __future__ import annotations

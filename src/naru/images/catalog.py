@@ -248,7 +248,7 @@ class Catalog:
         row = self._find(name)
         removed = remove_rows(self._rows, row, name, force=force, prune=prune, users=users)
         self._changed()
-        if any("Deleted" in record for record in removed.records):
+        if any(map(_frees_content, removed.records)):
             for chain_id in self._collect():
                 removed.deleted(chain_id)
         return removed.records
@@ -278,7 +278,7 @@ class Catalog:
             done.append(records)
         self._changed()
         layers = Removed()
-        if any("Deleted" in record for records in done for record in records):
+        if any(_frees_content(record) for records in done for record in records):
             for chain_id in self._collect():
                 layers.deleted(chain_id)
         return [*done, layers.records]
@@ -352,6 +352,14 @@ class _Recent(Generic[T]):
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
         return found
+
+
+def _frees_content(record: dict[str, str]) -> bool:
+    """Say whether what was removed may have been the last to need something.
+
+    A digest is one that a registry uses, of an index or of a manifest of its own.
+    """
+    return "Deleted" in record or "@" in record.get("Untagged", "")
 
 
 def check_tag_target(target: Reference) -> None:

@@ -33,6 +33,7 @@ def test_nothing_means_the_defaults(file: Path) -> None:
     assert not config.debug
     assert config.default_shm_size == 64 << 20
     assert (config.max_concurrent_downloads, config.max_download_attempts) == (3, 5)
+    assert (config.max_concurrent_uploads, config.push_compression) == (5, "gzip")
 
 
 def test_a_missing_file_is_fine_unless_it_was_named(
@@ -212,6 +213,11 @@ def test_values_of_the_wrong_kind_are_refused(file: Path, key: str, value: objec
         ("--label=x", "bad attribute format: x"),
         ("--default-ulimit=nofile", "invalid ulimit argument: nofile"),
         ("--max-concurrent-downloads=0", "invalid max concurrent downloads: 0"),
+        ("--max-concurrent-uploads=0", "invalid max concurrent uploads: 0"),
+        (
+            "--push-compression=xz",
+            'invalid push compression: "xz": expected gzip or zstd',
+        ),
         ("--max-download-attempts=0", "invalid max download attempts: 0"),
         ("--host=/run/x.sock", "unable to parse host '/run/x.sock': expected PROTOCOL://ADDRESS"),
         ("--default-shm-size=lots", "invalid size: 'lots'"),
