@@ -17,6 +17,7 @@ from naru.errors import CorruptDataError, InvalidInputError, NotFoundError, NotS
 from naru.images.archive import Archive
 from naru.images.at_hand import LayersAtHand
 from naru.images.layer_intake import StoredLayer
+from naru.images.legacy_archive import REPOSITORIES, legacy_images
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest, algorithm_of, digest_bytes, hex_of, parse_digest
@@ -74,6 +75,17 @@ def plan_images(
         images = _saved_images(archive, at_hand)
     elif _INDEX in archive.documents:
         images = _layout_images(archive, wanted or host, at_hand)
+    elif REPOSITORIES in archive.documents:
+        images = [
+            PlannedImage(
+                image_id=image.config.digest,
+                config=image.config,
+                manifest=_manifest_of(image.config, image.layers),
+                layers=image.layers,
+                tags=image.tags,
+            )
+            for image in legacy_images(archive)
+        ]
     else:
         raise InvalidInputError(
             "invalid archive: does not contain a manifest.json",
@@ -139,17 +151,20 @@ def _saved_image(archive: Archive, saved: _SavedImage, at_hand: LayersAtHand) ->
             raise CorruptDataError(
                 f'invalid diffID for layer {position}: expected "{diff_id}", got "{layer.diff_id}"'
             )
-    descriptor = Descriptor(
-        media_type=mediatype.OCI_CONFIG, digest=config.digest, size=len(config.raw)
-    )
     return PlannedImage(
         image_id=config.digest,
         config=config,
-        manifest=_saved_manifest(archive, config, layers)
-        or build_manifest(descriptor, [layer.descriptor() for layer in layers]),
+        manifest=_saved_manifest(archive, config, layers) or _manifest_of(config, layers),
         layers=layers,
         tags=tuple(_tag(name) for name in saved.repo_tags or ()),
     )
+
+
+def _manifest_of(config: ImageConfig, layers: Sequence[StoredLayer]) -> Manifest:
+    descriptor = Descriptor(
+        media_type=mediatype.OCI_CONFIG, digest=config.digest, size=len(config.raw)
+    )
+    return build_manifest(descriptor, [layer.descriptor() for layer in layers])
 
 
 def _saved_manifest(

@@ -1,8 +1,8 @@
 """`docker load`: images out of an archive, all of them or none.
 
 Understands what `docker save` writes (a tar with `manifest.json`, with an OCI layout inside or
-without) and plain OCI layouts in a tar, compressed in any usual way. Content is stored under its
-digest as it came; archives made by `docker save` get a manifest of ours.
+without, or as it was before Docker 1.10) and plain OCI layouts in a tar, compressed in any usual
+way. Content is stored under its digest as it came; archives of Docker get a manifest of ours.
 
 Spec: moby image-spec v1.2; image-spec v1.1, image-layout.md.
 """

@@ -15,7 +15,7 @@ import pytest
 from harness.archives import Layout, Tree, docker_archive, image_config, named
 from harness.image_store import Store
 from harness.requirements import requires
-from naru.errors import InvalidInputError, NotFoundError
+from naru.errors import InvalidInputError, NaruError, NotFoundError
 from naru.oci.platform import Platform
 
 pytestmark = requires("root")
@@ -217,3 +217,73 @@ async def test_progress_tells_how_far_each_layer_is(store: Store) -> None:
         assert steps == sorted(steps)
     assert layers[-1]["progress"].startswith("[=====")
     assert store.records[-1] == {"stream": "Loaded image: x:1\n"}
+
+
+def _before_1_10(
+    names: dict[str, dict[str, str]], parents: dict[str, str], layers: dict[str, bytes]
+) -> bytes:
+    """Return an archive as Docker wrote them then: a folder for each layer, and names."""
+    tree = Tree()
+    for layer_id, parent in parents.items():
+        config = {
+            "id": layer_id,
+            "parent": parent,
+            "created": "2015-01-02T03:04:05.000000006Z",
+            "container_config": {"Cmd": ["/bin/sh", "-c", f"make {layer_id}"]},
+            "author": "A & B",
+            "docker_version": "1.9.1",
+            "config": {"Cmd": ["sh"], "Env": [f"TOP={layer_id}"]},
+            "architecture": "amd64",
+            "os": "linux",
+            "Size": 5,
+        }
+        document = json.dumps({key: value for key, value in config.items() if value})
+        tree.directory(layer_id).file(f"{layer_id}/VERSION", b"1.0")
+        tree.file(f"{layer_id}/json", document)
+        if layer_id in layers:
+            tree.file(f"{layer_id}/layer.tar", layers[layer_id])
+    return tree.file("repositories", json.dumps(names)).tar()
+
+
+async def test_an_archive_of_before_docker_1_10_becomes_an_image_of_today(store: Store) -> None:
+    archive = _before_1_10(
+        {"old/x": {"1": "bb", "2": "bb"}, "old/y": {"1": "aa"}},
+        {"bb": "aa", "aa": ""},
+        {"aa": BASE, "bb": UPPER},
+    )
+    assert await store.load(archive) == ["old/x:1", "old/x:2", "old/y:1"]
+    assert loaded_env(store, "old/x:1") == ("TOP=bb",)
+    config = store.services.catalog.resolve("old/x:2").config
+    assert [step.created_by for step in config.history] == [
+        "/bin/sh -c make aa",
+        "/bin/sh -c make bb",
+    ]
+    document = json.loads(config.raw)
+    assert list(document) == sorted(document)
+    assert not {"id", "parent", "Size"} & document.keys()
+    assert document["docker_version"] == "1.9.1"
+    assert len(store.snapshots()) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "parents", "layers", "words"),
+    [
+        ({}, {"aa": ""}, {"aa": BASE}, "repositories names no image"),
+        ({"x": {"1": "bb"}}, {"aa": ""}, {"aa": BASE}, "open bb/json: no such file"),
+        ({"x": {"1": "aa"}}, {"aa": ""}, {}, "open aa/layer.tar: no such file"),
+        ({"x": {"1": "aa"}}, {"aa": "aa"}, {"aa": BASE}, "more than 500 layers, or a circle"),
+        ({"x": {"1": "aa"}}, {"aa": ""}, {"aa": gzip.compress(b"no tar" * 99)}, "compressed"),
+        ({"-": {"1": "aa"}}, {"aa": ""}, {"aa": BASE}, "invalid reference"),
+    ],
+)
+async def test_an_old_archive_that_is_not_whole_is_refused_in_words(
+    store: Store,
+    names: dict[str, dict[str, str]],
+    parents: dict[str, str],
+    layers: dict[str, bytes],
+    words: str,
+) -> None:
+    before = store.footprint()
+    with pytest.raises(NaruError, match=words):
+        await store.load(_before_1_10(names, parents, layers))
+    assert store.footprint() == before
