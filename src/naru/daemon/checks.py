@@ -14,6 +14,7 @@ from naru.daemon.registries import hosts_of, proxies_of
 from naru.daemon.settings import DaemonConfig
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.images.compress import COMPRESSIONS
+from naru.network.port_policy import port_policy
 from naru.runtime.log_driver import log_policy
 
 _LEVELS = ("debug", "info", "warn", "error", "fatal")
@@ -42,15 +43,12 @@ def check(config: DaemonConfig) -> None:
     for entry in config.default_address_pool:
         _check_pool(entry)
     _check_logging(config)
+    port_policy(config.published_ports_policy, config.ip)
     hosts_of(config)
     proxies_of(config)
     if not config.live_restore:
         raise NotSupportedError(
             "live-restore=false is not supported: containers always outlive the engine"
-        )
-    if config.userland_proxy:
-        raise NotSupportedError(
-            "userland-proxy=true is not supported: ports are published by the kernel alone"
         )
     if config.storage_driver not in _STORAGE_DRIVERS:
         raise NotSupportedError(

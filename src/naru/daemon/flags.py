@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+DEFAULT_FIREWALL_RULES = "/etc/naru/firewall.nft"
 Kind = Literal["text", "bool", "int", "bytes", "list", "map"]
 
 
@@ -85,6 +86,13 @@ SETTINGS = (
     Setting(
         "exec-root", "text", "/run/naru", "Where state of running containers is kept", "exec-root"
     ),
+    Setting(
+        "firewall-rules",
+        "text",
+        DEFAULT_FIREWALL_RULES,
+        "File with the administrator's rules for traffic from and to containers",
+        "firewall-rules",
+    ),
     Setting("fixed-cidr", "text", "", "Part of the bridge's subnet for containers", "fixed-cidr"),
     Setting("fixed-cidr-v6", "text", "", "IPv6 subnet of the bridge's containers", "fixed-cidr-v6"),
     Setting("group", "text", "docker", "Group that may use the unix socket", "group", "G"),
@@ -154,6 +162,14 @@ SETTINGS = (
         "registry-certs-dir",
     ),
     Setting(
+        "published-ports-policy",
+        "text",
+        "open",
+        "Who reaches published ports: open (everybody), host-firewall (whom the host's own "
+        "firewall lets in), or the default ADDRESS[,ADDRESS] to publish on",
+        "published-ports-policy",
+    ),
+    Setting(
         "registry-mirror",
         "list",
         (),
@@ -184,7 +200,7 @@ SETTINGS = (
         "userland-proxy",
         "bool",
         False,
-        "Publish ports by processes; the kernel does it here, so this must stay off",
+        "For dockerd's configurations: the kernel does here what its proxy is for",
         "userland-proxy",
     ),
     Setting(

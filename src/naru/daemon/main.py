@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvloop
 
+from naru.aio import in_thread
 from naru.daemon import signals
 from naru.daemon.config import load_config
 from naru.daemon.listeners import (
@@ -81,7 +82,7 @@ async def _run(config: DaemonConfig) -> None:
         listeners = listen(config)
         try:
             async with _engine(config) as context:
-                reloader.apply = partial(reload_registries, context)
+                reloader.apply = partial(_apply, context)
                 await _serve(config, context, listeners, stop)
         finally:
             close_all(listeners)
@@ -99,6 +100,20 @@ async def _engine(config: DaemonConfig) -> AsyncIterator[EngineContext]:
     finally:
         await stop_engine(context)
         await context.images.close()
+
+
+def _apply(context: EngineContext, config: DaemonConfig) -> None:
+    """Put in force what a running engine can change."""
+    reload_registries(context, config)
+    context.tasks.start(_reload_firewall_rules(context), name="reload firewall rules")
+
+
+async def _reload_firewall_rules(context: EngineContext) -> None:
+    try:
+        if await in_thread(context.networks.reload_firewall_rules):
+            _log.info("reloaded: the firewall rules are in force")
+    except NaruError as error:
+        _log.error("the firewall rules stay as they were: %s", error.message)
 
 
 async def _serve(

@@ -1,7 +1,8 @@
 """SIGHUP: read the configuration again and apply what a running engine can change.
 
-That is the log level, mirrors and insecure registries. Everything else is compared, and what
-differs is named, so that nobody believes in a setting that is not in force.
+That is the log level, mirrors, insecure registries, and what stands in the file of firewall rules.
+Everything else is compared, and what differs is named, so that nobody believes in a setting that
+is not in force.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ class DaemonConfig:
     dns_opt: tuple[str, ...]
     dns_search: tuple[str, ...]
     exec_root: str
+    firewall_rules: str
     fixed_cidr: str
     fixed_cidr_v6: str
     group: str
@@ -60,6 +61,7 @@ class DaemonConfig:
     pidfile: str
     push_compression: str
     registry_certs_dir: str
+    published_ports_policy: str
     registry_mirror: tuple[str, ...]
     seccomp_profile: str
     shutdown_timeout: int

@@ -17,6 +17,7 @@ from naru.builder.services import BuildServices
 from naru.clock import Clock, SystemClock
 from naru.daemon.checks import open_api_warnings
 from naru.daemon.config import NO_WORD
+from naru.daemon.flags import DEFAULT_FIREWALL_RULES
 from naru.daemon.registries import hosts_of, proxies_of
 from naru.daemon.remapping import remapped
 from naru.daemon.settings import DaemonConfig
@@ -42,6 +43,7 @@ from naru.images.services import build as build_images
 from naru.linux import cgroup, probe
 from naru.network.model import AddressPool, NetworkConfig
 from naru.network.networks import Networks
+from naru.network.port_policy import port_policy
 from naru.network.resolver import Resolver
 from naru.runtime.exits import ExitWatcher
 from naru.runtime.log_keeping import LogKeeper
@@ -76,6 +78,11 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
     database = Database(data_root / "naru.db")
     for message in cgroup.prepare():
         say(message)
+    if config.userland_proxy:
+        say(
+            "userland-proxy: there is none, the kernel publishes ports, on loopback as well; but "
+            "IPv6 clients do not reach containers that have IPv4 alone"
+        )
     runtimes = _runtimes(config, exec_root)
     default_runtime = _default_runtime(config, runtimes, say)
     facts = probe.host_facts(data_root)
@@ -263,6 +270,7 @@ def _images(
 
 
 def _network_config(config: DaemonConfig, data_root: Path) -> NetworkConfig:
+    policy = port_policy(config.published_ports_policy, config.ip)
     return NetworkConfig(
         exec_root=Path(config.exec_root),
         bridge=config.bridge,
@@ -277,7 +285,10 @@ def _network_config(config: DaemonConfig, data_root: Path) -> NetworkConfig:
         icc=config.icc,
         ip_masq=config.ip_masq,
         ip_forward=config.ip_forward,
-        default_host_ips=(config.ip,),
+        default_host_ips=policy.addresses,
+        asks_host=policy.asks_host,
+        firewall_rules=Path(config.firewall_rules),
+        needs_firewall_rules=config.firewall_rules != DEFAULT_FIREWALL_RULES,
         engine_id=_engine_id(data_root),
     )
 

@@ -56,11 +56,11 @@ _VETH_INFO_PEER = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_FLAGS = 1, 2, 4, 8
 # An address of ours is nobody else's: without the check for duplicates it works at once.
 _IFA_F_NODAD = 0x02
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
-_RT_TABLE_MAIN, _RT_TABLE_LOCAL = 254, 255
-_RTPROT_BOOT, _RTN_UNICAST, _RTN_LOCAL = 3, 1, 2
-_RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
-_IFF_UP = 0x1
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_TABLE = 1, 4, 5, 15
+_RT_TABLE_MAIN = 254
+_RTPROT_BOOT, _RTN_UNICAST = 3, 1
+_RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK, _RT_SCOPE_HOST = 0, 253, 254
+_IFF_UP, _IFF_NOARP = 0x1, 0x80
 
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBi")
@@ -103,14 +103,20 @@ class NewLink:
 
 @dataclass(frozen=True, slots=True)
 class VethPair:
-    """A pair to be made: `name` here under the bridge `master`, `peer_name` in the namespace."""
+    """A pair to be made: `name` here, under the bridge `master` if there is one, and `peer_name`.
+
+    The peer is in the namespace that `peer_netns_fd` names, or here, too. Without `asks_neighbours`
+    all that is sent has the sender's own hardware address, which the peer should then have, too.
+    """
 
     name: str
-    master: int
     peer_name: str
     peer_mac_address: str
-    peer_netns_fd: int
     mtu: int
+    master: int = 0
+    peer_netns_fd: int | None = None
+    mac_address: str = ""
+    asks_neighbours: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +215,20 @@ class RouteSocket(NetlinkSocket):
         Raises:
             NetlinkError: a name is taken, the bridge is full or gone, …
         """
+        flags = 0 if pair.asks_neighbours else _IFF_NOARP
         # The kernel opens the peer before the two know each other, so it cannot begin up.
         peer = (
-            _LINK_ANY
+            _LINK.pack(_AF_UNSPEC, 0, 0, flags, flags)
             + text_attribute(_IFLA_IFNAME, pair.peer_name)
             + attribute(_IFLA_ADDRESS, _mac_bytes(pair.peer_mac_address))
             + number_attribute(_IFLA_MTU, pair.mtu)
-            + number_attribute(_IFLA_NET_NS_FD, pair.peer_netns_fd)
         )
+        if pair.peer_netns_fd is not None:
+            peer += number_attribute(_IFLA_NET_NS_FD, pair.peer_netns_fd)
+        mac_address = _mac_bytes(pair.mac_address)
         body = (
-            _LINK.pack(_AF_UNSPEC, 0, 0, _IFF_UP, _IFF_UP)
+            _LINK.pack(_AF_UNSPEC, 0, 0, _IFF_UP | flags, _IFF_UP | flags)
+            + (attribute(_IFLA_ADDRESS, mac_address) if mac_address else b"")
             + text_attribute(_IFLA_IFNAME, pair.name)
             + number_attribute(_IFLA_MTU, pair.mtu)
             + number_attribute(_IFLA_MASTER, pair.master)
@@ -308,17 +318,6 @@ class RouteSocket(NetlinkSocket):
             NLM_F_CREATE | NLM_F_REPLACE,
         )
 
-    def add_local_route(self, address: IPv6Address, link: int, metric: int) -> None:
-        """Let what arrives at an interface for one address of the host's be taken in. Idempotent.
-
-        For an address that the kernel takes in at another interface alone, such as loopback's.
-        """
-        body = _ROUTE.pack(_AF_INET6, 128, 0, 0, _RT_TABLE_LOCAL, _RTPROT_BOOT, 0, _RTN_LOCAL, 0)
-        body += attribute(_RTA_DST, address.packed) + number_attribute(_RTA_OIF, link)
-        body += number_attribute(_RTA_PRIORITY, metric)
-        flags = NLM_F_CREATE | NLM_F_REPLACE
-        self.change(f"add local route to {address}", _RTM_NEWROUTE, body, flags)
-
     def remove_default_route(self, version: Version, route: Route) -> None:
         """Remove a default route. Idempotent."""
         try:
@@ -342,7 +341,8 @@ def _default_route_body(version: Version, link: int, gateway: Address | None) ->
 
 def _address_body(index: int, address: Interface) -> bytes:
     network = address.network
-    body = _ADDRESS.pack(_FAMILIES[address.version], network.prefixlen, 0, 0, index)
+    scope = _RT_SCOPE_HOST if address.ip.is_loopback else _RT_SCOPE_UNIVERSE
+    body = _ADDRESS.pack(_FAMILIES[address.version], network.prefixlen, 0, scope, index)
     body += attribute(_IFA_LOCAL, address.packed) + attribute(_IFA_ADDRESS, address.packed)
     if address.version == 6:
         body += number_attribute(_IFA_FLAGS, _IFA_F_NODAD)

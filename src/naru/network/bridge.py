@@ -6,7 +6,6 @@ Carries out what `plan` and `options` decide. Every call is a handful of netlink
 from __future__ import annotations
 
 import os
-from ipaddress import IPv6Address
 
 from naru.errors import FaultError, ForbiddenError
 from naru.faults import fault_point
@@ -19,9 +18,6 @@ from naru.network.options import BridgeSettings, bridge_settings
 from naru.network.plan import link_name
 from naru.network.sandbox import OpenSandbox
 
-_LOOPBACK6 = IPv6Address("::1")
-# The route through loopback itself has 0 and comes first for everything that starts here.
-_BEHIND_LOOPBACK = 4096
 _AFTER_LINK = fault_point("network.connect.after_link")
 
 
@@ -67,9 +63,6 @@ class BridgeDriver:
                 if (link.index, address) not in there:
                     kernel.add_address(link.index, address)
             kernel.set_up(link.index)
-            if network.pools_of(6) and not network.internal:
-                # Answers to ::1 come in through the bridge; what says ::1 on the wire never does.
-                kernel.add_local_route(_LOOPBACK6, link.index, _BEHIND_LOOPBACK)
 
     def attach(self, network: Network, endpoint: Endpoint, sandbox: OpenSandbox) -> None:
         """Lay the wire into the sandbox and give its end its addresses."""

@@ -14,7 +14,7 @@ from naru.network.model import (
 )
 from naru.network.options import BridgeSettings, bridge_settings
 from naru.network.plan import ports_by_endpoint
-from naru.network.rules import Element, interface
+from naru.network.rules import Element, Value, interface
 
 
 def network_elements(network: Network) -> set[Element]:
@@ -57,8 +57,13 @@ def port_elements(
     published: Iterable[PublishedPort],
     owners: Mapping[Version, Endpoint],
     networks: Mapping[str, Network],
+    *,
+    asks_host: bool = False,
 ) -> set[Element]:
-    """Return the elements of a container's ports, each leading to its owner of that version."""
+    """Return the elements of a container's ports, each leading to its owner of that version.
+
+    With `asks_host`, also those that have the host's own firewall asked first.
+    """
     found: set[Element] = set()
     for endpoint, port in ports_by_endpoint(published, owners):
         settings = bridge_settings(networks[endpoint.network_id])
@@ -69,15 +74,27 @@ def port_elements(
             found.add(Element(f"open{port.version}", inner))
         if not is_routed:
             found.add(_translation(port, address))
+            if asks_host:
+                found.add(_question(port))
     return found
 
 
 def _translation(port: PublishedPort, address: str) -> Element:
-    target = (address, str(port.container_port))
-    place = "published" if port.version == 4 else "published6"
+    place, key = _host_side(port)
+    return Element(f"published{place}", key, (address, str(port.container_port)))
+
+
+def _question(port: PublishedPort) -> Element:
+    place, key = _host_side(port)
+    return Element(f"asked{place}", key)
+
+
+def _host_side(port: PublishedPort) -> tuple[str, Value]:
+    """Return which of several sets a port is in, as the end of their name, and its key there."""
+    version = "" if port.version == 4 else "6"
     if port.host_ip in (ANY_ADDRESS, ANY_ADDRESS6):
-        return Element(place, (port.protocol, str(port.host_port)), target)
-    return Element(f"{place}_on", (port.protocol, port.host_ip, str(port.host_port)), target)
+        return version, (port.protocol, str(port.host_port))
+    return f"{version}_on", (port.protocol, port.host_ip, str(port.host_port))
 
 
 def link_elements(endpoint: Endpoint) -> set[Element]:

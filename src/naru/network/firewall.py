@@ -1,33 +1,46 @@
-"""Our nft table in the kernel: loaded at start, mended when it is not as it was left.
+"""Our nft tables in the kernel: loaded at start, mended when they are not as they were left.
 
-Owns the table named in the configuration and touches no other. Safe for many threads.
+Owns the tables named in the configuration, in the families inet, ip and ip6, and touches no
+other. Safe for many threads.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from naru.db.networks import NetworkRows
+from naru.errors import InvalidInputError
 from naru.linux import nftables
-from naru.network import rules
+from naru.linux.nftables import FirewallError
+from naru.network import rules, turnstile
+from naru.network.admin_rules import AdminRules, read_admin_rules
+from naru.network.model import VERSIONS, NetworkConfig
 from naru.network.rules import FAMILY, Element
+from naru.network.ruleset import Ruleset
+from naru.network.turnstile import turnstile_of
 
 _log = logging.getLogger(__name__)
 
 
 class Firewall:
-    """The table and what is in it."""
+    """The tables and what is in them."""
 
-    def __init__(self, table: str, rows: NetworkRows) -> None:
-        self._table = table
+    def __init__(self, config: NetworkConfig, rows: NetworkRows) -> None:
+        self._config = config
+        self._table = config.table
         self._rows = rows
         self._lock = threading.Lock()
         self._elements: set[Element] = set()
+        self._turnstile = turnstile_of(config.bridge)
+        self._ruleset = Ruleset(config.table, self._turnstile if config.asks_host else None)
+        self._admin_rules = AdminRules()
 
     def ensure(self, elements: Iterable[Element]) -> None:
-        """Make the table say exactly this. Idempotent.
+        """Make the tables say exactly this. Idempotent.
 
         A table that is as the kernel listed it after it was loaded is kept, and only elements
         that differ are changed; any other is replaced in one transaction. Either way no packet
@@ -35,19 +48,27 @@ class Firewall:
 
         Raises:
             FirewallError: nftables refused.
+            InvalidInputError: the administrator's rules are none, or cannot be read.
         """
         with self._lock:
             self._elements = set(elements)
+            self._take_admin_rules(self._read_admin_rules())
+            self._load_copying()
             listed = nftables.structure_text(FAMILY, self._table)
-            wanted = (rules.structure(self._table), listed)
+            wanted = (self._ruleset.structure(), listed)
             if listed is None or self._rows.firewall(self._table) != wanted:
                 self._load()
-                return
-            there = rules.elements_in(nftables.list_table(FAMILY, self._table) or [])
-            commands = rules.removals(self._table, there - self._elements)
-            commands += rules.additions(self._table, self._elements - there)
-            if commands:
-                nftables.run(commands)
+            else:
+                self._mend_elements()
+            if not self._config.asks_host:
+                turnstile.remove(self._turnstile)
+
+    def _mend_elements(self) -> None:
+        there = rules.elements_in(nftables.list_table(FAMILY, self._table) or [])
+        commands = rules.removals(self._table, there - self._elements)
+        commands += rules.additions(self._table, self._elements - there)
+        if commands:
+            nftables.run(commands)
 
     def change(self, *, add: Collection[Element] = (), remove: Collection[Element] = ()) -> None:
         """Take elements out and put others in. Atomic and idempotent.
@@ -66,18 +87,41 @@ class Firewall:
             try:
                 if commands:
                     nftables.run(commands)
-            except nftables.FirewallError:
+            except FirewallError:
                 if not self._is_gone():
                     raise
                 self._elements = kept | new
+                self._load_copying()
                 self._load()
             self._elements = kept | new
 
+    def reload_admin_rules(self) -> bool:
+        """Put the administrator's rules in force as they stand in the file now.
+
+        Atomic; returns whether they are others than before.
+
+        Raises:
+            InvalidInputError: they are none, or cannot be read; those before are in force.
+            FirewallError: nftables refused; those before are in force.
+        """
+        with self._lock:
+            before, wanted = self._admin_rules, self._read_admin_rules()
+            if wanted == before:
+                return False
+            self._take_admin_rules(wanted)
+            try:
+                self._load()
+            except (FirewallError, InvalidInputError):
+                self._take_admin_rules(before)
+                raise
+        return True
+
     def teardown(self) -> None:
-        """Remove the table. Idempotent."""
+        """Remove the tables. Idempotent."""
         with self._lock:
             self._elements = set()
-            nftables.run(f"add table {FAMILY} {self._table}\ndelete table {FAMILY} {self._table}\n")
+            nftables.run(self._ruleset.removal())
+            turnstile.remove(self._turnstile)
 
     def _is_gone(self) -> bool:
         """Say whether somebody has removed the table, as a reload of the host's rules does."""
@@ -87,6 +131,38 @@ class Firewall:
         return gone
 
     def _load(self) -> None:
-        nftables.run(rules.replacement(self._table, self._elements))
+        commands = self._ruleset.replacement(self._elements)
+        try:
+            nftables.run(commands)
+        except FirewallError as error:
+            placed = self._admin_rules.placed(error.message, commands)
+            if placed == error.message:
+                raise
+            raise InvalidInputError(f"firewall rules: {placed}") from error
         listed = nftables.structure_text(FAMILY, self._table) or ""
-        self._rows.put_firewall(self._table, rules.structure(self._table), listed)
+        self._rows.put_firewall(self._table, self._ruleset.structure(), listed)
+
+    def _load_copying(self) -> None:
+        """Load the tables that copy packets, and what they copy them to."""
+        if self._config.asks_host:
+            turnstile.provide(self._turnstile, self._table)
+        for version in VERSIONS:
+            if version == 6 and not os.path.exists("/proc/sys/net/ipv6"):
+                continue
+            try:
+                nftables.run(self._ruleset.copying(version))
+            except FirewallError as error:
+                if self._config.asks_host:
+                    raise FirewallError(
+                        f"published-ports-policy=host-firewall: {error.message}",
+                        hint=f"does the kernel have nft_dup_ipv{version}?",
+                    ) from error
+                _log.warning("ports are not reached on the host's ::1: %s", error.message)
+
+    def _read_admin_rules(self) -> AdminRules:
+        config = self._config
+        return read_admin_rules(config.firewall_rules, required=config.needs_firewall_rules)
+
+    def _take_admin_rules(self, wanted: AdminRules) -> None:
+        self._admin_rules = wanted
+        self._ruleset = replace(self._ruleset, admin_rules=wanted.text)

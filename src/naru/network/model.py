@@ -68,7 +68,9 @@ class NetworkConfig:
     one. `bip` is its address with the prefix length; None means to choose. An empty
     `address_pools` means Docker's. `table` is the nft table that is ours alone; interfaces that
     we make carry it in their alias. `engine_id` is what IPv6 subnets of our own come from. Ports
-    that name no address are published on `default_host_ips`, unless their network says otherwise.
+    that name no address are published on `default_host_ips`, unless their network says otherwise;
+    with `asks_host` the host's own firewall decides who reaches them. `firewall_rules` is a file
+    with rules of the administrator's, which must be there if it `needs_firewall_rules`.
     """
 
     exec_root: Path
@@ -85,6 +87,9 @@ class NetworkConfig:
     ip_masq: bool = True
     ip_forward: bool = True
     default_host_ips: tuple[str, ...] = (ANY_ADDRESS,)
+    asks_host: bool = False
+    firewall_rules: Path | None = None
+    needs_firewall_rules: bool = False
     engine_id: str = ""
 
 

@@ -55,7 +55,7 @@ class Networks:
         self._rows = NetworkRows(database)
         self._ports = HostPorts()
         addresses, departures = AddressBook(), Departures()
-        firewall = Firewall(config.table, self._rows)
+        firewall = Firewall(config, self._rows)
         self._catalog = Catalog(config, self._rows, clock, addresses, firewall, departures)
         self._live = LiveSandboxes(self._catalog)
         self._parts = SandboxParts(
@@ -64,7 +64,9 @@ class Networks:
             catalog=self._catalog,
             leasing=Leasing(self._catalog, addresses),
             firewall=firewall,
-            publishing=Publishing(self._ports, self._catalog, config.default_host_ips),
+            publishing=Publishing(
+                self._ports, self._catalog, config.default_host_ips, asks_host=config.asks_host
+            ),
             departures=departures,
             live=self._live,
         )
@@ -112,6 +114,17 @@ class Networks:
         self.close()
         self._catalog.teardown()
         self._parts.firewall.teardown()
+
+    def reload_firewall_rules(self) -> bool:
+        """Put the administrator's firewall rules in force as they stand in their file now.
+
+        Atomic; returns whether they are others than before.
+
+        Raises:
+            InvalidInputError: they are none, or cannot be read; those before are in force.
+            FaultError: nftables refused; those before are in force.
+        """
+        return self._parts.firewall.reload_admin_rules()
 
     # Networks.
 

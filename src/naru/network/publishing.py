@@ -13,7 +13,6 @@ from naru.network.catalog import Catalog
 from naru.network.elements import link_elements, port_elements
 from naru.network.host_ports import HostPorts
 from naru.network.model import (
-    ANY_ADDRESS,
     Endpoint,
     PortRequest,
     PublishedPort,
@@ -40,11 +39,12 @@ class Publishing:
     """Published ports and the endpoints that they lead to."""
 
     def __init__(
-        self, ports: HostPorts, catalog: Catalog, default_ips: Sequence[str] = (ANY_ADDRESS,)
+        self, ports: HostPorts, catalog: Catalog, default_ips: Sequence[str], *, asks_host: bool
     ) -> None:
         self._ports = ports
         self._catalog = catalog
         self._default_ips = tuple(default_ips)
+        self._asks_host = asks_host
 
     def owners(self, endpoints: Iterable[Endpoint]) -> dict[Version, Endpoint]:
         """Return the endpoints that ports lead to."""
@@ -55,7 +55,8 @@ class Publishing:
         found = {element for one in sandbox.endpoints for element in link_elements(one)}
         if sandbox.published:
             owners = self.owners(sandbox.endpoints)
-            found |= port_elements(sandbox.published, owners, self._catalog.by_id())
+            networks = self._catalog.by_id()
+            found |= port_elements(sandbox.published, owners, networks, asks_host=self._asks_host)
         return found
 
     def publish(

@@ -14,7 +14,7 @@ from naru.network import options as words
 from naru.network.model import Network, NetworkRequest, PortRequest
 
 if TYPE_CHECKING:
-    from conftest import Rig
+    from harness.rig import Rig
 
 pytestmark = requires("root", "ip", "nsenter")
 

@@ -21,7 +21,7 @@ from naru.network.model import (
 from naru.network.options import OPTION_MODE6
 
 if TYPE_CHECKING:
-    from conftest import Rig
+    from harness.rig import Rig
 
 pytestmark = requires("root", "ip", "nsenter")
 

@@ -1,7 +1,6 @@
-"""Ports published on `::1` itself, in a network of the test's own where the kernel lets them be.
+"""Ports published on `::1` itself, whether or not bridges hand IPv6 to the firewall.
 
-Where bridges hand IPv6 to the firewall (br_netfilter), as Docker switches it on, the kernel
-drops what is translated back to ::1; so this needs a machine, or a namespace, without.
+They do (br_netfilter) where Docker switches it on; in a namespace of the test's own, it can say.
 """
 
 from __future__ import annotations
@@ -10,12 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.requirements import requires
 
 pytestmark = requires("root", "ip", "nsenter", "unshare")
 
 SCRIPT = """
-import pathlib, socket, subprocess, sys
+import pathlib, socket, subprocess, sys, threading
 from naru.clock import SystemClock
 from naru.db.database import Database
 from naru.network.model import EndpointRequest, NetworkConfig, NetworkRequest, PortRequest
@@ -25,7 +26,7 @@ root = pathlib.Path(sys.argv[1])
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 filtering = pathlib.Path("/proc/sys/net/bridge/bridge-nf-call-ip6tables")
 if filtering.exists():
-    filtering.write_text("0")
+    filtering.write_text(sys.argv[2])
 config = NetworkConfig(exec_root=root, bridge="br0", bip="10.9.0.1/24", table="t")
 networks = Networks(config, Database(root / "naru.db"), SystemClock())
 networks.start()
@@ -33,16 +34,21 @@ networks.restore(())
 networks.create(NetworkRequest(name="six", ipv6=True))
 box = networks.open(SandboxRequest(
     container_id="a" * 64, container_name="a", endpoints=(EndpointRequest(network="six"),),
-    ports=(PortRequest(80), PortRequest(81, host_ip="::1")),
+    ports=(PortRequest(80), PortRequest(81, host_ip="::1"), PortRequest(53, "udp")),
 ))
 server = '''
 import socket
-found = [socket.create_server(("::", port), family=socket.AF_INET6) for port in (80, 81)]
+found = [socket.create_server(("::", port), family=socket.AF_INET6) for port in (81, 80)]
 print("ready", flush=True)
 for one in found:
     client, peer = one.accept()
-    client.sendall(b"hello")
+    data = client.makefile("rb").read(8_000_000)
+    client.sendall(data[::-1])
     client.close()
+datagrams = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+datagrams.bind(("::", 53))
+data, peer = datagrams.recvfrom(65535)
+datagrams.sendto(data[::-1], peer)
 '''
 process = subprocess.Popen(
     ["nsenter", f"--net={box.netns_path}", sys.executable, "-uc", server],
@@ -50,10 +56,18 @@ process = subprocess.Popen(
 )
 assert process.stdout.readline() == "ready\\n"
 try:
-    for port in sorted(box.published):
-        if ":" in port.host_ip:
+    for port in sorted(box.published, key=lambda port: -port.container_port):
+        if ":" in port.host_ip and port.protocol == "udp":
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+                sender.settimeout(10)
+                sender.connect(("::1", port.host_port))
+                sender.send(b"ab" * 10_000)
+                print(port.container_port, sender.recv(65535) == b"ba" * 10_000)
+        elif ":" in port.host_ip:
             with socket.create_connection(("::1", port.host_port), timeout=10) as stream:
-                print(port.container_port, stream.recv(9).decode())
+                data = bytes(range(250)) * 32_000
+                threading.Thread(target=stream.sendall, args=(data,)).start()
+                print(port.container_port, stream.makefile("rb").read() == data[::-1])
 finally:
     process.kill()
     process.wait()
@@ -61,7 +75,8 @@ finally:
 """
 
 
-def test_ports_are_reached_on_the_hosts_ipv6_loopback(tmp_path: Path) -> None:
-    argv = ["unshare", "--net", "--mount", sys.executable, "-c", SCRIPT, str(tmp_path)]
+@pytest.mark.parametrize("filtering", ["0", "1"])
+def test_ports_are_reached_on_the_hosts_ipv6_loopback(tmp_path: Path, filtering: str) -> None:
+    argv = ["unshare", "--net", "--mount", sys.executable, "-c", SCRIPT, str(tmp_path), filtering]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stdout) == (0, "80 hello\n81 hello\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "81 True\n80 True\n53 True\n"), done.stderr

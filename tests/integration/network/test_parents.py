@@ -15,7 +15,7 @@ from naru.network.model import Network, NetworkRequest, Pool
 from naru.network.parent import make_link
 
 if TYPE_CHECKING:
-    from conftest import Rig
+    from harness.rig import Rig
 
 pytestmark = requires("root", "ip", "nsenter")
 

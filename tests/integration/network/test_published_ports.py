@@ -15,7 +15,7 @@ from naru.linux import nftables
 from naru.network.model import PortRequest, PublishError
 
 if TYPE_CHECKING:
-    from conftest import Rig
+    from harness.rig import Rig
 
 pytestmark = requires("root", "ip", "nsenter")
 

@@ -21,7 +21,7 @@ from naru.network.model import PortRequest
 from naru.network.plan import link_name
 
 if TYPE_CHECKING:
-    from conftest import Rig
+    from harness.rig import Rig
 
 pytestmark = requires("root", "ip", "nsenter")
 

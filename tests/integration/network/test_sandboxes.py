@@ -18,7 +18,7 @@ from naru.network.model import PortRequest, SandboxRequest
 from naru.network.plan import link_name
 
 if TYPE_CHECKING:
-    from conftest import Rig
+    from harness.rig import Rig
 
 pytestmark = requires("root", "ip", "nsenter")
 

@@ -254,7 +254,7 @@ def test_malformed_lists_are_refused(file: Path, flag: str) -> None:
 
 @pytest.mark.parametrize(
     "flag",
-    ["--live-restore=false", "--userland-proxy", "--storage-driver=btrfs", "--bridge=none"],
+    ["--live-restore=false", "--storage-driver=btrfs", "--bridge=none"],
 )
 def test_what_this_engine_does_not_do_is_refused(file: Path, flag: str) -> None:
     with pytest.raises(NotSupportedError):

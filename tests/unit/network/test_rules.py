@@ -1,33 +1,11 @@
-"""The text of our nft table."""
+"""Elements of our nft tables, as commands and as nft lists them."""
 
 from __future__ import annotations
 
-from naru.network.rules import (
-    Element,
-    additions,
-    elements_in,
-    interface,
-    removals,
-    replacement,
-    structure,
-)
+from naru.network.rules import Element, additions, elements_in, interface, removals
 
 ANY = Element("published", ("tcp", "8080"), ("172.17.0.2", "80"))
 ONE = Element("published_on", ("udp", "127.0.0.1", "53"), ("172.17.0.2", "53"))
-
-
-def test_the_structure_is_the_same_whatever_the_networks_are() -> None:
-    assert structure("a").replace("table inet a", "table inet b") == structure("b")
-
-
-def test_containers_are_kept_from_the_hosts_loopback() -> None:
-    assert "ip daddr 127.0.0.0/8 iifname @bridges drop" in structure("t")
-
-
-def test_a_replacement_is_the_whole_table_with_its_elements() -> None:
-    text = replacement("t", [ANY])
-    assert text.startswith("add table inet t\ndelete table inet t\ntable inet t {")
-    assert text.endswith("add element inet t published { tcp . 8080 : 172.17.0.2 . 80 }\n")
 
 
 def test_one_address_has_a_map_of_its_own() -> None:
