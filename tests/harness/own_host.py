@@ -79,6 +79,6 @@ def host(command: str) -> str:
 
 def start(rig: Rig, **changes: Any) -> None:
     """Start the networks, or those of a next engine, with another configuration."""
-    kept = [sandbox.container_id for sandbox in rig.networks.sandboxes()]
     rig.again(**changes).start()
+    kept = [path.name for path in (rig.root / "netns").iterdir()]
     rig.networks.restore(kept)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from naru.errors import InvalidInputError
-
-# How libnftables names what it was given in memory.
-_PLACE = re.compile(r"<cmdline>:(\d+):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +18,24 @@ class AdminRules:
     path: str = ""
     text: str = ""
 
-    def placed(self, message: str, commands: str) -> str:
-        """Return what nft says of `commands` with places in the file instead of those in them."""
-        if not self.text.strip():
-            return message
-        before = commands.partition(self.text.rstrip())[0].count("\n")
-        lines = self.text.rstrip().count("\n") + 1
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there are none."""
+        return not self.text.strip()
 
-        def place(match: re.Match[str]) -> str:
-            number = int(match[1]) - before
-            return f"{self.path}:{number}:" if 0 < number <= lines else match[0]
+    @contextlib.contextmanager
+    def included(self) -> Iterator[str]:
+        """Give the name of a file that has this text, whatever the administrator does to theirs.
 
-        return _PLACE.sub(place, message)
+        nft tells the place of a mistake in files alone.
+        """
+        number = os.memfd_create("firewall-rules")
+        try:
+            with open(number, "w", encoding="utf-8", closefd=False) as file:
+                file.write(f"{self.text.rstrip()}\n")
+            yield f"/proc/self/fd/{number}"
+        finally:
+            os.close(number)
 
 
 def read_admin_rules(path: Path | None, *, required: bool) -> AdminRules:

@@ -131,16 +131,26 @@ class Firewall:
         return gone
 
     def _load(self) -> None:
-        commands = self._ruleset.replacement(self._elements)
-        try:
-            nftables.run(commands)
-        except FirewallError as error:
-            placed = self._admin_rules.placed(error.message, commands)
-            if placed == error.message:
-                raise
-            raise InvalidInputError(f"firewall rules: {placed}") from error
+        if self._admin_rules.is_empty:
+            nftables.run(self._ruleset.replacement(self._elements))
+        else:
+            self._load_with_admin_rules()
         listed = nftables.structure_text(FAMILY, self._table) or ""
         self._rows.put_firewall(self._table, self._ruleset.structure(), listed)
+
+    def _load_with_admin_rules(self) -> None:
+        path = self._admin_rules.path
+        with self._admin_rules.included() as file:
+            ruleset = replace(self._ruleset, admin_rules=f'include "{file}"')
+            try:
+                nftables.run(ruleset.replacement(self._elements))
+            except FirewallError as error:
+                # Without them it would be loaded. Not of every mistake does nft tell the place.
+                lines = error.message.removeprefix("nftables: ").splitlines()
+                told = [line for line in lines if not line.startswith("In file included from ")]
+                message = "\n".join(told).replace(file, path)
+                where = "" if message.startswith(path) else f"{path}: "
+                raise InvalidInputError(f"firewall rules: {where}{message}") from error
 
     def _load_copying(self) -> None:
         """Load the tables that copy packets, and what they copy them to."""
