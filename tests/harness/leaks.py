@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.waiting import eventually
 
+NFT_FAMILIES = ("inet", "ip", "ip6")
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -102,14 +103,15 @@ def links(bridge: str, table: str) -> list[str]:
 
 
 def nft_items(table: str) -> list[str]:
-    """Return chains, rules and set elements of a table, without handles and counters."""
-    answer = subprocess.run(
-        ["nft", "-j", "list", "table", "inet", table], capture_output=True, check=False
-    )
-    if answer.returncode:
-        return []
+    """Return chains, rules and set elements of an engine's tables, without handles and counters."""
+    objects = []
+    for family in NFT_FAMILIES:
+        argv = ["nft", "-j", "list", "table", family, table]
+        answer = subprocess.run(argv, capture_output=True, check=False)
+        if answer.returncode == 0:
+            objects += json.loads(answer.stdout)["nftables"]
     items = []
-    for item in json.loads(answer.stdout)["nftables"]:
+    for item in objects:
         items += [f"{kind} {_canonical(item[kind])}" for kind in ("chain", "rule") if kind in item]
         for kind in ("set", "map"):
             if kind in item:

@@ -212,7 +212,7 @@ class EngineUnderTest(Engine):
         links = leaks.links(self.bridge, self.table)
         for argv in (
             *(["ip", "link", "delete", link] for link in links),
-            ["nft", "delete", "table", "inet", self.table],
+            *(["nft", "delete", "table", family, self.table] for family in leaks.NFT_FAMILIES),
         ):
             subprocess.run(argv, check=False, capture_output=True)
         time.sleep(0.05)

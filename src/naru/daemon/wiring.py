@@ -78,11 +78,6 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
     database = Database(data_root / "naru.db")
     for message in cgroup.prepare():
         say(message)
-    if config.userland_proxy:
-        say(
-            "userland-proxy: there is none, the kernel publishes ports, on loopback as well; but "
-            "IPv6 clients do not reach containers that have IPv4 alone"
-        )
     runtimes = _runtimes(config, exec_root)
     default_runtime = _default_runtime(config, runtimes, say)
     facts = probe.host_facts(data_root)
@@ -92,7 +87,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
     images = _images(config, data_root, snapshots, database, clock)
     settings = replace(_engine_config(config, default_runtime, driver), id_maps=id_maps)
     registry = Registry(ContainerRows(database))
-    networks = Networks(_network_config(config, data_root), database, clock)
+    networks = Networks(_network_config(config, data_root, say), database, clock)
     return EngineContext(
         config=settings,
         clock=clock,
@@ -269,7 +264,14 @@ def _images(
     )
 
 
-def _network_config(config: DaemonConfig, data_root: Path) -> NetworkConfig:
+def _network_config(
+    config: DaemonConfig, data_root: Path, say: Callable[[str], None]
+) -> NetworkConfig:
+    if config.userland_proxy:
+        say(
+            "userland-proxy: there is none, the kernel publishes ports, on loopback as well; but "
+            "IPv6 clients do not reach containers that have IPv4 alone"
+        )
     policy = port_policy(config.published_ports_policy, config.ip)
     return NetworkConfig(
         exec_root=Path(config.exec_root),

@@ -29,6 +29,8 @@ async def start_engine(ctx: EngineContext) -> None:
     ctx.images.settling.start()
     await in_thread(ctx.volumes.repair)
     await in_thread(ctx.networks.start)
+    for warning in await in_thread(ctx.networks.hindrances):
+        _log.warning("%s", warning)
     ctx.resolver.start()
     ctx.exits.start(lambda end: _ended(ctx, end))
     ctx.ooms.start(lambda container_id: ran_out_of_memory(ctx, container_id))

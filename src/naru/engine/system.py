@@ -75,7 +75,7 @@ async def info(ctx: EngineContext, api_version: ApiVersion) -> Json:
         **_counts(ctx),
         **_configured(ctx),
         **_host(ctx.facts),
-        **_forwarding_and_warnings(ctx),
+        **_forwarding_and_warnings(ctx, await in_thread(ctx.networks.hindrances)),
         "NFd": len(os.listdir("/proc/self/fd")),
         "NEventsListener": ctx.events.listener_count,
         "SystemTime": print_rfc3339(ctx.clock.now_ns()),
@@ -242,8 +242,8 @@ def _security_options(ctx: EngineContext) -> list[str]:
     return [text for is_on, text in given if is_on]
 
 
-def _forwarding_and_warnings(ctx: EngineContext) -> Json:
-    warnings = [*ctx.config.warnings, *ctx.facts.warnings]
+def _forwarding_and_warnings(ctx: EngineContext, hindrances: list[str]) -> Json:
+    warnings = [*ctx.config.warnings, *ctx.facts.warnings, *hindrances]
     forwards = is_ipv4_router()
     if not forwards:
         warnings.append("WARNING: IPv4 forwarding is disabled")

@@ -49,7 +49,7 @@ _RTM_NEWADDR, _RTM_DELADDR, _RTM_GETADDR = 20, 21, 22
 _RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_PROTINFO = 1, 3, 4, 10, 12
 _IFLA_LINK = 5
-_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_NET_NS_FD = 18, 20, 28
+_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_GROUP, _IFLA_NET_NS_FD = 18, 20, 27, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _IFLA_BRPORT_MODE, _IFLA_BRPORT_ISOLATED = 4, 33
 _VETH_INFO_PEER = 1
@@ -279,6 +279,11 @@ class RouteSocket(NetlinkSocket):
         except NetlinkError as error:
             if error.errno != errno.ENODEV:
                 raise
+
+    def set_group(self, index: int, group: int) -> None:
+        """Put an interface into a group, by which rules of a firewall may name it."""
+        body = _LINK.pack(_AF_UNSPEC, 0, index, 0, 0) + number_attribute(_IFLA_GROUP, group)
+        self.change(f"set group of link {index}", _RTM_NEWLINK, body)
 
     def set_alias(self, index: int, alias: str) -> None:
         """Leave a text on an interface, by which its maker is known again."""

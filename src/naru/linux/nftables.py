@@ -147,16 +147,29 @@ def _run_once(library: _Library, commands: str, done: Future[None]) -> None:
     library.functions.nft_ctx_free(context)
 
 
-def list_table(family: str, name: str) -> list[dict[str, Any]] | None:
+def list_table(family: str, name: str, *, elements: bool = True) -> list[dict[str, Any]] | None:
     """Return all objects of a table as libnftables-json has them, or None without the table.
+
+    Without `elements`, of sets that have a name there is only what they are.
 
     Raises:
         FirewallError: nftables could not list it.
     """
     if not _has_table(family, name):
         return None
-    answer = msgspec.json.decode(_run(f"list table {family} {name}", _JSON | _STATELESS))
+    flags = _JSON | _STATELESS | (0 if elements else _TERSE)
+    answer = msgspec.json.decode(_run(f"list table {family} {name}", flags))
     return [entry for entry in answer["nftables"] if "metainfo" not in entry]
+
+
+def list_chains() -> list[dict[str, Any]]:
+    """Return all chains of all tables as libnftables-json has them, without their rules.
+
+    Raises:
+        FirewallError: nftables could not list them.
+    """
+    answer = msgspec.json.decode(_run("list chains", _JSON | _TERSE | _STATELESS))
+    return list(answer["nftables"])
 
 
 def structure_text(family: str, name: str) -> str | None:

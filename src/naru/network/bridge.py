@@ -11,6 +11,7 @@ from naru.errors import FaultError, ForbiddenError
 from naru.faults import fault_point
 from naru.linux.netlink import NewLink, RouteSocket, VethPair
 from naru.linux.sysctl import set_sysctl
+from naru.network.host_policy import LINK_GROUP
 from naru.network.interfaces import configure, existing, is_configured
 from naru.network.ipam import mac_for
 from naru.network.model import VERSIONS, Endpoint, Interface, Network
@@ -57,6 +58,7 @@ class BridgeDriver:
                 )
             if link.mtu != settings.mtu:
                 kernel.set_mtu(link.index, settings.mtu)
+            kernel.set_group(link.index, LINK_GROUP)
             _set_host_sysctls(settings, ipv6=network.ipv6)
             there = [entry for version in VERSIONS for entry in kernel.addresses(version)]
             for address in wanted:

@@ -18,6 +18,7 @@ from naru.linux import nftables
 from naru.linux.nftables import FirewallError
 from naru.network import rules, turnstile
 from naru.network.admin_rules import AdminRules, read_admin_rules
+from naru.network.host_policy import dropping_tables, hindrances
 from naru.network.model import VERSIONS, NetworkConfig
 from naru.network.rules import FAMILY, Element
 from naru.network.ruleset import Ruleset
@@ -115,6 +116,16 @@ class Firewall:
                 self._take_admin_rules(before)
                 raise
         return True
+
+    def hindrances(self, bridges: Collection[str]) -> list[str]:
+        """Return what the host's own firewall keeps these bridges of ours from, as warnings."""
+        try:
+            dropping = dropping_tables(nftables.list_chains(), self._table)
+            tables = [nftables.list_table(*each, elements=False) or [] for each in dropping]
+        except FirewallError as error:
+            _log.warning("look at the host's firewall: %s", error.message)
+            return []
+        return hindrances(tables, bridges, self._ruleset.turnstile)
 
     def teardown(self) -> None:
         """Remove the tables. Idempotent."""

@@ -5,6 +5,7 @@ Spec: ADR 33.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from harness.own_host import host, in_own_host, start
@@ -127,10 +128,21 @@ def _iptables_decides(rig: Rig) -> None:
     host(f"iptables -A INPUT -p tcp --dport {PORT} -j ACCEPT")
     assert rig.ask(outside, host4, PORT).startswith("tcp ")
     # What is let in still has to be let through, where the host's policy says so.
+    assert rig.networks.hindrances() == []
     host("iptables -P FORWARD DROP")
     assert _is_closed(rig, outside, host4)
-    host("iptables -A FORWARD -o br0 -j ACCEPT; iptables -A FORWARD -i br0 -j ACCEPT")
+    [warning] = rig.networks.hindrances()
+    for command in re.findall("'(iptables .*?)'", warning):
+        host(command)
     assert rig.ask(outside, host4, PORT).startswith("tcp ")
+    assert rig.networks.hindrances() == []
+    # So must what the host sends by itself, for the first packet of each connection.
+    host("iptables -P OUTPUT DROP")
+    assert _is_closed(rig, outside, host4)
+    assert len(rig.networks.hindrances()) == 1
+    host("iptables -A OUTPUT -o br0-out -j ACCEPT")
+    assert rig.ask(outside, host4, PORT).startswith("tcp ")
+    assert rig.networks.hindrances() == []
     rules = host("iptables-save")
     start(rig, asks_host=False)
     assert rig.ask(outside, host4, CLOSED).startswith("tcp "), "the policy is open again"
@@ -186,3 +198,27 @@ def _mended(rig: Rig) -> None:
 
 def test_what_somebody_broke_lets_nobody_in_and_is_mended(tmp_path: Path) -> None:
     in_own_host(_mended, tmp_path)
+
+
+def _open_to_all(rig: Rig) -> None:
+    start(rig)
+    _served(rig, network="bridge")
+    outside, host4, _ = _outside(rig)
+    host(HOST_TABLE)
+    assert rig.ask(outside, host4, PORT).startswith("tcp "), "as with Docker"
+    host(
+        "nft add table inet router; "
+        "nft add chain inet router through '{ type filter hook forward priority 0; policy drop; }'"
+    )
+    assert _is_closed(rig, outside, host4)
+    [warning] = rig.networks.hindrances()
+    for command in re.findall("'(nft .*?)'", warning):
+        host(command)
+    assert rig.ask(outside, host4, PORT).startswith("tcp ")
+    assert rig.networks.hindrances() == []
+    rig.networks.create(NetworkRequest(name="later"))
+    assert rig.networks.hindrances() == [], "networks to come are let through as well"
+
+
+def test_an_open_policy_needs_the_host_to_forward_and_says_so(tmp_path: Path) -> None:
+    in_own_host(_open_to_all, tmp_path)
