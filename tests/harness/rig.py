@@ -13,6 +13,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import IO, Any
 
+from harness.leaks import NFT_FAMILIES
 from naru.clock import SystemClock
 from naru.db.database import Database
 from naru.linux import nftables
@@ -25,6 +26,7 @@ from naru.network.model import (
     SandboxRequest,
 )
 from naru.network.networks import Networks
+from naru.network.turnstile import turnstile_of
 
 # Answers each TCP connection with who asks; the first line says that it listens.
 TCP_SERVER = """
@@ -181,7 +183,9 @@ class Rig:
         self.database.close()
         with RouteSocket() as kernel:
             assert kernel.link(self.config.bridge) is None
-        assert nftables.structure_text("inet", self.config.table) is None
+            assert kernel.link(turnstile_of(self.config.bridge).inlet) is None
+        for family in NFT_FAMILIES:
+            assert nftables.structure_text(family, self.config.table) is None
         assert not list((self.root / "netns").iterdir())
         assert f"{self.root}/" not in Path("/proc/self/mountinfo").read_text()
 
