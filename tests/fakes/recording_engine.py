@@ -29,13 +29,14 @@ class Asked:
 
 @dataclass
 class RecordingEngine:
-    """Serves until closed; `asked` grows."""
+    """Serves until closed; `asked` grows. `said` are answers by path, in place of its own."""
 
     socket_path: Path
     asked: list[Asked] = field(default_factory=list)
+    said: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._server = _Server(str(self.socket_path), _handler_for(self.asked))
+        self._server = _Server(str(self.socket_path), _handler_for(self.asked, self.said))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -63,7 +64,7 @@ class _Server(ThreadingMixIn, UnixStreamServer):
     request_queue_size = 64
 
 
-def _handler_for(asked: list[Asked]) -> type[BaseHTTPRequestHandler]:
+def _handler_for(asked: list[Asked], said: dict[str, bytes]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -92,8 +93,8 @@ def _handler_for(asked: list[Asked]) -> type[BaseHTTPRequestHandler]:
             if path.startswith("/v1."):
                 path = path[path.index("/", 1) :]
             asked.append(Asked(self.command, path, query, json.loads(text) if text else None))
-            status, answer = _answer_for(path)
-            body = json.dumps(answer).encode()
+            status, answer = (200, None) if path in said else _answer_for(path)
+            body = said.get(path) or json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Api-Version", "1.50")
             self.send_header("OSType", "linux")

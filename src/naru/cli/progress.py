@@ -122,6 +122,4 @@ def _raise_error(record: dict[str, Any]) -> None:
     detail = record.get("errorDetail") or {}
     message = detail.get("message") or record.get("error")
     if message or detail:
-        if detail.get("code") == 401:
-            raise CommandFailedError("authentication is required")
         raise CommandFailedError(message or "")
