@@ -18,8 +18,10 @@ from naru.oci.digest import Digest
 from naru.oci.reference import Reference
 from naru.store.content import ContentStore
 
+# Numbers whose ids begin alike, two and two.
 _CONFIGS = [
-    f'{{"os":"linux","architecture":"amd64","author":"{number}"}}'.encode() for number in range(4)
+    f'{{"os":"linux","architecture":"amd64","author":"{number}"}}'.encode()
+    for number in (0, 12, 7, 50)
 ]
 _numbers = st.integers(0, len(_CONFIGS) - 1)
 _names = st.sampled_from(["x:1", "x:2", "y:1", "reg.lan/x:1"])
@@ -84,6 +86,16 @@ class CatalogMachine(RuleBasedStateMachine):
         assert force or len(named) <= 1
         self.images.discard(image_id)
         self.names = {name: target for name, target in self.names.items() if target != image_id}
+
+    @rule(number=_numbers, length=st.integers(1, 64), is_whole=st.booleans())
+    def find_by_the_start_of_an_id(self, number: int, length: int, is_whole: bool) -> None:
+        digits = self.ids[number].removeprefix("sha256:")[:length]
+        fitting = [found for found in self.images if found[7:].startswith(digits)]
+        try:
+            found = self.catalog.resolve(f"sha256:{digits}" if is_whole else digits).id
+        except NotFoundError:
+            found = ""
+        assert found == (fitting[0] if len(fitting) == 1 else "")
 
     def _remove(self, name: str, *, force: bool) -> None:
         self.catalog.remove(name, force=force, prune=True, users=lambda _: [])
