@@ -62,7 +62,7 @@ class Firewall:
             else:
                 self._mend_elements()
             if not self._config.asks_host:
-                turnstile.remove(self._turnstile)
+                turnstile.remove(self._turnstile, self._table)
 
     def _mend_elements(self) -> None:
         there = rules.elements_in(nftables.list_table(FAMILY, self._table) or [])
@@ -132,7 +132,7 @@ class Firewall:
         with self._lock:
             self._elements = set()
             nftables.run(self._ruleset.removal())
-            turnstile.remove(self._turnstile)
+            turnstile.remove(self._turnstile, self._table)
 
     def _is_gone(self) -> bool:
         """Say whether somebody has removed the table, as a reload of the host's rules does."""

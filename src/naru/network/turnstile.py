@@ -11,7 +11,8 @@ import os
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 
-from naru.linux.netlink import RouteSocket, VethPair
+from naru.errors import FaultError
+from naru.linux.netlink import Link, RouteSocket, VethPair
 from naru.linux.sysctl import set_sysctl
 from naru.network.interfaces import existing
 
@@ -45,7 +46,7 @@ def provide(turnstile: Turnstile, owner: str) -> None:
     """Make the pair, or mend it. Idempotent.
 
     Raises:
-        FaultError: the kernel refused.
+        FaultError: the kernel refused, or somebody else's interface has such a name.
     """
     pair = VethPair(
         name=turnstile.outlet,
@@ -56,9 +57,17 @@ def provide(turnstile: Turnstile, owner: str) -> None:
         asks_neighbours=False,
     )
     with RouteSocket() as kernel:
-        if kernel.link(turnstile.outlet) is None or kernel.link(turnstile.inlet) is None:
-            kernel.delete_link(turnstile.outlet)
-            kernel.delete_link(turnstile.inlet)
+        names = (turnstile.outlet, turnstile.inlet)
+        there = [link for name in names if (link := kernel.link(name)) is not None]
+        for link in there:
+            if not _is_ours(link, owner):
+                raise FaultError(
+                    f"interface {link.name} is there already, and not the engine's",
+                    hint="rename it, or name another bridge",
+                )
+        if len(there) < len(names):
+            for link in there:
+                kernel.delete_link(link.name)
             kernel.add_veth(pair)
         outlet, inlet = existing(kernel, turnstile.outlet), existing(kernel, turnstile.inlet)
         for link in (outlet, inlet):
@@ -71,10 +80,17 @@ def provide(turnstile: Turnstile, owner: str) -> None:
             kernel.set_up(link.index)
 
 
-def remove(turnstile: Turnstile) -> None:
-    """Remove the pair. Idempotent."""
+def remove(turnstile: Turnstile, owner: str) -> None:
+    """Remove the pair. Idempotent; what is somebody else's stays."""
     with RouteSocket() as kernel:
-        kernel.delete_link(turnstile.outlet)
+        link = kernel.link(turnstile.outlet)
+        if link is not None and _is_ours(link, owner):
+            kernel.delete_link(link.name)
+
+
+def _is_ours(link: Link, owner: str) -> bool:
+    # Between its making and its mark an engine may be killed.
+    return link.kind == "veth" and link.alias in ("", owner)
 
 
 def _has_ipv6(name: str) -> bool:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from harness.own_host import host, in_own_host, start
 from harness.requirements import requires
 from harness.rig import Rig
+from naru.errors import FaultError
 from naru.linux import nftables
 from naru.network.model import NetworkRequest, PortRequest
 
@@ -194,6 +197,18 @@ def _mended(rig: Rig) -> None:
         assert rig.ask(outside, host4, PORT).startswith("tcp "), damage
         assert _is_closed(rig, outside, host4, CLOSED)
     assert sorted(host(tables).splitlines()) == before
+
+
+def _names_are_taken(rig: Rig) -> None:
+    host("ip link add br0-out type bridge")
+    with pytest.raises(FaultError, match="interface br0-out is there already"):
+        start(rig, asks_host=True)
+    start(rig, asks_host=False)
+    assert "br0-out" in host("ip link"), "it is somebody else's"
+
+
+def test_an_interface_of_somebody_elses_stays(tmp_path: Path) -> None:
+    in_own_host(_names_are_taken, tmp_path)
 
 
 def test_what_somebody_broke_lets_nobody_in_and_is_mended(tmp_path: Path) -> None:
