@@ -67,7 +67,6 @@ def running(*, for_images_only: bool = False) -> Iterator[Engine]:
         for target in reversed(leaks.mounts([root])):
             subprocess.run(["umount", "-l", target], check=False, capture_output=True)
         shutil.rmtree(root, ignore_errors=True)
-        shutil.rmtree(engine.config_dir, ignore_errors=True)
 
 
 def _await_ping(engine: Engine, process: subprocess.Popen[bytes], root: Path) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,6 +78,8 @@ class Engine:
     def __init__(self, socket_path: str) -> None:
         self.socket = socket_path
         self.config_dir = tempfile.mkdtemp(prefix="naru-test-config-")
+        # Whoever makes an object for a socket alone has nothing to close.
+        weakref.finalize(self, shutil.rmtree, self.config_dir, ignore_errors=True)
 
     # -- requests --------------------------------------------------------------------------------
 

@@ -235,7 +235,6 @@ class EngineUnderTest(Engine):
             self.kill9()
         self.wipe_kernel_state()
         shutil.rmtree(self.root, ignore_errors=True)
-        shutil.rmtree(self.config_dir, ignore_errors=True)
         self.subnet.close()
 
 
