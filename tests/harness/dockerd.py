@@ -35,15 +35,16 @@ _WITHOUT_NETWORK = ["--iptables=false", "--ip-forward=false", "--bridge=none"]
 
 
 @contextlib.contextmanager
-def running(*, for_images_only: bool = False) -> Iterator[Engine]:
+def running(*, for_images_only: bool = False, netns: Path | None = None) -> Iterator[Engine]:
     """Give a dockerd that has nothing yet; it and all it made are gone afterwards.
 
     One `for_images_only` reaches registries of this machine, and has no network for containers.
+    Any other has a network namespace of its own, or shares `netns`.
     """
     root = Path(tempfile.mkdtemp(prefix="dd-", dir="/tmp"))
     engine = Engine(str(root / "s.sock"))
     argv = [
-        *([] if for_images_only else _IN_OWN_NETWORK),
+        *_network_prefix(netns, is_needed=not for_images_only),
         "dockerd",
         *(_WITHOUT_NETWORK if for_images_only else []),
         f"--data-root={root / 'data'}",
@@ -67,6 +68,12 @@ def running(*, for_images_only: bool = False) -> Iterator[Engine]:
         for target in reversed(leaks.mounts([root])):
             subprocess.run(["umount", "-l", target], check=False, capture_output=True)
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _network_prefix(netns: Path | None, *, is_needed: bool) -> list[str]:
+    if netns is not None:
+        return ["nsenter", f"--net={netns}"]
+    return _IN_OWN_NETWORK if is_needed else []
 
 
 def _await_ping(engine: Engine, process: subprocess.Popen[bytes], root: Path) -> None:
