@@ -21,6 +21,7 @@ from naru.store.tar_read import Entry, TarReader, show
 from naru.store.tree import Tree
 
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAMED = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEVICE_TYPES = {
     tar_read.CHARACTER: stat.S_IFCHR,
@@ -94,7 +95,7 @@ class EntryPlacer:
         if kind == tar_read.REGULAR:
             self._file(entry, parent, name)
         elif kind == tar_read.DIRECTORY:
-            self._directory(entry, parent, name)
+            self._directory(entry, parent, name, path)
             self._directories[path] = entry
         elif kind == tar_read.HARD_LINK:
             self._hard_link(entry, parent, name)
@@ -151,17 +152,24 @@ class EntryPlacer:
         finally:
             os.close(descriptor)
 
-    def _directory(self, entry: Entry, parent: int, name: bytes) -> None:
+    def _directory(self, entry: Entry, parent: int, name: bytes, path: bytes) -> None:
         try:
             os.mkdir(name, entry.mode, dir_fd=parent)
         except FileExistsError:
             if not self._tree.is_directory(parent, name):
                 self._tree.remove(parent, name)
                 os.mkdir(name, entry.mode, dir_fd=parent)
-        self._own(entry, parent, name)
-        _set_mode(parent, name, entry.mode)
-        if entry.xattrs:
-            self._set_xattrs(entry, parent, name)
+        descriptor = os.open(name, _FOLDER, dir_fd=parent)
+        try:
+            os.fchown(descriptor, *self._owner_of(entry))
+            os.fchmod(descriptor, entry.mode)
+            if entry.xattrs:
+                self._set_xattrs(entry, parent, name)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # What comes next is most often in it.
+        self._tree.adopt(path, descriptor)
 
     def _hard_link(self, entry: Entry, parent: int, name: bytes) -> None:
         target_parent_path, _, target_name = self._path_of_link(entry.link).rpartition(b"/")

@@ -210,7 +210,7 @@ class TarReader:
             raise CorruptDataError(f"tar: bad end marker behind {show(self._name)}")
         name, mode, uid, gid, size, mtime, checksum, kind, link, magic, *rest = fields
         self._name = name = name.partition(b"\0")[0]
-        if not checksum_fits(block, checksum, self._number(checksum)):
+        if not checksum_fits(block, checksum, self._repeated_number(checksum)):
             raise CorruptDataError(f"tar: {show(name)}: header checksum does not match")
         if kind == SPARSE:
             self._sparse_header = bytes(block)
@@ -243,7 +243,7 @@ class TarReader:
             raise CorruptDataError(f"tar: {show(self._name)}: bad number {field!r}") from None
 
     def _repeated_number(self, field: bytes) -> int:
-        # Owners, modes and times repeat thousands of times in one archive.
+        # Owners, modes, times and sums repeat thousands of times in one archive.
         value = self._numbers.get(field)
         if value is None:
             if len(self._numbers) >= _MAX_MEMO:

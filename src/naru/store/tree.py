@@ -65,10 +65,20 @@ class Tree:
             if error.errno != errno.ELOOP:
                 raise
             found = self._through_links(path)
+        self._keep(path, found)
+        return found
+
+    def adopt(self, path: bytes, descriptor: int) -> None:
+        """Take over a descriptor of the directory `path`, whose parents are no links."""
+        if path in self._open:
+            os.close(descriptor)
+        else:
+            self._keep(path, (descriptor, path))
+
+    def _keep(self, path: bytes, found: tuple[int, bytes]) -> None:
         if len(self._open) >= _MAX_OPEN:
             self._forget_oldest()
         self._open[path] = found
-        return found
 
     def _through_links(self, path: bytes) -> tuple[int, bytes]:
         descriptor = safe_path.open_at(self.root, path, _DIRECTORY)

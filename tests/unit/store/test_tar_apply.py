@@ -6,6 +6,8 @@ import contextlib
 import io
 import os
 import stat
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,34 @@ def test_owners_devices_and_attributes_are_restored(root: Path) -> None:
     assert stat.S_ISFIFO((root / "pipe").lstat().st_mode)
     home = (root / "home").stat()
     assert (home.st_uid, stat.S_IMODE(home.st_mode)) == (1000, 0o1777)
+
+
+@needs_root
+def test_a_directory_that_hands_its_group_on_changes_nothing_in_it(root: Path) -> None:
+    apply(
+        root,
+        raw.directory("d", mode=0o2775, gid=50),
+        raw.directory("d/sub", mode=0o700),
+        raw.member("d/sub/file", mode=0o640),
+        raw.member("d/file", mode=0o640),
+    )
+    modes = {
+        path.name: (status.st_gid, stat.S_IMODE(status.st_mode))
+        for path in (root / "d", root / "d/sub", root / "d/sub/file", root / "d/file")
+        if (status := path.stat())
+    }
+    assert modes == {"d": (50, 0o2775), "sub": (0, 0o700), "file": (0, 0o640)}
+
+
+@needs_root
+@pytest.mark.parametrize("make", [raw.directory, raw.member])
+def test_an_access_list_comes_out_as_it_was(root: Path, make: Callable[..., bytes]) -> None:
+    entries = [(1, 7, 2**32 - 1), (2, 7, 1000), (4, 5, 2**32 - 1), (16, 7, 2**32 - 1)]
+    listed = struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", *entry) for entry in [*entries, (32, 5, 2**32 - 1)]
+    )
+    apply(root, raw.pax({b"SCHILY.xattr.system.posix_acl_access": listed}), make("x", mode=0o755))
+    assert os.getxattr(root / "x", "system.posix_acl_access") == listed
 
 
 def test_the_root_directory_takes_its_entry(root: Path) -> None:
