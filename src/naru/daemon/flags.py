@@ -155,6 +155,13 @@ SETTINGS = (
         "push-compression",
     ),
     Setting(
+        "plugin-dir",
+        "list",
+        ("/run/docker/plugins", "/etc/docker/plugins", "/usr/lib/docker/plugins"),
+        "Directories with sockets and specifications of plugins",
+        "plugin-dirs",
+    ),
+    Setting(
         "registry-certs-dir",
         "text",
         "/etc/docker/certs.d",

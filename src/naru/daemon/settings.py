@@ -59,6 +59,7 @@ class DaemonConfig:
     no_new_privileges: bool
     no_proxy: str
     pidfile: str
+    plugin_dir: tuple[str, ...]
     push_compression: str
     registry_certs_dir: str
     published_ports_policy: str

@@ -54,6 +54,7 @@ from naru.store.content import ContentStore
 from naru.store.native import NativeSnapshotter
 from naru.store.overlay import OverlaySnapshotter, supports_overlay
 from naru.store.snapshotter import Snapshotter
+from naru.volumes.drivers import Drivers
 from naru.volumes.volumes import Volumes
 
 _NATIVE = ("vfs", "native")
@@ -107,7 +108,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         ),
         networks=networks,
         resolver=_resolver(networks, registry, settings),
-        volumes=Volumes(data_root / "volumes", database, clock),
+        volumes=Volumes(data_root / "volumes", database, clock, Drivers(config.plugin_dir)),
         runtimes=runtimes,
         exits=ExitWatcher(exec_root, clock),
         ooms=OomWatcher(),

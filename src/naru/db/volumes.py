@@ -53,12 +53,38 @@ class VolumeRows:
             )
         )
 
-    def mark_leaving(self, name: str) -> None:
-        """Note that a volume is being removed."""
-        self._database.execute("UPDATE volumes SET is_leaving = 1 WHERE name = ?", (name,))
+    def mark_leaving(self, name: str, *, is_leaving: bool = True) -> None:
+        """Note that a volume is being removed, or that it stays after all."""
+        self._database.execute(
+            "UPDATE volumes SET is_leaving = ? WHERE name = ?", (int(is_leaving), name)
+        )
+
+    def begin_use(self, name: str, user: str) -> bool:
+        """Note that `user` is about to use a volume; False when that was noted already."""
+        return bool(
+            self._database.execute("INSERT OR IGNORE INTO volume_uses VALUES (?, ?)", (name, user))
+        )
+
+    def end_use(self, name: str, user: str) -> None:
+        """Forget that `user` uses a volume. Idempotent."""
+        self._database.execute(
+            "DELETE FROM volume_uses WHERE volume = ? AND user = ?", (name, user)
+        )
+
+    def users(self, name: str) -> list[str]:
+        """Return who uses a volume, sorted."""
+        rows = self._database.rows(
+            "SELECT user FROM volume_uses WHERE volume = ? ORDER BY user", (name,)
+        )
+        return [row["user"] for row in rows]
+
+    def uses(self) -> list[tuple[str, str]]:
+        """Return all uses: volume and user."""
+        rows = self._database.rows("SELECT volume, user FROM volume_uses ORDER BY volume, user")
+        return [(row["volume"], row["user"]) for row in rows]
 
     def delete(self, name: str) -> None:
-        """Forget a volume. Idempotent."""
+        """Forget a volume, its users and its snapshots. Idempotent."""
         self._database.execute("DELETE FROM volumes WHERE name = ?", (name,))
 
 

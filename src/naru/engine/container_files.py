@@ -10,7 +10,7 @@ from naru.aio import in_thread
 from naru.engine.containers.mount_requests import READ_ONLY_TOP
 from naru.engine.containers.tidying import tidy
 from naru.engine.containers.user_namespace import id_maps
-from naru.engine.containers.volume_mounts import unmount_idle_volumes
+from naru.engine.containers.volume_mounts import unmount_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, MountRecord
 from naru.engine.open_files import BreakOff, Hold
@@ -57,22 +57,31 @@ def _open(ctx: EngineContext, container: Container) -> ContainerFiles:
             maps=maps,
         )
     finally:
-        unmount_idle_volumes(ctx, container)
+        # What was opened stays open, mounted or not.
+        unmount_volumes(ctx, container, _user(container))
 
 
 def _view_mounts(ctx: EngineContext, container: Container) -> list[ViewMount]:
     """Return what a start would mount, but for what exists only while a process is there."""
-    mounts = [_view_mount(ctx, mount) for mount in container.record.mounts if mount.type != "tmpfs"]
+    mounts = [
+        _view_mount(ctx, container, mount)
+        for mount in container.record.mounts
+        if mount.type != "tmpfs"
+    ]
     asked = {mount.destination for mount in mounts}
     mounts += _etc_mounts(ctx, container, asked)
     return sorted(mounts, key=lambda mount: mount.destination.count("/"))
 
 
-def _view_mount(ctx: EngineContext, mount: MountRecord) -> ViewMount:
+def _user(container: Container) -> str:
+    return f"{container.id}-files"
+
+
+def _view_mount(ctx: EngineContext, container: Container, mount: MountRecord) -> ViewMount:
     source = Path(mount.source)
     stack = tuple(ctx.images.snapshots.mounts(mount.source)) if mount.type == "image" else ()
     if mount.type == "volume":
-        source = ctx.volumes.path(mount.name)
+        source = ctx.volumes.uses.mount(mount.name, _user(container))
     elif mount.type == "bind" and not ("required" in mount.options or os.path.lexists(source)):
         source.mkdir(mode=0o755, parents=True, exist_ok=True)
     return ViewMount(

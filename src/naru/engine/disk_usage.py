@@ -22,6 +22,7 @@ from naru.engine.model import Json
 from naru.engine.volumes import volume_users, volume_view
 from naru.errors import InvalidInputError, NaruError
 from naru.images.prune import layer_sizes
+from naru.volumes.model import LOCAL
 
 _log = logging.getLogger(__name__)
 _KINDS = ("container", "image", "volume", "build-cache")
@@ -79,6 +80,8 @@ def _layers_size(ctx: EngineContext) -> int:
 def _volumes(ctx: EngineContext, users: dict[str, list[str]]) -> list[Json]:
     views = []
     for volume in ctx.volumes.list():
+        if volume.driver != LOCAL:
+            continue
         try:
             size = ctx.volumes.usage(volume.name)
         except NaruError as error:

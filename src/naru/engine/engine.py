@@ -37,6 +37,9 @@ async def start_engine(ctx: EngineContext) -> None:
     ctx.health.start(lambda container_id: watch_health(ctx, container_id))
     ctx.logs.start()
     await reconcile(ctx)
+    running = {container.id for container in ctx.registry if container.is_running}
+    # Plugins may not answer, and nobody waits for that.
+    ctx.tasks.start(in_thread(ctx.volumes.settle, running), name="settle volumes")
     await sweep_builds(ctx)
     await _restore_execs(ctx)
 

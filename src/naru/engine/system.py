@@ -143,7 +143,7 @@ def _configured(ctx: EngineContext) -> Json:
         "Driver": config.storage_driver,
         "DriverStatus": [["Backing Filesystem", ctx.facts.backing_filesystem]],
         "Plugins": {
-            "Volume": ["local"],
+            "Volume": ctx.volumes.drivers_in_use(),
             "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
             "Authorization": None,
             "Log": available_drivers(),

@@ -8,7 +8,6 @@ from naru.aio import in_thread
 from naru.api.filters import Filters
 from naru.engine.context import EngineContext
 from naru.engine.pruning import has_pruned_labels
-from naru.errors import ConflictError, NotFoundError
 from naru.ids import new_id
 from naru.units import print_rfc3339
 from naru.volumes.model import ANONYMOUS_LABEL, Volume
@@ -26,7 +25,8 @@ async def list_volumes(ctx: EngineContext, filters: Filters) -> dict[str, Any]:
     filters.refuse_unknown(_LIST_FILTERS)
     users = volume_users(ctx)
     found = []
-    for volume in await in_thread(ctx.volumes.list):
+    volumes, warnings = await in_thread(ctx.volumes.list_all)
+    for volume in volumes:
         dangling = volume.name not in users
         if "dangling" in filters and filters.is_true("dangling") != dangling:
             continue
@@ -36,7 +36,7 @@ async def list_volumes(ctx: EngineContext, filters: Filters) -> dict[str, Any]:
             and filters.matches_labels("label", volume.labels)
         ):
             found.append(volume_view(volume))
-    return {"Volumes": found, "Warnings": None}
+    return {"Volumes": found, "Warnings": warnings or None}
 
 
 def volume_users(ctx: EngineContext) -> dict[str, list[str]]:
@@ -51,15 +51,20 @@ def volume_users(ctx: EngineContext) -> dict[str, list[str]]:
 
 def volume_view(volume: Volume) -> dict[str, Any]:
     """Return a volume as the API shows it, its use aside."""
-    return {
-        "CreatedAt": print_rfc3339(volume.created_ns // 10**9 * 10**9),
+    view: dict[str, Any] = {
         "Driver": volume.driver,
         "Labels": dict(volume.labels) or None,
-        "Mountpoint": str(volume.mountpoint),
+        "Mountpoint": str(volume.mountpoint or ""),
         "Name": volume.name,
         "Options": dict(volume.options) or None,
-        "Scope": "local",
+        "Scope": volume.scope,
     }
+    if volume.created_ns:
+        # Of what only a plugin knows nobody can tell.
+        view["CreatedAt"] = print_rfc3339(volume.created_ns // 10**9 * 10**9)
+    if volume.status:
+        view["Status"] = dict(volume.status)
+    return view
 
 
 async def create_volume(
@@ -74,7 +79,7 @@ async def create_volume(
     """
     if not name:
         name, labels = new_id(), {**labels, ANONYMOUS_LABEL: ""}
-    volume = await in_thread(ctx.volumes.create, name, driver or "local", options, labels)
+    volume = await in_thread(ctx.volumes.create, name, driver, options, labels)
     ctx.events.publish("volume", "create", volume.name, {"driver": volume.driver})
     return volume_view(volume)
 
@@ -85,14 +90,7 @@ async def inspect_volume(ctx: EngineContext, name: str) -> dict[str, Any]:
     Raises:
         NotFoundError: no such volume.
     """
-    return volume_view(_find(ctx, name))
-
-
-def _find(ctx: EngineContext, name: str) -> Volume:
-    volume = ctx.volumes.get(name)
-    if volume is None:
-        raise NotFoundError(f"get {name}: no such volume")
-    return volume
+    return volume_view(await in_thread(ctx.volumes.inspect, name))
 
 
 async def remove_volume(ctx: EngineContext, name: str, *, force: bool) -> None:
@@ -102,20 +100,20 @@ async def remove_volume(ctx: EngineContext, name: str, *, force: bool) -> None:
         NotFoundError: no such volume.
         ConflictError: a container mounts it.
     """
-    if force and ctx.volumes.get(name) is None:
-        return
-    volume = _find(ctx, name)
-    users = volume_users(ctx).get(name)
-    if users:
-        raise ConflictError(f"remove {name}: volume is in use - [{', '.join(users)}]")
-    await in_thread(ctx.volumes.remove, name, force=force)
-    ctx.events.publish("volume", "destroy", name, {"driver": volume.driver})
+    volume = ctx.volumes.get(name)
+    users = volume_users(ctx).get(name, ())
+    await in_thread(ctx.volumes.remove, name, users=users, force=force, forgets=force)
+    if volume is not None:
+        ctx.events.publish("volume", "destroy", name, {"driver": volume.driver})
 
 
 async def prune_volumes(
     ctx: EngineContext, filters: Filters, api_version: tuple[int, int]
 ) -> dict[str, Any]:
     """Remove volumes that nobody mounts; from API 1.42 on only anonymous ones, unless `all`.
+
+    As in Docker, only what is a directory of this engine: what a plugin or another file system
+    holds is not for it to clear.
 
     Raises:
         InvalidInputError: a filter is unknown.
@@ -126,7 +124,7 @@ async def prune_volumes(
     deleted, reclaimed = [], 0
     with ctx.pruning.turn():
         for volume in await in_thread(ctx.volumes.list):
-            if not (everything or volume.is_anonymous):
+            if not volume.is_plain or not (everything or volume.is_anonymous):
                 continue
             if volume.name in volume_users(ctx) or not has_pruned_labels(filters, volume.labels):
                 continue

@@ -25,9 +25,10 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_DIRECTORY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
-def copy_up(rootfs: Path, destination: str, volume_path: Path) -> bool:
+def copy_up(rootfs: Path, destination: str, volume_path: Path, folder: Path) -> bool:
     """Fill an empty volume from `destination` in `rootfs`; False when there was nothing to do.
 
+    `folder` is the engine's own for this volume, where the copy is made.
     A volume that has anything in it stays as it is. Links in the image are resolved inside
     `rootfs`. The volume's own directory gets owner, mode and attributes of the image's.
 
@@ -35,7 +36,7 @@ def copy_up(rootfs: Path, destination: str, volume_path: Path) -> bool:
         FaultError: the disk refused; the volume is as it was.
     """
     try:
-        finish_copy_up(volume_path)
+        finish_copy_up(volume_path, folder)
         if os.listdir(volume_path):
             return False
         try:
@@ -45,27 +46,25 @@ def copy_up(rootfs: Path, destination: str, volume_path: Path) -> bool:
                 return False
             raise
         try:
-            _stage(source, volume_path.parent)
+            _stage(source, folder)
         finally:
             os.close(source)
-        finish_copy_up(volume_path)
+        finish_copy_up(volume_path, folder)
     except OSError as error:
         with contextlib.suppress(OSError):
-            fs.remove_tree(volume_path.parent / _PARTIAL)
+            fs.remove_tree(folder / _PARTIAL)
         raise FaultError(
-            f"copy the image's content at {destination} into volume "
-            f"{volume_path.parent.name}: {error.strerror}"
+            f"copy the image's content at {destination} into volume {folder.name}: {error.strerror}"
         ) from error
     return True
 
 
-def finish_copy_up(volume_path: Path) -> None:
+def finish_copy_up(volume_path: Path, folder: Path) -> None:
     """Complete or drop what a killed engine was copying. Idempotent.
 
     Raises:
         OSError: the disk refused.
     """
-    folder = volume_path.parent
     fs.remove_tree(folder / _PARTIAL)
     whole = folder / _WHOLE_NAME
     if not whole.is_dir():

@@ -1,16 +1,21 @@
-"""Driver `local`: a directory, or what `type`, `device` and `o` say to mount on it."""
+"""Driver `local`: a directory, or what `type`, `device` and `o` say to mount on it.
+
+`size` is a limit that the file system keeps, where it has quotas of projects.
+"""
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from naru.errors import FaultError
-from naru.linux import fs
+from naru.errors import FaultError, InvalidInputError, NotSupportedError
+from naru.linux import fs, project_quota
 from naru.linux.mount import mount_all, unmount
 from naru.linux.mountinfo import mounts
-from naru.volumes.mount_options import check_options, mount_of
+from naru.volumes.driver import Seen
+from naru.volumes.mount_options import check_options, mount_of, quota_of, resolved, shown
 
 _CONTENT = "_data"
 _FOLDER_MODE = 0o701
@@ -20,9 +25,13 @@ _CONTENT_MODE = 0o755
 class LocalDriver:
     """Volumes on the host's own disk."""
 
-    def check(self, options: Mapping[str, str]) -> None:
+    scope = "local"
+
+    def check(self, folder: Path, options: Mapping[str, str]) -> None:
         """See `VolumeDriver`."""
         check_options(options)
+        if quota_of(options) and not project_quota.is_enforced(folder.parent):
+            raise InvalidInputError("quota size requested but no quota support")
 
     def create(self, folder: Path, options: Mapping[str, str]) -> None:
         """See `VolumeDriver`. What is there keeps its owner and mode."""
@@ -32,31 +41,60 @@ class LocalDriver:
                     path.mkdir(parents=True, exist_ok=True)
                     # The process's umask must not decide who can enter.
                     path.chmod(mode)
+            self.limit(folder / _CONTENT, options)
         except OSError as error:
             raise FaultError(f"error while creating volume path '{folder}': {error}") from error
 
-    def path(self, folder: Path) -> Path:
+    def limit(self, directory: Path, options: Mapping[str, str]) -> None:
+        """Set the limit that a volume with these options has on its own, empty directory.
+
+        Idempotent.
+
+        Raises:
+            OSError: the file system refused, or has lost its quotas.
+        """
+        size = quota_of(options)
+        if size:
+            try:
+                project_quota.limit([directory], size)
+            except NotSupportedError as error:
+                raise OSError(error.message) from error
+
+    def look(self, folder: Path) -> Seen:
         """See `VolumeDriver`."""
+        return Seen(folder.name, self.path(folder))
+
+    def path(self, folder: Path) -> Path:
+        """Return where the content is on the host, mounted or not."""
         return folder / _CONTENT
 
-    def mount(self, folder: Path, options: Mapping[str, str]) -> Path:
+    def mount(self, folder: Path, options: Mapping[str, str], user: str) -> Path:
         """See `VolumeDriver`."""
         content = folder / _CONTENT
         wanted = mount_of(options)
         if wanted is not None and not _is_mounted(content):
+            wrong = f"error while mounting volume '{content}'"
+            try:
+                wanted = resolved(wanted, _resolve)
+            except OSError as error:
+                raise FaultError(
+                    f"{wrong}: error resolving passed in network volume address: {error.strerror}"
+                ) from error
             try:
                 mount_all([wanted], content)
             except FaultError as error:
                 reason = error.message.rpartition(": ")[2].lower()
                 raise FaultError(
-                    f"error while mounting volume '{content}': failed to mount local volume: "
-                    f"mount {wanted.source}:{content}, flags: {wanted.flags:#x}: {reason}"
+                    f"{wrong}: failed to mount local volume: "
+                    f"{shown(wanted, os.fspath(content))}: {reason}"
                 ) from error
         return content
 
-    def unmount(self, folder: Path, options: Mapping[str, str]) -> None:
+    def unmount(
+        self, folder: Path, options: Mapping[str, str], user: str, *, is_last: bool
+    ) -> None:
         """See `VolumeDriver`."""
-        if options:
+        if is_last and mount_of(options) is not None:
             unmount(folder / _CONTENT, lazy=True)
 
     def remove(self, folder: Path) -> None:
@@ -64,10 +102,18 @@ class LocalDriver:
         content = folder / _CONTENT
         while _is_mounted(content):
             unmount(content, lazy=True)
+        project_quota.release(content)
         try:
             fs.remove_tree(folder)
         except OSError as error:
             raise FaultError(f"delete volume directory {folder}: {error}") from error
+
+
+def _resolve(host: str) -> str:
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise OSError(error.errno, f"lookup {host}: {(error.strerror or '').lower()}") from error
 
 
 def _is_mounted(path: Path) -> bool:

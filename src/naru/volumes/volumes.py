@@ -1,139 +1,139 @@
-"""The volumes of one engine: which there are, and where.
+"""The volumes of one engine: which there are, and where. `uses` knows who has them mounted.
 
 Synchronous and safe for many threads. A volume is written down before its directory is made,
-and forgotten after that is gone; `repair` finishes what a killed engine began. Who uses a volume
-is the caller's to know: `remove` deletes what it is told to.
+and forgotten after that is gone; `repair` finishes what a killed engine began. Who may remove a
+volume is the caller's to know: `remove` deletes what it is told to.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import re
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from naru.clock import Clock
 from naru.db.database import Database
 from naru.db.volumes import VolumeRow, VolumeRows
-from naru.errors import ConflictError, FaultError, InvalidInputError, NotFoundError
+from naru.errors import ConflictError, NaruError, NotFoundError
 from naru.faults import fault_point
-from naru.linux import fs, safe_path
+from naru.linux import fs
 from naru.volumes.copy_up import finish_copy_up
-from naru.volumes.driver import DRIVERS, VolumeDriver
-from naru.volumes.model import Volume
+from naru.volumes.driver import Seen, VolumeDriver
+from naru.volumes.drivers import Drivers
+from naru.volumes.model import LOCAL, Volume
+from naru.volumes.mount_options import is_plain
+from naru.volumes.names import check_name, is_name
+from naru.volumes.plugin_driver import PluginDriver
+from naru.volumes.uses import VolumeUses
 
 _log = logging.getLogger(__name__)
 _AFTER_ROW = fault_point("volumes.create.after_row")
 _NOTED = fault_point("volumes.remove.noted")
 _HALF = fault_point("volumes.remove.half")
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_LONGEST_NAME = 255
 
 
 class Volumes:
-    """All volumes below one directory."""
+    """All volumes below one directory, and those of plugins."""
 
-    def __init__(self, root: Path, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, root: Path, database: Database, clock: Clock, drivers: Drivers | None = None
+    ) -> None:
         self._root = root
         self._rows = VolumeRows(database)
         self._clock = clock
-        self._lock = threading.Lock()
-        # Apart, since a server that does not answer holds a mount up for minutes.
-        self._mount_lock = threading.Lock()
+        self._drivers = drivers or Drivers()
+        self.uses = VolumeUses(root, self._rows, self._drivers)
+
+    # -- which there are -------------------------------------------------------------------------
 
     def create(
         self,
         name: str,
-        driver: str = "local",
+        driver: str = "",
         options: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> Volume:
         """Make a volume, or return the one that has this name and driver already.
 
+        Without a `driver` any that has the name will do; a new volume is a local one then.
+
         Raises:
             InvalidInputError: the name or an option is none, in Docker's words.
             NotFoundError: no such driver.
             ConflictError: the name belongs to a volume of another driver.
-            FaultError: the disk refused; nothing is left.
+            FaultError, UnavailableError: the disk or the plugin refused; nothing is left.
         """
-        _check_name(name)
-        kind = DRIVERS.get(driver)
-        if kind is None:
-            raise NotFoundError(
-                f"create {name}: error looking up volume plugin {driver}: "
-                f'plugin "{driver}" not found'
+        check_name(name)
+        row = self._rows.get(name)
+        if row is None:
+            found = None if driver else self._seen_by_plugin(name)
+            driver = driver or (found[0].name if found else LOCAL)
+            return self._create(name, driver, dict(options or {}), dict(labels or {}))
+        if row.is_leaving:
+            raise ConflictError(f"create {name}: volume is being removed")
+        if driver and row.driver != driver:
+            raise ConflictError(
+                f"create {name}: A volume named {name} already exists with the {row.driver} "
+                "driver. Choose a different volume name."
             )
-        with self._lock:
-            row = self._rows.get(name)
-            if row is None:
-                try:
-                    kind.check(options or {})
-                except InvalidInputError as error:
-                    raise InvalidInputError(f"create {name}: {error.message}") from error
-                row = VolumeRow(
-                    name, driver, self._clock.now_ns(), dict(options or {}), dict(labels or {})
-                )
-                self._make(kind, row)
-            elif row.is_leaving:
-                raise ConflictError(f"create {name}: volume is being removed")
-            elif row.driver != driver:
-                raise ConflictError(
-                    f"create {name}: A volume named {name} already exists with the {row.driver} "
-                    "driver. Choose a different volume name."
-                )
         return self._volume(row)
 
     def get(self, name: str) -> Volume | None:
-        """Return a volume, or None."""
+        """Return a volume that this engine made, or None; asks no plugin."""
         row = self._rows.get(name)
         return self._volume(row) if row and not row.is_leaving else None
 
     def list(self) -> list[Volume]:
-        """Return all volumes by name."""
+        """Return all volumes that this engine made by name; asks no plugin."""
         return [self._volume(row) for row in self._rows.all() if not row.is_leaving]
 
-    def path(self, name: str, subpath: str = "") -> Path:
-        """Return where the content is on the host, ready for use; mounts it if it must be.
-
-        `subpath` names something below it; links are resolved inside the volume.
+    def inspect(self, name: str) -> Volume:
+        """Return a volume with all that its driver says of it, also one that only a plugin knows.
 
         Raises:
             NotFoundError: no such volume.
-            InvalidInputError: no such subpath.
-            FaultError: the content could not be mounted, in Docker's words.
-        """
-        row = self._existing(name)
-        driver, folder = DRIVERS[row.driver], self._root / name
-        root = driver.path(folder)
-        if row.options:
-            with self._mount_lock:
-                driver.mount(folder, row.options)
-        if not subpath:
-            return root
-        try:
-            descriptor = safe_path.open_beneath(root, subpath, os.O_PATH)
-        except OSError as error:
-            raise InvalidInputError(
-                f"cannot access path {root / subpath}: {(error.strerror or '').lower()}"
-            ) from error
-        try:
-            return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
-        finally:
-            os.close(descriptor)
-
-    def unmount(self, name: str) -> None:
-        """Let go of what `path` mounted, once no container uses it. Idempotent.
-
-        Raises:
-            FaultError: the kernel refused.
+            UnavailableError, FaultError: its plugin does not work.
         """
         row = self._rows.get(name)
-        if row is not None and row.options:
-            with self._mount_lock:
-                DRIVERS[row.driver].unmount(self._root / name, row.options)
+        if row is None or row.is_leaving:
+            found = self._seen_by_plugin(name)
+            if found is None:
+                raise NotFoundError(f"get {name}: no such volume")
+            return _foreign(*found)
+        driver = self._driver(row)
+        return self._volume(row, driver.look(self._root / name), driver.scope)
+
+    def list_all(self) -> tuple[Sequence[Volume], Sequence[str]]:
+        """Return all volumes, also those that only plugins know, and what went wrong.
+
+        A plugin that does not answer hides none that this engine made.
+        """
+        known = {volume.name: volume for volume in self.list()}
+        problems = []
+        for plugin in self._drivers.plugins():
+            try:
+                seen = plugin.known()
+            except NaruError as error:
+                problems.append(f"list {plugin.name}: {error.message}")
+                continue
+            for one in seen:
+                row = self._rows.get(one.name)
+                if row is None:
+                    known.setdefault(one.name, _foreign(plugin, one))
+                elif row.driver == plugin.name and not row.is_leaving:
+                    known[one.name] = self._volume(row, one, plugin.scope)
+        return [known[name] for name in sorted(known)], problems
+
+    def drivers_in_use(self) -> Sequence[str]:
+        """Return the names of the drivers that work, local first; asks nobody."""
+        return self._drivers.names()
+
+    # -- what is in them -----------------------------------------------------------------------------
+
+    def staging(self, name: str) -> Path:
+        """Return the folder in which a copy for the volume may be made."""
+        return self._root / name
 
     def usage(self, name: str) -> int:
         """Return the bytes of the content; of what is mounted from elsewhere, none.
@@ -142,20 +142,37 @@ class Volumes:
             NotFoundError: no such volume.
         """
         row = self._existing(name)
-        if row.options:
+        if row.driver != LOCAL or not is_plain(row.options):
             return 0
-        return fs.tree_size(DRIVERS[row.driver].path(self._root / name))
+        return fs.tree_size(self._drivers.local.path(self._root / name))
 
-    def remove(self, name: str, *, users: Iterable[str] = (), force: bool = False) -> None:
+    # -- their end -------------------------------------------------------------------------------
+
+    def remove(
+        self,
+        name: str,
+        *,
+        users: Iterable[str] = (),
+        force: bool = False,
+        forgets: bool = False,
+    ) -> None:
         """Delete a volume and its content. With `force`, that there is none is no error.
+
+        With `forgets`, a plugin that does not work is none either: the volume stays with it.
 
         Raises:
             NotFoundError: no such volume.
             ConflictError: `users`, ids of containers, mount it.
             FaultError: something could not be deleted; `repair` will try again.
+            UnavailableError: its plugin does not answer; the volume stays.
         """
         holders = list(users)
-        with self._lock:
+        if self._rows.get(name) is None and not holders:
+            found = self._seen_by_plugin(name)
+            if found is not None:
+                found[0].remove(self._root / name)
+                return
+        with self.uses.turn(name):
             row = self._rows.get(name)
             if row is None:
                 if force:
@@ -163,51 +180,115 @@ class Volumes:
                 raise NotFoundError(f"get {name}: no such volume")
             if holders:
                 raise ConflictError(f"remove {name}: volume is in use - [{', '.join(holders)}]")
+            self.uses.refuse_reserved(name)
             self._rows.mark_leaving(name)
+            if self.uses.spares_plugins and row.driver != LOCAL:
+                return
         _NOTED()
-        self._delete(row)
+        self._delete(row, forgets=forgets)
 
     def repair(self) -> None:
         """Finish what an earlier engine began, and take up directories without a row.
 
-        Idempotent; a volume that cannot be repaired is logged and left.
+        Idempotent; a volume that cannot be repaired is logged and left. Asks no plugin: from now
+        on none is told of ends either, until `settle`, so that none can hold up a start.
         """
+        self.uses.spares_plugins = True
         self._root.mkdir(parents=True, exist_ok=True)
-        with self._lock:
-            known = {row.name: row for row in self._rows.all()}
-            for row in known.values():
+        known = {row.name: row for row in self._rows.all()}
+        for row in known.values():
+            if row.driver != LOCAL:
+                continue
+            try:
+                self._repair(row)
+            except (NaruError, OSError) as error:
+                _log.error("repair volume %s: %s", row.name, error)
+        for entry in self._root.iterdir():
+            if entry.name not in known and _is_content(entry):
+                _log.warning("volume %s was not in the database; it is now", entry.name)
+                self._rows.add(
+                    VolumeRow(entry.name, LOCAL, self._clock.now_ns(), {}, {}),
+                )
+
+    def settle(self, users: Collection[str]) -> None:
+        """End what an earlier engine's users left, but for `users`, who go on; tell plugins, too.
+
+        May wait long for plugins. What cannot be ended is logged, and tried at the next start.
+        """
+        self.uses.spares_plugins = False
+        for row in self._rows.all():
+            if row.is_leaving and row.driver != LOCAL:
                 try:
-                    self._repair(row)
-                except (FaultError, OSError) as error:
-                    _log.error("repair volume %s: %s", row.name, error)
-            for entry in self._root.iterdir():
-                if entry.name not in known and _is_content(entry):
-                    _log.warning("volume %s was not in the database; it is now", entry.name)
-                    self._rows.add(
-                        VolumeRow(entry.name, "local", self._clock.now_ns(), {}, {}),
-                    )
+                    self._delete(row)
+                except NaruError as error:
+                    _log.warning("remove volume %s: %s", row.name, error.message)
+        self.uses.settle(users)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _create(
+        self, name: str, driver: str, options: dict[str, str], labels: dict[str, str]
+    ) -> Volume:
+        row = VolumeRow(name, driver, self._clock.now_ns(), options, labels)
+        try:
+            kind = self._drivers.find(driver)
+            kind.check(self._root / name, options)
+        except NaruError as error:
+            raise type(error)(f"create {name}: {error.message}") from error
+        with self.uses.turn(name):
+            is_new = self._rows.add(row)
+            if is_new:
+                self._make(kind, row)
+        # Whoever was faster made one that is as good, or in the way.
+        return self._volume(row) if is_new else self.create(name, driver, options, labels)
+
+    def _make(self, driver: VolumeDriver, row: VolumeRow) -> None:
+        folder = self._root / row.name
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._rows.delete, row.name)
+            _AFTER_ROW()
+            # What a plugin has by this name may be older than our wish for it.
+            undo.callback(
+                driver.forget if isinstance(driver, PluginDriver) else driver.remove, folder
+            )
+            try:
+                driver.create(folder, row.options)
+            except NaruError as error:
+                raise type(error)(f"create {row.name}: {error.message}") from error
+            undo.pop_all()
 
     def _repair(self, row: VolumeRow) -> None:
-        driver, folder = DRIVERS[row.driver], self._root / row.name
+        driver, folder = self._drivers.local, self._root / row.name
         if row.is_leaving:
             self._delete(row)
             return
         driver.create(folder, row.options)
-        finish_copy_up(driver.path(folder))
+        finish_copy_up(driver.path(folder), folder)
 
-    def _make(self, driver: VolumeDriver, row: VolumeRow) -> None:
-        with contextlib.ExitStack() as undo:
-            undo.callback(self._rows.delete, row.name)
-            self._rows.add(row)
-            _AFTER_ROW()
-            undo.callback(driver.remove, self._root / row.name)
-            driver.create(self._root / row.name, row.options)
-            undo.pop_all()
-
-    def _delete(self, row: VolumeRow) -> None:
-        DRIVERS[row.driver].remove(self._root / row.name)
+    def _delete(self, row: VolumeRow, *, forgets: bool = False) -> None:
+        folder = self._root / row.name
+        try:
+            self._driver(row).remove(folder)
+        except NaruError as error:
+            if row.driver == LOCAL:
+                raise
+            if not forgets:
+                # It is still there, and may be removed another time.
+                self._rows.mark_leaving(row.name, is_leaving=False)
+                raise type(error)(f"remove {row.name}: {error.message}") from error
+            _log.warning("volume %s is forgotten: %s", row.name, error.message)
+            PluginDriver.forget(folder)
         _HALF()
         self._rows.delete(row.name)
+
+    def _driver(self, row: VolumeRow) -> VolumeDriver:
+        return self._drivers.find(row.driver)
+
+    def _seen_by_plugin(self, name: str) -> tuple[PluginDriver, Seen] | None:
+        for plugin in self._drivers.plugins() if is_name(name) else ():
+            with contextlib.suppress(NaruError):
+                return plugin, plugin.look(self._root / name)
+        return None
 
     def _existing(self, name: str) -> VolumeRow:
         row = self._rows.get(name)
@@ -215,32 +296,26 @@ class Volumes:
             raise NotFoundError(f"get {name}: no such volume")
         return row
 
-    def _volume(self, row: VolumeRow) -> Volume:
+    def _volume(self, row: VolumeRow, seen: Seen | None = None, scope: str = LOCAL) -> Volume:
+        place = seen.mountpoint if seen else None
+        if row.driver == LOCAL:
+            place = self._drivers.local.path(self._root / row.name)
         return Volume(
             name=row.name,
             driver=row.driver,
-            mountpoint=DRIVERS[row.driver].path(self._root / row.name),
+            mountpoint=place,
             created_ns=row.created_ns,
             options=row.options,
             labels=row.labels,
+            scope=scope,
+            status=seen.status if seen else None,
         )
 
 
-def _check_name(name: str) -> None:
-    if len(name) < 2:
-        raise InvalidInputError(
-            f"create {name}: volume name is too short, names should be at least two "
-            "alphanumeric characters"
-        )
-    if not _NAME.fullmatch(name):
-        raise InvalidInputError(
-            f'create {name}: "{name}" includes invalid characters for a local volume name, only '
-            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, '
-            "use absolute path"
-        )
-    if len(name) > _LONGEST_NAME:
-        raise InvalidInputError(f"create {name}: volume name is longer than {_LONGEST_NAME}")
+def _foreign(plugin: PluginDriver, seen: Seen) -> Volume:
+    """Return a volume that only its plugin knows."""
+    return Volume(seen.name, plugin.name, seen.mountpoint, 0, {}, {}, plugin.scope, seen.status)
 
 
 def _is_content(folder: Path) -> bool:
-    return _NAME.fullmatch(folder.name) is not None and (folder / "_data").is_dir()
+    return is_name(folder.name) and (folder / "_data").is_dir()

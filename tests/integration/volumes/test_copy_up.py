@@ -60,7 +60,7 @@ def volume(tmp_path: Path) -> Path:
 
 
 def test_everything_that_belongs_to_a_file_is_kept(rootfs: Path, volume: Path) -> None:
-    assert copy_up(rootfs, "/data", volume)
+    assert copy_up(rootfs, "/data", volume, volume.parent)
     data = rootfs / "data"
     assert sorted(os.listdir(volume)) == sorted(set(os.listdir(data)) - {"socket"})
     assert (volume / "file").read_bytes() == (data / "file").read_bytes()
@@ -79,7 +79,7 @@ def test_everything_that_belongs_to_a_file_is_kept(rootfs: Path, volume: Path) -
 def test_a_volume_with_anything_in_it_stays_as_it_is(rootfs: Path, volume: Path) -> None:
     (volume / "mine").write_text("x")
     before = volume.stat()
-    assert not copy_up(rootfs, "/data", volume)
+    assert not copy_up(rootfs, "/data", volume, volume.parent)
     assert os.listdir(volume) == ["mine"]
     assert volume.stat().st_mode == before.st_mode
 
@@ -90,7 +90,7 @@ def test_a_place_without_a_directory_leaves_the_volume_empty(
 ) -> None:
     (rootfs / "loop").symlink_to("loop")
     (rootfs / "outside").symlink_to("../../../../../../..")
-    assert not copy_up(rootfs, place, volume)
+    assert not copy_up(rootfs, place, volume, volume.parent)
     assert os.listdir(volume) == []
 
 
@@ -98,14 +98,14 @@ def test_a_link_cannot_lead_out_of_the_image(rootfs: Path, volume: Path) -> None
     (rootfs / "etc").mkdir()
     (rootfs / "etc" / "mine").write_text("image's")
     (rootfs / "where").symlink_to("../../../../../../../etc")
-    assert copy_up(rootfs, "/where", volume)
+    assert copy_up(rootfs, "/where", volume, volume.parent)
     assert os.listdir(volume) == ["mine"]
 
 
 def test_a_volume_that_is_a_mount_is_filled_too(rootfs: Path, volume: Path) -> None:
     mount_all([Mount("tmpfs", "tmpfs")], volume)
     try:
-        assert copy_up(rootfs, "/data", volume)
+        assert copy_up(rootfs, "/data", volume, volume.parent)
         assert (volume / "dir" / "inner" / "other").read_text() == "other"
         assert volume.stat().st_mode & 0o7777 == 0o1777
         assert sorted(os.listdir(volume.parent)) == ["_data"]
@@ -120,7 +120,7 @@ def test_a_copy_cut_short_by_a_kill_is_dropped_or_completed(
 ) -> None:
     code = (
         "import sys; from pathlib import Path; from naru.volumes.copy_up import copy_up;"
-        "copy_up(Path(sys.argv[1]), '/data', Path(sys.argv[2]))"
+        "volume = Path(sys.argv[2]); copy_up(Path(sys.argv[1]), '/data', volume, volume.parent)"
     )
     killed = subprocess.run(
         [sys.executable, "-c", code, str(rootfs), str(volume)],
@@ -128,10 +128,10 @@ def test_a_copy_cut_short_by_a_kill_is_dropped_or_completed(
         check=False,
     )
     assert killed.returncode == -9
-    finish_copy_up(volume)
+    finish_copy_up(volume, volume.parent)
     assert os.listdir(volume.parent) == ["_data"]
     assert bool(os.listdir(volume)) == (step != "half")
-    copy_up(rootfs, "/data", volume)
+    copy_up(rootfs, "/data", volume, volume.parent)
     assert len(os.listdir(volume)) == len(os.listdir(rootfs / "data")) - 1
     assert volume.stat().st_mode & 0o7777 == 0o1777
 
@@ -139,9 +139,9 @@ def test_a_copy_cut_short_by_a_kill_is_dropped_or_completed(
 def test_a_copy_that_fails_leaves_the_volume_empty(rootfs: Path, volume: Path) -> None:
     faults.arm("volumes.copy_up.half", "raise")
     with pytest.raises(FaultError):
-        copy_up(rootfs, "/data", volume)
+        copy_up(rootfs, "/data", volume, volume.parent)
     assert os.listdir(volume) == []
-    assert copy_up(rootfs, "/data", volume)
+    assert copy_up(rootfs, "/data", volume, volume.parent)
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(rootfs: Path, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(rootfs: Path, tmp_path: Path) ->
         volume = small / "v" / "_data"
         volume.mkdir(parents=True)
         with pytest.raises(FaultError, match="into volume v: No space left on device"):
-            copy_up(rootfs, "/data", volume)
+            copy_up(rootfs, "/data", volume, volume.parent)
         assert os.listdir(volume) == []
         assert os.listdir(volume.parent) == ["_data"]
     finally:

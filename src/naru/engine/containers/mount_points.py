@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 
 from naru.engine.containers.mount_requests import READ_ONLY_ALL, READ_ONLY_TOP
 from naru.engine.containers.user_namespace import id_maps
@@ -28,19 +30,27 @@ def mount_points(
         FaultError: the kernel refused.
     """
     maps = id_maps(ctx, container.host_config)
+    names = {mount.name for mount in container.record.mounts if mount.type == "volume"}
+    # Once each, though it may be mounted at several places.
+    volumes = {name: ctx.volumes.uses.mount(name, container.id) for name in sorted(names)}
     return tuple(
-        _mount_point(ctx, bundle, number, mount, maps)
+        _mount_point(ctx, bundle, number, mount, maps, volumes)
         for number, mount in enumerate(container.record.mounts)
     )
 
 
 def _mount_point(
-    ctx: EngineContext, bundle: Bundle, number: int, mount: MountRecord, maps: IdMaps | None
+    ctx: EngineContext,
+    bundle: Bundle,
+    number: int,
+    mount: MountRecord,
+    maps: IdMaps | None,
+    volumes: Mapping[str, Path],
 ) -> MountPoint:
     source, options = mount.source, tuple[str, ...]()
     match mount.type:
         case "volume":
-            root = ctx.volumes.path(mount.name)
+            root = volumes[mount.name]
             if mount.subpath or maps:
                 root = bundle_mounts.bind_inside(bundle, number, root, mount.subpath, maps)
             source = str(root)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import posixpath
+from pathlib import Path
 
 from naru.aio import in_thread
 from naru.api.host_config import HostConfig
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, MountRecord
-from naru.errors import InvalidInputError, NotFoundError
+from naru.errors import InvalidInputError, NotFoundError, UnavailableError
 from naru.ids import new_id
 from naru.runtime import bundle as bundles
 from naru.volumes.copy_up import copy_up
 from naru.volumes.model import ANONYMOUS_LABEL
+from naru.volumes.plugin_protocol import PluginRefusedError
+
+_log = logging.getLogger(__name__)
 
 
 def inherited_mounts(ctx: EngineContext, host_config: HostConfig) -> list[MountRecord]:
@@ -108,25 +114,31 @@ def is_volume_used(ctx: EngineContext, name: str, *, besides: str) -> bool:
 
 
 def _provide_volume(ctx: EngineContext, container: Container, mount: MountRecord) -> None:
-    options, labels = _volume_request(container.host_config, mount)
+    driver, options, labels = _volume_request(container.host_config, mount)
     if mount.anonymous:
         labels = {**labels, ANONYMOUS_LABEL: ""}
-    driver = mount.driver
-    if driver == "local" and container.host_config.volume_driver:
-        driver = container.host_config.volume_driver
     volume = ctx.volumes.create(mount.name, driver, options, labels)
     mount.driver = volume.driver
-    mount.source = str(ctx.volumes.path(mount.name))
+    mount.source = str(volume.mountpoint or "")
 
 
 def _volume_request(
     host_config: HostConfig, mount: MountRecord
-) -> tuple[dict[str, str], dict[str, str]]:
+) -> tuple[str, dict[str, str], dict[str, str]]:
+    """Return driver, options and labels that a volume is asked for with; no driver is any.
+
+    Docker's `VolumeDriver` is for volumes of `-v` and of the image, not for those of `--mount`.
+    """
     for request in host_config.mounts or ():
-        if request.target == mount.destination and request.volume_options:
-            config = request.volume_options.driver_config
-            return (config.options or {}) if config else {}, request.volume_options.labels or {}
-    return {}, {}
+        if posixpath.normpath(request.target) == mount.destination:
+            asked = request.volume_options
+            config = asked.driver_config if asked else None
+            return (
+                config.name if config else "",
+                (config.options or {}) if config else {},
+                (asked.labels or {}) if asked else {},
+            )
+    return host_config.volume_driver, {}, {}
 
 
 async def copy_up_volumes(ctx: EngineContext, container: Container) -> None:
@@ -140,26 +152,32 @@ async def copy_up_volumes(ctx: EngineContext, container: Container) -> None:
         bundle = bundles.create(ctx.config.exec_root, container.id, mounts)
         try:
             for mount in wanted:
-                copy_up(bundle.rootfs, mount.destination, ctx.volumes.path(mount.name))
+                _copy_up(ctx, bundle.rootfs, mount, f"{container.id}-copy")
         finally:
             bundles.remove(ctx.config.exec_root, container.id)
 
     await in_thread(copy)
 
 
-def unmount_idle_volumes(ctx: EngineContext, container: Container) -> None:
-    """Unmount the volumes that are file systems of their own and that nobody uses any more."""
-    for mount in container.record.mounts:
-        if mount.type == "volume" and not _is_in_use(ctx, mount.name):
-            volume = ctx.volumes.get(mount.name)
-            if volume is not None and volume.options:
-                ctx.volumes.unmount(mount.name)
+def _copy_up(ctx: EngineContext, rootfs: Path, mount: MountRecord, user: str) -> None:
+    path = ctx.volumes.uses.mount(mount.name, user)
+    try:
+        copy_up(rootfs, mount.destination, path, ctx.volumes.staging(mount.name))
+    finally:
+        ctx.volumes.uses.unmount(mount.name, user)
 
 
-def _is_in_use(ctx: EngineContext, name: str) -> bool:
-    return any(
-        mount.type == "volume" and mount.name == name
-        for container in ctx.registry
-        if container.is_running
-        for mount in container.record.mounts
-    )
+def unmount_volumes(ctx: EngineContext, container: Container, user: str = "") -> None:
+    """Say that a container, or `user` on its behalf, uses its volumes no more. Blocking.
+
+    Idempotent. A plugin that does not work is logged; it is told before the next use, and when
+    an engine starts.
+
+    Raises:
+        FaultError: the kernel refused.
+    """
+    for name in {mount.name for mount in container.record.mounts if mount.type == "volume"}:
+        try:
+            ctx.volumes.uses.unmount(name, user or container.id)
+        except (UnavailableError, NotFoundError, PluginRefusedError) as error:
+            _log.warning("volume %s stays mounted: %s", name, error.message)

@@ -31,6 +31,8 @@ _MANAGED = (
     ("POST", "/swarm/update"),
     ("GET", "/swarm/unlockkey"),
     ("POST", "/swarm/unlock"),
+    # Volumes of a swarm's cluster; others cannot be updated.
+    ("PUT", "/volumes/{name}"),
     *(
         (method, f"/{noun}{rest}")
         for noun in ("nodes", "services", "tasks", "secrets", "configs")

@@ -1,0 +1,132 @@
+"""Speaking to a plugin: one JSON object there, one back, over HTTP on a unix socket or TCP.
+
+Knows nothing of volumes. A plugin is a stranger's program: what it answers is bounded in size and
+in time, and may be anything. Blocking; safe for many threads, each call has its own connection.
+
+Spec: Docker, plugin API v1.0 (content type, `Err`, statuses).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from naru.errors import FaultError, UnavailableError
+
+_CONTENT_TYPE = "application/vnd.docker.plugins.v1.1+json"
+_LARGEST_ANSWER = 16 << 20
+_PIECE = 1 << 16
+_SHOWN = 200
+
+
+class PluginRefusedError(FaultError):
+    """The plugin was asked, and answered that it will not or cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a plugin listens: at `path`, or else at `host` and `port`, with `tls` or without."""
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+    tls: ssl.SSLContext | None = None
+
+    def __str__(self) -> str:
+        return f"unix://{self.path}" if self.path else f"tcp://{self.host}:{self.port}"
+
+
+def call(
+    address: Address, method: str, body: Mapping[str, object], *, timeout_s: float
+) -> dict[str, object]:
+    """Ask `Interface.Method` of a plugin and return the object that it answers.
+
+    Raises:
+        PluginRefusedError: it answered with an error; the message is `METHOD: its words`.
+        UnavailableError: it is not there, or does not answer in time.
+        FaultError: what it answers is no JSON object, or has no end.
+    """
+    deadline = time.monotonic() + timeout_s
+    connection = _connect(address, timeout_s)
+    try:
+        connection.request(
+            "POST",
+            f"/{method}",
+            msgspec.json.encode(body),
+            {"Content-Type": _CONTENT_TYPE, "Accept": _CONTENT_TYPE, "Host": "plugin"},
+        )
+        # Without a length it is the response that owns the socket.
+        with contextlib.closing(connection.getresponse()) as response:
+            content = _content(response, deadline)
+    except TimeoutError as error:
+        raise UnavailableError(
+            f"{method}: plugin at {address} did not answer within {timeout_s:g} s"
+        ) from error
+    except http.client.HTTPException as error:
+        raise FaultError(f"{method}: plugin at {address} does not speak HTTP: {error!r}") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnavailableError(
+            f"{method}: plugin at {address} cannot be reached: {reason}"
+        ) from error
+    finally:
+        connection.close()
+    return _answer(method, response.status, content)
+
+
+def _answer(method: str, status: int, content: bytes) -> dict[str, object]:
+    try:
+        answer = msgspec.json.decode(content, type=dict[str, object]) if content.strip() else {}
+    except msgspec.MsgspecError as error:
+        shown = content[:_SHOWN].decode("utf-8", "replace").strip()
+        if status != http.client.OK:
+            raise PluginRefusedError(f"{method}: {shown}") from error
+        raise FaultError(
+            f"{method}: expected a JSON object from the plugin, got {shown!r}"
+        ) from error
+    if problem := answer.get("Err"):
+        raise PluginRefusedError(f"{method}: {problem}")
+    if status != http.client.OK:
+        raise PluginRefusedError(f"{method}: the plugin answered with status {status}")
+    return answer
+
+
+def _content(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    content = bytearray()
+    while piece := response.read1(_PIECE):
+        content += piece
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        if len(content) > _LARGEST_ANSWER:
+            raise FaultError(f"plugin: an answer is longer than {_LARGEST_ANSWER} bytes")
+    return bytes(content)
+
+
+def _connect(address: Address, timeout_s: float) -> http.client.HTTPConnection:
+    if address.path:
+        return _UnixConnection(address.path, timeout_s)
+    if address.tls is not None:
+        return http.client.HTTPSConnection(
+            address.host, address.port, timeout=timeout_s, context=address.tls
+        )
+    return http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP on a unix socket."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("plugin", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
