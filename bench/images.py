@@ -182,8 +182,9 @@ def remove(client: Client, image: str) -> float:
 @cache
 def _layers(repository: str) -> tuple[bytes, ...]:
     """Return the layers that a repository of ours is named after."""
-    content, size, count = repository.rpartition("/")[2].split("-")
-    return tuple(CONTENTS[content](int(count), int(size) * _MB // int(count)))
+    content, _, form = repository.rpartition("/")[2].partition("-")
+    size, count = map(int, form.split("x"))
+    return tuple(CONTENTS[content](count, size * _MB // count))
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

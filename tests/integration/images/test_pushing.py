@@ -26,6 +26,7 @@ from naru.distribution import upload_session
 from naru.distribution.auth import RegistryAuth
 from naru.errors import CorruptDataError, FaultError, InvalidInputError, NaruError, NotFoundError
 from naru.images.catalog import Image
+from naru.images.inventory import confirmed
 from naru.images.pull import pull
 from naru.images.push import push
 from naru.oci import mediatype
@@ -96,6 +97,7 @@ async def test_pushed_image_comes_back_as_it_was(
     at_digest = f"{name.removesuffix(':1')}@{last['aux']['Digest']}"
     assert ours.services.catalog.resolve(name).repo_digests == (at_digest,)
     assert ours.blobs() - before == {last["aux"]["Digest"]}, "no compressed layer is kept"
+    assert confirmed(ours.services, tuple, pause=lambda _: None)[1] == [], "nothing is amiss"
     back = await pulled(theirs, name)
     assert (back.id, back.layers, back.repo_digests) == (image.id, image.layers, (at_digest,))
     for path in ("top", "etc/base", "etc/upper"):
