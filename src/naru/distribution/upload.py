@@ -147,7 +147,7 @@ class RepositoryWriter:
         """Store a manifest under a tag or a digest; what it names must be there.
 
         Raises:
-            ManifestInvalidError, ManifestBlobUnknownError, TagInvalidError …: the registry's answer.
+            ManifestInvalidError, ManifestBlobUnknownError: the registry's answer.
             NaruError: as `ask`.
 
         Spec: distribution-spec v1.1, end-7.

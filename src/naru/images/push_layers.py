@@ -1,8 +1,8 @@
 """The blobs of one image on their way into a repository, as far as they are not there.
 
 A blob is asked for first, then mounted from where the registry has it already, and sent only
-when neither helps. Plain layers of our own are compressed while they are sent; their registry's
-name is remembered, so that the next push need not compress them to find out that they are there.
+when neither helps. Plain layers of our own are compressed while they are sent; the digest that
+they come to is remembered, so that the next push need not compress them to ask for them.
 """
 
 from __future__ import annotations
