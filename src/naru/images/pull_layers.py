@@ -138,7 +138,9 @@ class LayersPull:
             early = None
             if self._services.snapshots.stat(layer.chain_id) is None:
                 async with self._unpack_slots:
-                    early = await self._unpack_early(layer, fetching, stack)
+                    if not self._services.early_unpacks.locked():
+                        async with self._services.early_unpacks:
+                            early = await self._unpack_early(layer, fetching, stack)
             await fetching
             if below is not None:
                 await below

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from naru.aio import KeyedLock, in_thread
 from naru.clock import Clock
@@ -45,6 +46,9 @@ class ImageServices:
     locks: KeyedLock
     remote_blobs: RemoteBlobs
     parallel_downloads: int = 3
+    early_unpacks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(12))
+    """Bounds the layers that are unpacked while they come, of all pulls together: each takes
+    two threads and some megabytes. Who finds it taken unpacks later, one layer at a time."""
     parallel_uploads: int = 5
     push_compression: str = "gzip"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import os
@@ -250,6 +251,18 @@ async def test_many_pulls_at_once_fetch_every_blob_once(store: Store) -> None:
         blobs = [path for path in registry.paths() if "/blobs/" in path]
         assert len(blobs) == len(set(blobs))
     assert store.services.leases.leases() == []
+    await store.services.close()
+
+
+async def test_layers_are_unpacked_in_turn_where_too_many_come_at_once(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        async with contextlib.AsyncExitStack() as others:
+            while not store.services.early_unpacks.locked():
+                await others.enter_async_context(store.services.early_unpacks)
+            image = await pulled(store, registry)
+            assert store.read(image.id, "top") == b"top\n"
+    assert statuses(store).count("Pull complete") == 3
     await store.services.close()
 
 
