@@ -18,6 +18,26 @@ def pull(invocation: Invocation) -> int:
     """Bring an image, or all tags of a repository."""
     options = invocation.options
     refuse_content_trust(invocation)
+    reference = wanted_reference(invocation)
+    out: TextIO | None = None if options["quiet"] else invocation.stdout
+    pull_image(
+        invocation,
+        reference,
+        platform=options["platform"],
+        all_tags=options["all-tags"],
+        out=out,
+    )
+    invocation.print(reference.canonical)
+    return 0
+
+
+def wanted_reference(invocation: Invocation) -> Reference:
+    """Return the image, or with `--all-tags` the repository, that `pull` or `push` is to have.
+
+    Raises:
+        CommandFailedError: it is none, or has a tag beside `--all-tags`.
+    """
+    options = invocation.options
     try:
         reference = Reference.parse(invocation.args[0])
     except InvalidInputError as error:
@@ -29,16 +49,7 @@ def pull(invocation: Invocation) -> int:
         if not options["quiet"]:
             invocation.print(f"Using default tag: {reference.tag}")
             invocation.stdout.flush()
-    out: TextIO | None = None if options["quiet"] else invocation.stdout
-    pull_image(
-        invocation,
-        reference,
-        platform=options["platform"],
-        all_tags=options["all-tags"],
-        out=out,
-    )
-    invocation.print(reference.canonical)
-    return 0
+    return reference
 
 
 def refuse_content_trust(invocation: Invocation) -> None:

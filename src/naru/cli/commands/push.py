@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from naru.cli import registry_auth
-from naru.cli.commands.pull import refuse_content_trust
+from naru.cli.commands.pull import refuse_content_trust, wanted_reference
 from naru.cli.failure import CommandFailedError
-from naru.errors import InvalidInputError
 from naru.oci.reference import Reference
 
 TYPE_CHECKING = False
@@ -33,16 +32,7 @@ def push(invocation: Invocation) -> int:
     options = invocation.options
     refuse_content_trust(invocation)
     platform = _platform(invocation) if options["platform"] else None
-    try:
-        reference = Reference.parse(invocation.args[0])
-    except InvalidInputError as error:
-        raise CommandFailedError(error.message) from error
-    if options["all-tags"] and not reference.is_name_only:
-        raise CommandFailedError("tag can't be used with --all-tags/-a")
-    if not options["all-tags"] and reference.is_name_only:
-        reference = reference.with_default_tag()
-        if not options["quiet"]:
-            invocation.print(f"Using default tag: {reference.tag}")
+    reference = wanted_reference(invocation)
     if reference.digest:
         raise CommandFailedError("cannot push a digest reference")
     _push(invocation, reference, platform)
