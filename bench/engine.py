@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import io
 import json
 import socket
 import statistics
@@ -219,6 +220,36 @@ def save(path: str) -> float:
     return took
 
 
+def load(path: str) -> float:
+    """That archive into an engine that has nothing of it but the lowest layer."""
+    took = 0.0
+
+    def work(client: Client, container: str) -> None:
+        nonlocal took
+        image = commit(client, container)
+        archive = client.call("GET", f"/images/{image}/get")
+        client.call("DELETE", f"/images/{image}?force=1")
+        took = timed(lambda: client.send("POST", "/images/load?quiet=1", io.BytesIO(archive)))
+
+    of_grown(work)(path)
+    return took
+
+
+def import_tree(path: str) -> float:
+    """The files of it all, imported as an image of one layer."""
+    took = 0.0
+
+    def work(client: Client, container: str) -> None:
+        nonlocal took
+        tree = client.call("GET", f"/containers/{container}/export")
+        change = quote(f"LABEL bench={container}")
+        query = f"/images/create?fromSrc=-&changes={change}"
+        took = timed(lambda: client.send("POST", query, io.BytesIO(tree)))
+
+    of_grown(work)(path)
+    return took
+
+
 CASES: dict[str, Callable[[str], float]] = {
     "run": run,
     "run_nonet": run_nonet,
@@ -230,6 +261,8 @@ CASES: dict[str, Callable[[str], float]] = {
     "export": of_grown(export),
     "commit": of_grown(commit),
     "save": save,
+    "load": load,
+    "import": import_tree,
 }
 
 
