@@ -164,6 +164,8 @@ class RemoteRepository:
         try:
             await self._until_whole(from_registry, descriptor, sink, progress)
         except BlobUnknownError as unknown:
+            if not descriptor.urls:
+                raise
             failure: NaruError = unknown
             for url in descriptor.urls:
                 try:
@@ -173,7 +175,7 @@ class RemoteRepository:
                     failure = error
                 else:
                     return
-            raise failure from unknown
+            raise failure from None
 
     async def _until_whole(
         self,
@@ -184,7 +186,6 @@ class RemoteRepository:
     ) -> None:
         attempt = 0
         takes_ranges = True
-        # Bytes that are skipped are not asked for anew.
         while sink.offset < descriptor.size:
             before = sink.offset
             has_part = before > 0 and takes_ranges

@@ -9,6 +9,7 @@ Spec: distribution-spec v1.1, §Pull; records and messages as moby, distribution
 
 from __future__ import annotations
 
+import contextlib
 import errno
 
 from naru.aio import in_thread
@@ -294,7 +295,9 @@ class _Pull:
         for layer in manifest.layers:
             if not mediatype.is_layer(layer.checked().media_type):
                 raise NotSupportedError(f"unsupported layer media type {layer.media_type!r}")
-        await self._blobs.fetch(descriptor, Watcher())
+        watcher = Watcher()
+        with contextlib.closing(watcher.arrival):
+            await self._blobs.fetch(descriptor, watcher)
         raw = await in_thread(self._services.content.read, descriptor.digest, MAX_CONFIG_SIZE)
         return parse_image_config(raw)
 
