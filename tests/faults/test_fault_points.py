@@ -37,6 +37,7 @@ _IMPORTED = "naru-test/imported:1"
 _BUILT = "naru-test/built:1"
 _COMMITTED = "naru-test/committed:1"
 _VOLUME = "naru-test-tour"
+_COPIED = "naru-test-copied"
 _NETWORK = "naru-test-tour"
 
 
@@ -132,10 +133,24 @@ class _Tour:
         self.api("POST", "/commit", container="tour", repo=name, tag=tag)
         self.build_something()
         self.recreate_something()
+        self.copy_a_volume()
         self.api("POST", "/containers/tour/restart", t=0)
         self.api("POST", "/containers/tour/kill")
         self.api("POST", "/containers/tour/wait")
         self.remove_all()
+
+    def copy_a_volume(self) -> None:
+        """Take a snapshot of a volume, restore it, and remove it; take the volume elsewhere."""
+        for path, body in (
+            ("/volumes/create", {"Name": _COPIED}),
+            (f"/volumes/{_COPIED}/snapshots", {"Name": "snap"}),
+            (f"/volumes/{_COPIED}/snapshots/snap/restore", None),
+        ):
+            self.api("POST", path, body)
+        self.api("DELETE", f"/volumes/{_COPIED}/snapshots/snap")
+        archive = self.api("GET", f"/volumes/{_VOLUME}/export")
+        self.api("POST", f"/volumes/{_COPIED}/import", archive, replace=True)
+        self.api("DELETE", f"/volumes/{_COPIED}")
 
     def push_something(self) -> None:
         """Push a layer that no registry has seen."""
@@ -205,6 +220,7 @@ class _Tour:
             ("DELETE", "/containers/tour", {"force": True, "v": True}),
             ("DELETE", f"/networks/{_NETWORK}", {}),
             ("DELETE", f"/volumes/{_VOLUME}", {}),
+            ("DELETE", f"/volumes/{_COPIED}", {}),
             ("DELETE", f"/images/{_COMMITTED}", {"force": True}),
             ("DELETE", f"/images/{_BUILT}", {"force": True}),
             # Steps of a build that was broken off: they are cache, and have no names.

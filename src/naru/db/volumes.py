@@ -22,6 +22,15 @@ class VolumeRow:
     is_leaving: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """A snapshot of a volume; one that is not whole exists for nobody."""
+
+    name: str
+    created_ns: int
+    is_whole: bool
+
+
 class VolumeRows:
     """The table of the volumes package."""
 
@@ -82,6 +91,35 @@ class VolumeRows:
         """Return all uses: volume and user."""
         rows = self._database.rows("SELECT volume, user FROM volume_uses ORDER BY volume, user")
         return [(row["volume"], row["user"]) for row in rows]
+
+    def snapshots(self, volume: str) -> list[SnapshotRow]:
+        """Return the snapshots of a volume, the oldest first, those that are not whole too."""
+        rows = self._database.rows(
+            "SELECT * FROM volume_snapshots WHERE volume = ? ORDER BY created_ns, name", (volume,)
+        )
+        return [SnapshotRow(row["name"], row["created_ns"], bool(row["is_whole"])) for row in rows]
+
+    def add_snapshot(self, volume: str, name: str, created_ns: int) -> bool:
+        """Write a snapshot that is not whole yet; False when the name is taken."""
+        return bool(
+            self._database.execute(
+                "INSERT OR IGNORE INTO volume_snapshots VALUES (?, ?, ?, 0)",
+                (volume, name, created_ns),
+            )
+        )
+
+    def mark_snapshot(self, volume: str, name: str, *, is_whole: bool) -> None:
+        """Note that a snapshot is whole, or is on its way out."""
+        self._database.execute(
+            "UPDATE volume_snapshots SET is_whole = ? WHERE volume = ? AND name = ?",
+            (int(is_whole), volume, name),
+        )
+
+    def delete_snapshot(self, volume: str, name: str) -> None:
+        """Forget a snapshot. Idempotent."""
+        self._database.execute(
+            "DELETE FROM volume_snapshots WHERE volume = ? AND name = ?", (volume, name)
+        )
 
     def delete(self, name: str) -> None:
         """Forget a volume, its users and its snapshots. Idempotent."""

@@ -26,6 +26,7 @@ _START_WRITING = 0x02
 _PAGE_BYTES = 4096
 _MAX_PIECES = 512
 _KEPT_FREE = 16 << 20
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _libc = ctypes.CDLL(None, use_errno=True)
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 # Deeper than any path that could have been made through the API, shallower than Python's stack.
@@ -166,6 +167,20 @@ def spread_subdirectories(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def exchange(first: Path, second: Path) -> None:
+    """Let two names of one file system change places. Atomic: nobody sees one of them missing.
+
+    Raises:
+        OSError: one is not there, or the file system cannot do that.
+
+    Spec: renameat2(2), RENAME_EXCHANGE.
+    """
+    names = os.fsencode(first), os.fsencode(second)
+    if _libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), os.fspath(second))
 
 
 def remove_tree(path: Path) -> None:

@@ -20,6 +20,7 @@ from naru.server.routes import (
     rootfs,
     swarm,
     system,
+    volume_copies,
     volumes,
 )
 from naru.server.routes import exec as execs
@@ -37,6 +38,7 @@ _ROUTES = (
     *distribution.ROUTES,
     *networks.ROUTES,
     *volumes.ROUTES,
+    *volume_copies.ROUTES,
     *plugins.ROUTES,
     *swarm.ROUTES,
 )

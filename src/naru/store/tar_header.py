@@ -9,6 +9,7 @@ Spec: POSIX.1-2017, pax §ustar and §pax Extended Header.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from struct import Struct
 
 from naru.store.tar_fields import XATTR_PREFIX
@@ -27,16 +28,16 @@ _LARGEST = 0o77777777777
 _SECOND = 10**9
 
 
-def entry_blocks(entry: Entry) -> bytes:
+def entry_blocks(entry: Entry, more: Mapping[bytes, bytes] | None = None) -> bytes:
     """Return the blocks before an entry's data. Times are cut to whole seconds.
 
-    A directory's name gets the slash that it ends with.
+    A directory's name gets the slash that it ends with. `more` are further pax records.
     """
     name = entry.name
     if entry.kind == DIRECTORY and not name.endswith(b"/"):
         name += b"/"
     seconds = entry.mtime_ns // _SECOND
-    records = _pax_records(entry, name, seconds)
+    records = {**_pax_records(entry, name, seconds), **(more or {})}
     header = _header(
         entry.kind,
         name,

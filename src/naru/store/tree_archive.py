@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from naru.errors import FaultError
-from naru.store import tar_read, whiteout
+from naru.store import tar_holes, tar_read, whiteout
 from naru.store.tar_header import END, entry_blocks, padding
 from naru.store.tar_place import Owners
 from naru.store.tar_read import Entry
@@ -55,14 +55,20 @@ class TreeArchive:
     """One archive in the making."""
 
     def __init__(
-        self, may_enter: MayEnter = lambda _: True, inside: Owners = lambda uid, gid: (uid, gid)
+        self,
+        may_enter: MayEnter = lambda _: True,
+        inside: Owners = lambda uid, gid: (uid, gid),
+        *,
+        keeps_holes: bool = False,
     ) -> None:
         """Begin; `may_enter` is asked for every directory below the start, by descriptor.
 
-        `inside` says who the owner of a file is to whom the archive is for.
+        `inside` says who the owner of a file is to whom the archive is for. `keeps_holes` is for
+        readers that know sparse files, which Docker's do not.
         """
         self._may_enter = may_enter
         self._inside = inside
+        self._keeps_holes = keeps_holes
         self._first_names: dict[tuple[int, int], bytes] = {}
         self._small: list[bytes] = []
         self._small_bytes = 0
@@ -174,29 +180,47 @@ class TreeArchive:
             minor=minor,
             xattrs=_xattrs(descriptor) if kind in _WITH_XATTRS else None,
         )
-        header = entry_blocks(entry)
-        yield from self._collect(header)
         if size:
-            yield from self._content(descriptor, size)
+            yield from self._file(descriptor, entry, status)
+        else:
+            yield from self._collect(entry_blocks(entry))
 
-    def _content(self, descriptor: int, size: int) -> Iterator[bytes]:
+    def _file(self, descriptor: int, entry: Entry, status: os.stat_result) -> Iterator[bytes]:
         reader = _reopened(descriptor)
         try:
-            left = size
-            while left:
-                piece = os.read(reader, min(left, _BLOCK_BYTES))
-                if not piece:
-                    break
-                left -= len(piece)
-                yield from self._collect(piece)
+            regions = tar_holes.data_regions(reader, status) if self._keeps_holes else None
+            if regions is None:
+                yield from self._collect(entry_blocks(entry))
+                yield from self._content(reader, entry.size)
+            else:
+                more = tar_holes.records(entry.name, entry.size)
+                stored = tar_holes.region_map(regions)
+                entry.name = tar_holes.stand_in_name(entry.name)
+                length = sum(length for _, length in regions)
+                entry.size = len(stored) + length
+                yield from self._collect(entry_blocks(entry, more))
+                yield from self._collect(stored)
+                for start, count in regions:
+                    os.lseek(reader, start, os.SEEK_SET)
+                    yield from self._content(reader, count)
+                entry.size = length
+            yield from self._collect(padding(entry.size))
         finally:
             os.close(reader)
+
+    def _content(self, reader: int, size: int) -> Iterator[bytes]:
+        left = size
+        while left:
+            piece = os.read(reader, min(left, _BLOCK_BYTES))
+            if not piece:
+                break
+            left -= len(piece)
+            yield from self._collect(piece)
         while left:
             # It shrank; the size that was announced must be kept.
             gap = bytes(min(left, _BLOCK_BYTES))
             left -= len(gap)
             yield from self._collect(gap)
-        yield from self._collect(padding(size))
 
     def _collect(self, data: bytes) -> Iterator[bytes]:
         """Join what is small: a hand-over costs as much as copying some kilobytes."""

@@ -38,13 +38,15 @@ def extract(
     owner: tuple[int, int] | None = None,
     on_host: Owners | None = None,
     keeps_types: bool = False,
+    restores_directory: bool = False,
 ) -> None:
     """Extract `stream`, a plain tar, into `directory` below the open directory `root`.
 
     `directory` is relative, and leads through no links; it is there already, and is left as it
     is but for what goes into it. `owner` takes the place of what the entries say; `on_host` says
     who that is here. `keeps_types` refuses to put a directory in the place of anything else, or
-    the other way round.
+    the other way round. `restores_directory`, where that is the root, gives it what the archive
+    says of it.
 
     Raises:
         InvalidInputError: no valid tar, or cut off, or an entry that cannot be.
@@ -52,7 +54,15 @@ def extract(
         ReadOnlyTreeError: nothing can be written there.
         FaultError: the disk is full or fails.
     """
-    _Extraction(stream, root, directory, owner, on_host, keeps_types=keeps_types).run()
+    _Extraction(
+        stream,
+        root,
+        directory,
+        owner,
+        on_host,
+        keeps_types=keeps_types,
+        restores_root=restores_directory and not directory,
+    ).run()
 
 
 class _Extraction:
@@ -67,11 +77,13 @@ class _Extraction:
         on_host: Owners | None,
         *,
         keeps_types: bool,
+        restores_root: bool,
     ) -> None:
         self._reader = SparseTarReader(stream)
         self._tree = Tree(root)
         self._directory = directory
         self._keeps_types = keeps_types
+        self._restores_root = restores_root
         self._placer = EntryPlacer(
             self._reader,
             self._tree,
@@ -87,8 +99,11 @@ class _Extraction:
         try:
             while (entry := self._reader.next()) is not None:
                 path = self._path(entry.name)
-                # The directory itself is there, and the archive's word on it does not count.
-                if path != self._directory:
+                # The directory itself is there, and as a rule the archive's word does not count.
+                if path == self._directory:
+                    if self._restores_root and entry.kind == tar_read.DIRECTORY:
+                        self._placer.keep_root(entry)
+                else:
                     if self._keeps_types:
                         self._check_type(entry, path)
                     self._placer.place(entry, path)

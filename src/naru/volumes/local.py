@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from naru.errors import FaultError, InvalidInputError, NotSupportedError
+from naru.faults import fault_point
 from naru.linux import fs, project_quota
 from naru.linux.mount import mount_all, unmount
 from naru.linux.mountinfo import mounts
 from naru.volumes.driver import Seen
 from naru.volumes.mount_options import check_options, mount_of, quota_of, resolved, shown
 
-_CONTENT = "_data"
+_FILLED = fault_point("volumes.replace.filled")
+_EXCHANGED = fault_point("volumes.replace.exchanged")
+_CONTENT, _FRESH = "_data", "_fresh"
 _FOLDER_MODE = 0o701
 _CONTENT_MODE = 0o755
 
@@ -42,6 +45,7 @@ class LocalDriver:
                     # The process's umask must not decide who can enter.
                     path.chmod(mode)
             self.limit(folder / _CONTENT, options)
+            self._drop_fresh(folder)
         except OSError as error:
             raise FaultError(f"error while creating volume path '{folder}': {error}") from error
 
@@ -59,6 +63,37 @@ class LocalDriver:
                 project_quota.limit([directory], size)
             except NotSupportedError as error:
                 raise OSError(error.message) from error
+
+    def replace(
+        self, folder: Path, options: Mapping[str, str], fill: Callable[[Path], None]
+    ) -> None:
+        """Give a volume the content that `fill` puts into an empty directory, or leave it as it is.
+
+        Atomic, also when the engine is killed. The limit of the volume holds for the new content
+        beside the old one.
+
+        Raises:
+            OSError, NaruError: what `fill` raises, or the disk refused; nothing has changed.
+        """
+        content, fresh = folder / _CONTENT, folder / _FRESH
+        self._drop_fresh(folder)
+        try:
+            fresh.mkdir(mode=0o700)
+            fresh.chmod(_CONTENT_MODE)
+            self.limit(fresh, options)
+            fill(fresh)
+            _FILLED()
+            fs.exchange(fresh, content)
+            _EXCHANGED()
+        finally:
+            self._drop_fresh(folder)
+
+    @staticmethod
+    def _drop_fresh(folder: Path) -> None:
+        fresh = folder / _FRESH
+        if fresh.exists():
+            project_quota.release(fresh)
+            fs.remove_tree(fresh)
 
     def look(self, folder: Path) -> Seen:
         """See `VolumeDriver`."""

@@ -24,7 +24,6 @@ from naru.volumes.plugin_protocol import PluginRefusedError
 _log = logging.getLogger(__name__)
 _NOTED = fault_point("volumes.mount.noted")
 _MOUNTED = fault_point("volumes.mount.mounted")
-_UNMOUNTED = fault_point("volumes.unmount.half")
 
 
 class VolumeUses:
@@ -82,7 +81,6 @@ class VolumeUses:
             driver, folder = self._drivers.find(row.driver), self._root / name
             try:
                 driver.unmount(folder, row.options, user, is_last=users == [user])
-                _UNMOUNTED()
             except PluginRefusedError:
                 # It has had its say: to tell it again would not change its mind.
                 self._rows.end_use(name, user)

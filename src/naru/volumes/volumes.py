@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from naru.clock import Clock
 from naru.db.database import Database
 from naru.db.volumes import VolumeRow, VolumeRows
-from naru.errors import ConflictError, NaruError, NotFoundError
+from naru.errors import ConflictError, FaultError, NaruError, NotFoundError
 from naru.faults import fault_point
 from naru.linux import fs
 from naru.volumes.copy_up import finish_copy_up
@@ -25,6 +26,7 @@ from naru.volumes.model import LOCAL, Volume
 from naru.volumes.mount_options import is_plain
 from naru.volumes.names import check_name, is_name
 from naru.volumes.plugin_driver import PluginDriver
+from naru.volumes.snapshots import VolumeSnapshots
 from naru.volumes.uses import VolumeUses
 
 _log = logging.getLogger(__name__)
@@ -44,6 +46,9 @@ class Volumes:
         self._clock = clock
         self._drivers = drivers or Drivers()
         self.uses = VolumeUses(root, self._rows, self._drivers)
+        self.snapshots = VolumeSnapshots(
+            root, self._rows, self.uses, self._drivers.local, self._clock
+        )
 
     # -- which there are -------------------------------------------------------------------------
 
@@ -136,7 +141,7 @@ class Volumes:
         return self._root / name
 
     def usage(self, name: str) -> int:
-        """Return the bytes of the content; of what is mounted from elsewhere, none.
+        """Return the bytes of content and snapshots; of what is mounted from elsewhere, none.
 
         Raises:
             NotFoundError: no such volume.
@@ -144,7 +149,28 @@ class Volumes:
         row = self._existing(name)
         if row.driver != LOCAL or not is_plain(row.options):
             return 0
-        return fs.tree_size(self._drivers.local.path(self._root / name))
+        content = fs.tree_size(self._drivers.local.path(self._root / name))
+        return content + self.snapshots.usage(name)
+
+    def replace_content(
+        self, name: str, fill: Callable[[Path], None], *, if_empty: bool = True
+    ) -> None:
+        """Give a volume the content that `fill` puts into an empty directory. Atomic.
+
+        Raises:
+            NotFoundError: no such volume.
+            ConflictError: it is in use; or holds something, and `if_empty`.
+            NotSupportedError: its content is not a directory of its own.
+            FaultError: the disk or the volume's quota is full, or the disk fails.
+            NaruError: what `fill` raises; nothing has changed.
+        """
+        with self.uses.reserved(name) as folder:
+            if if_empty and os.listdir(self._drivers.local.path(folder)):
+                raise ConflictError(f"volume {name} is not empty")
+            try:
+                self._drivers.local.replace(folder, self._existing(name).options, fill)
+            except OSError as error:
+                raise FaultError(f"fill volume {name}: {error.strerror}") from error
 
     # -- their end -------------------------------------------------------------------------------
 
@@ -264,6 +290,7 @@ class Volumes:
             return
         driver.create(folder, row.options)
         finish_copy_up(driver.path(folder), folder)
+        self.snapshots.repair(row.name)
 
     def _delete(self, row: VolumeRow, *, forgets: bool = False) -> None:
         folder = self._root / row.name

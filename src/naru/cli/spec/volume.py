@@ -21,6 +21,23 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("name", "", "string", "", "Specify volume name", "hidden"),
         ),
     },
+    "export": {
+        "usage": "[OPTIONS] VOLUME",
+        "about": "Export the content of a volume as a tar archive",
+        "arity": (1, 1),
+        "handler": "naru.cli.commands.volume_copies:export",
+        "options": (
+            ("output", "o", "string", "", "Write to a file, instead of STDOUT"),
+            ("pause", "", "bool", "", "Pause containers that use the volume meanwhile"),
+        ),
+    },
+    "import": {
+        "usage": "[OPTIONS] VOLUME [FILE|-]",
+        "about": "Fill a volume from a tar archive, or STDIN; it is made if there is none",
+        "arity": (1, 2),
+        "handler": "naru.cli.commands.volume_copies:import_volume",
+        "options": (("replace", "", "bool", "", "Replace what the volume holds"),),
+    },
     "inspect": {
         "usage": "[OPTIONS] VOLUME [VOLUME...]",
         "about": "Display detailed information on one or more volumes",
@@ -49,6 +66,37 @@ COMMANDS: dict[str, dict[str, Any]] = {
             ("all", "a", "bool", "", "Remove all unused volumes, not just anonymous ones"),
             ("filter", "", "filter", "", 'Provide filter values (e.g. "label=<label>")'),
             ("force", "f", "bool", "", "Do not prompt for confirmation"),
+        ),
+    },
+    "restore": {
+        "usage": "VOLUME SNAPSHOT",
+        "about": "Let a volume hold what it held when a snapshot was taken",
+        "arity": (2, 2),
+        "handler": "naru.cli.commands.volume_copies:restore",
+        "options": (),
+    },
+    "rm-snapshot": {
+        "usage": "VOLUME SNAPSHOT [SNAPSHOT...]",
+        "about": "Remove one or more snapshots of a volume",
+        "arity": (2, None),
+        "handler": "naru.cli.commands.volume_copies:remove_snapshots",
+        "options": (),
+    },
+    "snapshot": {
+        "usage": "[OPTIONS] VOLUME [SNAPSHOT]",
+        "about": "Keep what a volume holds now",
+        "arity": (1, 2),
+        "handler": "naru.cli.commands.volume_copies:snapshot",
+        "options": (("pause", "", "bool", "", "Pause containers that use the volume meanwhile"),),
+    },
+    "snapshots": {
+        "usage": "[OPTIONS] VOLUME",
+        "about": "List the snapshots of a volume",
+        "arity": (1, 1),
+        "handler": "naru.cli.commands.volume_copies:list_snapshots",
+        "options": (
+            ("format", "", "string", "", FORMAT_TABLE),
+            ("quiet", "q", "bool", "", "Only display names"),
         ),
     },
     "rm": {

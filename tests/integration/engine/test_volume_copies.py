@@ -1,0 +1,211 @@
+"""Archives and snapshots of volumes, by the command and by the API."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import narud
+from harness.archives import Tree
+from harness.narud import EngineUnderTest
+from harness.requirements import requires
+from harness.waiting import eventually
+
+pytestmark = [requires("root"), pytest.mark.naru_only]
+_M = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[EngineUnderTest]:
+    made = narud.started()
+    yield made
+    made.destroy()
+
+
+@pytest.fixture(autouse=True)
+def _tidy(engine: EngineUnderTest) -> Iterator[None]:
+    yield
+    engine.remove_all()
+    for volume in engine.api("GET", "/volumes").ok(200).json()["Volumes"]:
+        engine.api("DELETE", f"/volumes/{volume['Name']}").ok(204)
+
+
+def _content(engine: EngineUnderTest, name: str) -> Path:
+    return Path(engine.api("GET", f"/volumes/{name}").ok(200).json()["Mountpoint"])
+
+
+def _made(engine: EngineUnderTest, name: str) -> Path:
+    engine.api("POST", "/volumes/create", {"Name": name}).ok(201)
+    return _content(engine, name)
+
+
+def _fill(folder: Path) -> None:
+    """Put one of everything into a volume."""
+    (folder / "dir" / "inner").mkdir(parents=True)
+    (folder / "dir" / "inner" / "ü").write_text("text")
+    (folder / "file").write_bytes(os.urandom(100_000))
+    os.link(folder / "file", folder / "dir" / "same")
+    (folder / "link").symlink_to("/etc/passwd")
+    os.mkfifo(folder / "fifo")
+    os.mknod(folder / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    os.setxattr(folder / "file", "user.note", b"kept")
+    os.chown(folder / "file", 1000, 1001)
+    (folder / "file").chmod(0o4755)
+    os.chown(folder, 33, 44)
+    folder.chmod(0o1770)
+    os.utime(folder / "dir", (10**9, 10**9))
+    with (folder / "sparse").open("wb") as file:
+        file.seek(64 * _M)
+        file.write(b"end")
+        file.truncate(65 * _M)
+    with (folder / "empty").open("wb") as file:
+        file.truncate(8 * _M)
+
+
+def _described(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for path in [folder, *sorted(folder.rglob("*"))]:
+        status = path.lstat()
+        content: object = None
+        if stat.S_ISREG(status.st_mode):
+            content = path.read_bytes()
+        elif stat.S_ISLNK(status.st_mode):
+            content = os.readlink(path)
+        attributes = {
+            name: os.getxattr(path, name, follow_symlinks=False)
+            for name in os.listxattr(path, follow_symlinks=False)
+        }
+        found[str(path.relative_to(folder))] = (
+            *(status.st_mode, status.st_uid, status.st_gid, status.st_rdev, int(status.st_mtime)),
+            *(status.st_nlink if not stat.S_ISDIR(status.st_mode) else 0, content, attributes),
+        )
+    return found
+
+
+def _blocks(path: Path) -> int:
+    return path.stat().st_blocks * 512
+
+
+def test_what_is_exported_and_imported_is_the_same_to_the_last_attribute(
+    engine: EngineUnderTest, tmp_path: Path
+) -> None:
+    folder = _made(engine, "whole")
+    _fill(folder)
+    archive = tmp_path / "whole.tar"
+    engine.naru("volume", "export", "-o", str(archive), "whole").ok()
+    assert archive.stat().st_size < _M, "holes are no zeros"
+    # Others can read it, too.
+    (tmp_path / "out").mkdir()
+    subprocess.run(["tar", "-xf", archive, "-C", tmp_path / "out"], check=True)
+    assert (tmp_path / "out" / "sparse").read_bytes() == (folder / "sparse").read_bytes()
+    done = engine.naru("volume", "import", "copy", str(archive)).ok()
+    assert done.out.strip() == "copy"
+    copy = _content(engine, "copy")
+    assert _described(copy) == _described(folder)
+    assert _blocks(copy / "sparse") < _M
+    assert sorted(os.listdir(copy.parent)) == ["_data"]
+
+
+def test_stdin_and_stdout_carry_archives_and_containers_may_run(engine: EngineUnderTest) -> None:
+    script = "echo one > /d/file; sleep 1000"
+    engine.up("sh", "-c", script, host={"Binds": ["busy:/d"]})
+    eventually((_content(engine, "busy") / "file").exists, "it is written")
+    program = f"{engine.naru_program} volume export --pause busy | gzip | "
+    program += f"{engine.naru_program} volume import twin -"
+    subprocess.run(["sh", "-c", program], check=True, env=engine.environ)
+    assert (_content(engine, "twin") / "file").read_text() == "one\n"
+    [container] = engine.containers()
+    assert engine.state(container)["Status"] == "running"
+
+
+def test_an_import_is_whole_or_nothing(engine: EngineUnderTest) -> None:
+    def attempt(archive: bytes, name: str = "kept", **query: object) -> tuple[int, str]:
+        headers = {"Content-Type": "application/x-tar"}
+        path = f"/volumes/{name}/import"
+        answer = engine.api("POST", path, archive, query=query, headers=headers)
+        return answer.status, "" if answer.status == 204 else answer.message
+
+    folder = _made(engine, "kept")
+    (folder / "mine").write_text("x")
+    good = Tree().file("new", "y").tar()
+    assert attempt(good) == (409, "volume kept is not empty")
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("../out"))
+    for bad in (out.getvalue(), good[:700], b"no tar at all" * 100):
+        assert attempt(bad, replace="1")[0] == 400
+        assert attempt(bad, "fresh")[0] == 400
+        assert engine.api("GET", "/volumes/fresh").status == 404
+    assert os.listdir(folder) == ["mine"]
+    container = engine.up("sleep", "1000", host={"Binds": ["kept:/d"]})
+    assert attempt(good, replace="1") == (409, f"volume is in use - [{container}]")
+    engine.remove(container)
+    assert attempt(good, replace="1") == (204, "")
+    assert os.listdir(_content(engine, "kept")) == ["new"]
+    tmpfs = {"type": "tmpfs", "device": "tmpfs"}
+    engine.api("POST", "/volumes/create", {"Name": "far", "DriverOpts": tmpfs}).ok(201)
+    assert attempt(good, "far")[0] == 501
+    assert attempt(good, ".x")[0] == 400
+
+
+def test_links_in_an_archive_do_not_lead_out(engine: EngineUnderTest, tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        link = tarfile.TarInfo("away")
+        link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
+        archive.addfile(link)
+        archive.addfile(tarfile.TarInfo("away/escaped"))
+    engine.api("POST", "/volumes/trap/import", out.getvalue())
+    assert os.listdir(tmp_path) == []
+
+
+def test_snapshots_are_taken_listed_restored_and_removed(engine: EngineUnderTest) -> None:
+    folder = _made(engine, "data")
+    _fill(folder)
+    before = _described(folder)
+    assert engine.naru("volume", "snapshot", "data", "first").ok().out == "first\n"
+    named = engine.naru("volume", "snapshot", "data").ok().out.strip()
+    assert engine.naru("volume", "snapshots", "-q", "data").ok().lines() == ["first", named]
+    table = engine.naru("volume", "snapshots", "data").ok().lines()
+    assert table[0].split() == ["SNAPSHOT", "CREATED", "AT", "SIZE"]
+    usage = engine.api("GET", "/system/df").ok(200).json()["Volumes"][0]["UsageData"]["Size"]
+    assert usage > 3 * 73 * _M, "both snapshots count"
+    subprocess.run(["rm", "-rf", folder / "dir", folder / "file"], check=True)
+    (folder / "later").write_text("x")
+    folder.chmod(0o700)
+    engine.naru("volume", "restore", "data", "first").ok()
+    assert _described(_content(engine, "data")) == before
+    engine.naru("volume", "rm-snapshot", "data", "first", named).ok()
+    assert engine.naru("volume", "snapshots", "-q", "data").ok().out == ""
+    assert sorted(os.listdir(folder.parent)) == ["_data", "_snapshots"]
+    assert os.listdir(folder.parent / "_snapshots") == []
+
+
+def test_what_cannot_be_is_refused_with_a_reason(engine: EngineUnderTest) -> None:
+    _made(engine, "data")
+    container = engine.up("sleep", "1000", host={"Binds": ["data:/d"]})
+    in_use = f"volume is in use - [{container}]"
+    assert in_use in engine.naru("volume", "snapshot", "data", "one").err
+    engine.naru("volume", "snapshot", "--pause", "data", "one").ok()
+    assert engine.state(container)["Status"] == "running"
+    assert in_use in engine.naru("volume", "restore", "data", "one").err
+    for words, message in (
+        (("snapshot", "data", "../x"), "invalid snapshot name"),
+        (("snapshot", "--pause", "data", "one"), "volume data has a snapshot one already"),
+        (("snapshot", "nosuch"), "get nosuch: no such volume"),
+        (("snapshots", "nosuch"), "get nosuch: no such volume"),
+        (("rm-snapshot", "data", "two"), "volume data has no snapshot two"),
+        (("export", "nosuch"), "get nosuch: no such volume"),
+    ):
+        done = engine.naru("volume", *words)
+        assert (done.code, message in done.err) == (1, True), done
+    engine.remove(container)
+    assert "has no snapshot two" in engine.naru("volume", "restore", "data", "two").err
+    engine.naru("volume", "restore", "data", "one").ok()

@@ -1,0 +1,186 @@
+"""Snapshots and limits where the file system helps, and after a kill."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.requirements import requires
+from naru.clock import SystemClock
+from naru.db.database import Database
+from naru.errors import ConflictError, FaultError, InvalidInputError, NotFoundError
+from naru.linux import project_quota
+from naru.linux.mount import Mount, mount_all, unmount
+from naru.volumes.volumes import Volumes
+
+pytestmark = requires("root")
+_M = 1 << 20
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a file system that shares blocks, with quotas if this kernel has them for it."""
+    image, place = tmp_path / "image", tmp_path / "disk"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(320 * _M)
+    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", image], check=True)
+    mount = ["mount", "-t", "xfs", image, place, "-o"]
+    if subprocess.run([*mount, "loop,pquota"], check=False, capture_output=True).returncode:
+        subprocess.run([*mount, "loop"], check=True)
+    yield place
+    unmount(place)
+
+
+def _volumes(root: Path, database: str = "") -> Volumes:
+    made = Volumes(root / "volumes", Database(database or root / "naru.db"), SystemClock())
+    made.repair()
+    return made
+
+
+def _content(volumes: Volumes, name: str) -> Path:
+    place = volumes.create(name).mountpoint
+    assert place is not None
+    return place
+
+
+def _used(disk: Path) -> int:
+    os.sync()
+    status = os.statvfs(disk)
+    return (status.f_blocks - status.f_bfree) * status.f_frsize
+
+
+def test_a_snapshot_shares_its_blocks_with_the_volume(disk: Path) -> None:
+    volumes = _volumes(disk, ":memory:")
+    content = _content(volumes, "data")
+    (content / "large").write_bytes(os.urandom(64 * _M))
+    before = _used(disk)
+    taken = volumes.snapshots.take("data", "one")
+    assert taken.size_bytes == 64 * _M
+    assert _used(disk) - before < 8 * _M
+    with (content / "large").open("r+b") as file:
+        file.write(b"changed")
+    volumes.snapshots.restore("data", "one")
+    assert _used(disk) - before < 8 * _M
+    assert (content / "large").read_bytes()[:7] != b"changed"
+
+
+def test_a_limit_is_kept_by_the_file_system_or_refused_in_dockers_words(disk: Path) -> None:
+    volumes = _volumes(disk, ":memory:")
+    options = {"size": "10m"}
+    if not project_quota.is_enforced(disk):
+        with pytest.raises(InvalidInputError) as caught:
+            volumes.create("small", options=options)
+        assert caught.value.message == ("create small: quota size requested but no quota support")
+        assert volumes.list() == []
+        return
+    path = volumes.create("small", options=options).mountpoint
+    assert path is not None
+    with pytest.raises(OSError, match=str(os.strerror(errno.ENOSPC))):
+        (path / "file").write_bytes(bytes(20 * _M))
+    (path / "file").write_bytes(bytes(8 * _M))
+    volumes.snapshots.take("small", "one")
+    volumes.snapshots.restore("small", "one")
+    with pytest.raises(OSError, match=str(os.strerror(errno.ENOSPC))):
+        (path / "more").write_bytes(bytes(8 * _M))
+    with pytest.raises(FaultError):
+        volumes.replace_content(
+            "small", lambda fresh: _write(fresh / "file", 20 * _M), if_empty=False
+        )
+    assert (path / "file").stat().st_size == 8 * _M
+    volumes.remove("small")
+
+
+def _write(path: Path, size: int) -> None:
+    path.write_bytes(bytes(size))
+
+
+def test_a_limit_that_is_no_size_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"^create data: invalid size: 'much'$"):
+        _volumes(tmp_path).create("data", options={"size": "much"})
+
+
+@pytest.mark.parametrize(
+    ("point", "code", "snapshots", "content"),
+    [
+        ("volumes.snapshot.copied", "v.snapshots.take('data', 'two')", ["one"], "new"),
+        ("volumes.snapshot.leaving", "v.snapshots.remove('data', 'one')", [], "new"),
+        ("volumes.replace.filled", "v.snapshots.restore('data', 'one')", ["one"], "new"),
+        ("volumes.replace.exchanged", "v.snapshots.restore('data', 'one')", ["one"], "old"),
+    ],
+)
+def test_after_a_kill_there_is_all_or_nothing(
+    tmp_path: Path, point: str, code: str, snapshots: list[str], content: str
+) -> None:
+    volumes = _volumes(tmp_path)
+    folder = _content(volumes, "data")
+    (folder / "file").write_text("old")
+    volumes.snapshots.take("data", "one")
+    (folder / "file").write_text("new")
+    program = (
+        "import sys; from pathlib import Path; from naru.clock import SystemClock;"
+        "from naru.db.database import Database; from naru.volumes.volumes import Volumes;"
+        "root = Path(sys.argv[1]);"
+        f"v = Volumes(root / 'volumes', Database(root / 'naru.db'), SystemClock()); {code}"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program, tmp_path],
+        env={**os.environ, "NARU_FAULT": f"{point}=kill"},
+        check=False,
+    )
+    assert killed.returncode == -9
+    volumes = _volumes(tmp_path)
+    assert [one.name for one in volumes.snapshots.list("data")] == snapshots
+    assert (folder / "file").read_text() == content
+    assert sorted(os.listdir(folder.parent)) == ["_data", "_snapshots"]
+    assert sorted(os.listdir(folder.parent / "_snapshots")) == snapshots
+
+
+def test_a_full_disk_leaves_no_snapshot_and_the_old_content(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mount_all([Mount("tmpfs", "tmpfs", data="size=3m")], small)
+    try:
+        volumes = _volumes(small, ":memory:")
+        folder = _content(volumes, "data")
+        (folder / "file").write_bytes(os.urandom(2 * _M))
+        with pytest.raises(FaultError, match="take snapshot one of volume data: No space left"):
+            volumes.snapshots.take("data", "one")
+        assert volumes.snapshots.list("data") == []
+        assert os.listdir(folder.parent / "_snapshots") == []
+        with pytest.raises(FaultError, match="fill volume data: No space left"):
+            volumes.replace_content(
+                "data", lambda fresh: _write(fresh / "x", 2 * _M), if_empty=False
+            )
+        assert os.listdir(folder) == ["file"]
+        assert sorted(os.listdir(folder.parent)) == ["_data", "_snapshots"]
+    finally:
+        unmount(small)
+
+
+def test_while_a_volume_is_replaced_nobody_can_use_it(tmp_path: Path) -> None:
+    volumes = _volumes(tmp_path)
+    _content(volumes, "data")
+
+    def fill(fresh: Path) -> None:
+        for use in (
+            lambda: volumes.uses.mount("data", "me"),
+            lambda: volumes.snapshots.take("data", "one"),
+            lambda: volumes.remove("data"),
+        ):
+            with pytest.raises(ConflictError, match="volume data is being copied or replaced"):
+                use()
+        (fresh / "new").touch()
+
+    volumes.replace_content("data", fill)
+    assert os.listdir(volumes.uses.mount("data", "me")) == ["new"]
+    with pytest.raises(ConflictError, match=r"^volume is in use - \[me\]$"):
+        volumes.snapshots.restore("data", "one")
+    with pytest.raises(NotFoundError):
+        volumes.snapshots.take("nosuch", "one")
