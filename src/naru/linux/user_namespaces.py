@@ -30,13 +30,37 @@ def create_userns(path: Path, uid_map: str, gid_map: str) -> None:
     Raises:
         FaultError: the kernel refused, or `path` is in use.
     """
+    with _mapped(uid_map, gid_map) as namespace:
+        name_namespace(namespace, path)
+
+
+@contextlib.contextmanager
+def temporary_userns(uid_map: str, gid_map: str) -> Iterator[int]:
+    """Yield a descriptor of a user namespace that nobody is in, and that has no name.
+
+    What was mounted with its maps keeps them.
+
+    Raises:
+        FaultError: the kernel refused.
+    """
+    with _mapped(uid_map, gid_map) as namespace:
+        descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _mapped(uid_map: str, gid_map: str) -> Iterator[Path]:
+    """Make a user namespace, and yield its file while a program keeps it."""
     with _waiting(["unshare", "--user", _ECHO]) as pid:
         for name, text in (("uid_map", uid_map), ("gid_map", gid_map)):
             try:
                 Path(f"/proc/{pid}/{name}").write_text(text, encoding="ascii")
             except OSError as error:
                 raise FaultError(f"write {name} of a user namespace: {error.strerror}") from error
-        name_namespace(Path(f"/proc/{pid}/ns/user"), path)
+        yield Path(f"/proc/{pid}/ns/user")
 
 
 def name_namespace(namespace: Path, path: Path) -> None:

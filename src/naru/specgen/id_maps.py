@@ -68,6 +68,9 @@ class IdMaps:
         return self.gids[-1].inside + self.gids[-1].size - 1
 
 
+_ALL: Final = (IdRange(0, 0, _MAX_ID),)
+
+
 def _outside(ranges: Iterable[IdRange], number: int, what: str) -> int:
     for one in ranges:
         if one.inside <= number < one.inside + one.size:
@@ -80,6 +83,38 @@ def _inside(ranges: Iterable[IdRange], number: int) -> int:
         if one.outside <= number < one.outside + one.size:
             return one.inside + number - one.outside
     return _NOBODY
+
+
+def exchanged(maps: IdMaps | None, owner: tuple[int, int], user: tuple[int, int]) -> IdMaps:
+    """Return the maps of a mount that gives a container's user what belongs to `owner` on disk.
+
+    And the other way round, so that each file still has one owner, and what the user makes there
+    is `owner`'s on disk. `maps` are the container's own; None where its ids are the host's.
+    """
+    uids = maps.uids if maps else _ALL
+    gids = maps.gids if maps else _ALL
+    return IdMaps(_exchanged(uids, owner[0], user[0]), _exchanged(gids, owner[1], user[1]))
+
+
+def _exchanged(ranges: tuple[IdRange, ...], owner: int, user: int) -> tuple[IdRange, ...]:
+    if owner == user:
+        return ranges
+    found: list[IdRange] = []
+    outside: dict[int, int] = {}
+    for one in ranges:
+        start, end = one.inside, one.inside + one.size
+        offset = one.outside - one.inside
+        for number in sorted(number for number in (owner, user) if start <= number < end):
+            outside[number] = number + offset
+            if number > start:
+                found.append(IdRange(start, start + offset, number - start))
+            start = number + 1
+        if start < end:
+            found.append(IdRange(start, start + offset, end - start))
+    for inside, other in ((owner, user), (user, owner)):
+        if other in outside:
+            found.append(IdRange(inside, outside[other], 1))
+    return tuple(sorted(found, key=lambda one: one.inside))
 
 
 def map_text(ranges: Iterable[IdRange]) -> str:

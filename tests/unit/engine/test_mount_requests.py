@@ -13,7 +13,7 @@ from naru.api.host_config import (
     TmpfsOptions,
     VolumeOptions,
 )
-from naru.engine.containers.mount_requests import parse_bind, wanted_mounts
+from naru.engine.containers.mount_requests import USER_OWNS, parse_bind, wanted_mounts
 from naru.engine.model import MountRecord
 from naru.errors import InvalidInputError
 
@@ -33,7 +33,7 @@ def test_nocopy_keeps_a_volume_empty() -> None:
     [
         ("/a:b", "invalid volume specification: '/a:b'"),
         ("/a:/b:rx", "invalid mode: rx"),
-        ("/a:/b:U", "invalid mode: U"),
+        ("/a:/b:O", "invalid mode: O"),
         ("/a:/b:ro,rw", "invalid mode: ro,rw"),
         ("/a:/b:rslave,shared", "invalid mode: rslave,shared"),
         ("/a:/", "destination can't be '/'"),
@@ -147,3 +147,9 @@ def test_an_image_is_mounted_read_only() -> None:
     mount = Mount(type="image", source="app", target="/x", image_options=ImageOptions(subpath="a"))
     (found,) = wanted_mounts(ContainerConfig(), HostConfig(mounts=[mount]))
     assert (found.type, found.name, found.subpath, found.read_write) == ("image", "app", "a", False)
+
+
+def test_owned_mounts_are_known_by_their_option() -> None:
+    for text in ("/a:/b:ro,U", "data:/b:U,nocopy"):
+        assert USER_OWNS in parse_bind(text).options
+        assert USER_OWNS not in parse_bind(text.replace("U", "z")).options

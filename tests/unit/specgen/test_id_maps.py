@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from naru.errors import InvalidInputError
 from naru.specgen.id_maps import (
     IdMaps,
     IdRange,
+    exchanged,
     has_ranges,
     map_text,
     maps_of,
@@ -92,3 +95,31 @@ def test_new_ranges_touch_nobodys() -> None:
 
 def test_one_range_is_enough() -> None:
     assert IdMaps((IdRange(0, 5, 1),), (IdRange(0, 6, 1),)).on_host(0, 0) == (5, 6)
+
+
+@pytest.mark.parametrize(
+    "maps", [None, IdMaps((IdRange(0, 100_000, 65_536),), (IdRange(0, 7, 3),))]
+)
+@pytest.mark.parametrize(
+    "pair", [(0, 1000), (1000, 0), (5, 6), (65_535, 0), (500, 500), (70_000, 3)]
+)
+def test_two_owners_change_places_and_nobody_else_does(
+    maps: IdMaps | None, pair: tuple[int, int]
+) -> None:
+    owner, user = pair
+    uids = exchanged(maps, (owner, 1), (user, 1)).uids
+    offset, end = (100_000, 65_536) if maps else (0, 4_294_967_295)
+    shown = {
+        number: one.outside + number - one.inside
+        for one in uids
+        for number in {0, 1, 2, 3, 4, 5, 6, 7, 999, 1000, 1001, 65_534, 65_535, 70_000, owner, user}
+        if one.inside <= number < one.inside + one.size
+    }
+    for number, outside in shown.items():
+        other = {owner: user, user: owner}.get(number, number)
+        assert outside == other + offset
+    assert owner in shown
+    assert (999 in shown) == (end > 999)
+    assert sum(one.size for one in uids) == end
+    spans = sorted((one.inside, one.inside + one.size) for one in uids)
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))

@@ -6,15 +6,17 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from naru.engine.containers.mount_requests import READ_ONLY_ALL, READ_ONLY_TOP
+from naru.engine.containers.mount_requests import READ_ONLY_ALL, READ_ONLY_TOP, USER_OWNS
 from naru.engine.containers.user_namespace import id_maps
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, MountRecord
 from naru.errors import InvalidInputError
+from naru.runtime import bundle as bundles
 from naru.runtime import bundle_mounts, mountpoints
 from naru.runtime.bundle import Bundle
 from naru.specgen.id_maps import IdMaps
 from naru.specgen.mounts import MountPoint
+from naru.specgen.users import resolve_user
 
 # mount_setattr(2) came with it.
 _RECURSIVE_READ_ONLY_KERNEL = (5, 12)
@@ -33,8 +35,9 @@ def mount_points(
     names = {mount.name for mount in container.record.mounts if mount.type == "volume"}
     # Once each, though it may be mounted at several places.
     volumes = {name: ctx.volumes.uses.mount(name, container.id) for name in sorted(names)}
+    user = _user(container, bundle)
     return tuple(
-        _mount_point(ctx, bundle, number, mount, maps, volumes)
+        _mount_point(ctx, bundle, number, mount, maps, volumes, user)
         for number, mount in enumerate(container.record.mounts)
     )
 
@@ -46,13 +49,18 @@ def _mount_point(
     mount: MountRecord,
     maps: IdMaps | None,
     volumes: Mapping[str, Path],
+    user: tuple[int, int] | None,
 ) -> MountPoint:
     source, options = mount.source, tuple[str, ...]()
+    if USER_OWNS not in mount.options:
+        user = None
     match mount.type:
         case "volume":
             root = volumes[mount.name]
-            if mount.subpath or maps:
-                root = bundle_mounts.bind_inside(bundle, number, root, mount.subpath, maps)
+            if mount.subpath or maps or user:
+                root = bundle_mounts.bind_inside(
+                    bundle, number, root, mount.subpath, maps, user=user
+                )
             source = str(root)
         case "image":
             view = ctx.images.snapshots.mounts(mount.source)
@@ -63,6 +71,12 @@ def _mount_point(
                 os.makedirs(source, mode=0o755, exist_ok=True)
             mountpoints.check_propagation(source, mount.propagation)
             options = _bind_options(ctx, mount)
+            if user:
+                # Files of binds are the host's in user namespaces, too: not those of `maps`.
+                given = bundle_mounts.bind_inside(
+                    bundle, number, Path("/"), source, user=_host(user, maps)
+                )
+                source = str(given)
         case _:
             options = tuple(mount.options)
     return MountPoint(
@@ -73,6 +87,19 @@ def _mount_point(
         propagation=mount.propagation,
         options=options,
     )
+
+
+def _user(container: Container, bundle: Bundle) -> tuple[int, int] | None:
+    """Return who the container runs as, if a mount is to be his."""
+    if not any(USER_OWNS in mount.options for mount in container.record.mounts):
+        return None
+    texts = (bundles.read_rootfs_text(bundle, f"etc/{name}") for name in ("passwd", "group"))
+    user = resolve_user(container.config.user, *texts)
+    return user.uid, user.gid
+
+
+def _host(user: tuple[int, int], maps: IdMaps | None) -> tuple[int, int]:
+    return maps.on_host(*user) if maps else user
 
 
 def _bind_options(ctx: EngineContext, mount: MountRecord) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ _PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", 
 # Options in a `MountRecord` of a bind: what read-only means for what is mounted below it.
 READ_ONLY_TOP = "ro-top"
 READ_ONLY_ALL = "ro-all"
+# In one of a bind or a volume: its files belong to the container's user. Podman has it as U.
+USER_OWNS = "U"
 # What may stand after the second colon of -v, each kind once.
 _MODES = {
     "access": frozenset({"ro", "rw"}),
@@ -26,6 +28,7 @@ _MODES = {
     "label": frozenset({"z", "Z"}),
     "consistency": frozenset({"consistent", "cached", "delegated"}),
     "copy": frozenset({"nocopy"}),
+    "owner": frozenset({USER_OWNS}),
 }
 
 
@@ -81,6 +84,7 @@ def parse_bind(text: str) -> MountRecord:
     mode = parts[2] if len(parts) == 3 else ""
     options = [option for option in mode.split(",") if option]
     read_write, propagation = _bind_options(mode)
+    owned = [USER_OWNS] if USER_OWNS in options else []
     if source.startswith("/"):
         if "nocopy" in options:
             raise InvalidInputError(f"{wrong}: {_extra_field('bind', 'VolumeOptions')}")
@@ -91,6 +95,7 @@ def parse_bind(text: str) -> MountRecord:
             mode=mode,
             read_write=read_write,
             propagation=propagation or "rprivate",
+            options=owned,
         )
     if propagation:
         raise InvalidInputError(f"{wrong}: {_extra_field('volume', 'BindOptions')}")
@@ -102,6 +107,7 @@ def parse_bind(text: str) -> MountRecord:
         mode=mode or "z",
         read_write=read_write,
         copy_up="nocopy" not in options,
+        options=owned,
     )
 
 
