@@ -42,7 +42,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
         "options": (
             ("filter", "f", "filter", "", "Filter output based on conditions provided"),
             ("format", "", "string", "", "Pretty-print search using a Go template"),
-            ("limit", "", "int", "0", "Max number of search results"),
+            ("limit", "", "int", "", "Max number of search results"),
             ("no-trunc", "", "bool", "", "Don't truncate output"),
         ),
     },
