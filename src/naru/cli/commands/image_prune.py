@@ -20,7 +20,8 @@ def prune(invocation: Invocation) -> int:
         if options["keep"] < 1:
             raise CommandFailedError(f"--keep takes a number from 1, not {options['keep']}")
         filters.setdefault("keep", {})[str(options["keep"])] = True
-        keep = f", but for the last {options['keep']} tags of each repository"
+        last = "tag" if options["keep"] == 1 else f"{options['keep']} tags"
+        keep = f", but for the last {last} of each repository"
     filters.setdefault("dangling", {})["false" if options["all"] else "true"] = True
     kind = (
         "images without at least one container associated to them"

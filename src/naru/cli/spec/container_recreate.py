@@ -55,7 +55,6 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "recreate": {
         "usage": "CONTAINER [OPTIONS] [IMAGE] [COMMAND] [ARG...]",
         "about": "Give a container other options or another image",
-        "aliases": ("container recreate",),
         "arity": (1, None),
         "handler": "naru.cli.commands.recreate:recreate",
         "checks": "naru.cli.options:CHECKS",

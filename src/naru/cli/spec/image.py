@@ -138,7 +138,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
                 "",
                 "int",
                 "",
-                "Keep the last tags of each repository, this many (with --all)",
+                "With --all, keep this many tags of each repository, the last ones",
                 "ours",
             ),
         ),
