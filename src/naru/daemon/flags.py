@@ -148,25 +148,11 @@ SETTINGS = (
     ),
     Setting("pidfile", "text", "/run/naru.pid", "File with the engine's pid", "pidfile", "p"),
     Setting(
-        "push-compression",
-        "text",
-        "gzip",
-        "How new layers are compressed for registries: gzip or zstd",
-        "push-compression",
-    ),
-    Setting(
         "plugin-dir",
         "list",
         ("/run/docker/plugins", "/etc/docker/plugins", "/usr/lib/docker/plugins"),
         "Directories with sockets and specifications of plugins",
         "plugin-dirs",
-    ),
-    Setting(
-        "registry-certs-dir",
-        "text",
-        "/etc/docker/certs.d",
-        "Certificates: HOST[:PORT]/*.crt to trust, *.cert and *.key to show",
-        "registry-certs-dir",
     ),
     Setting(
         "published-ports-policy",
@@ -175,6 +161,20 @@ SETTINGS = (
         "Who reaches published ports: open (everybody), host-firewall (whom the host's own "
         "firewall lets in), or the default ADDRESS[,ADDRESS] to publish on",
         "published-ports-policy",
+    ),
+    Setting(
+        "push-compression",
+        "text",
+        "gzip",
+        "How new layers are compressed for registries: gzip or zstd",
+        "push-compression",
+    ),
+    Setting(
+        "registry-certs-dir",
+        "text",
+        "/etc/docker/certs.d",
+        "Certificates: HOST[:PORT]/*.crt to trust, *.cert and *.key to show",
+        "registry-certs-dir",
     ),
     Setting(
         "registry-mirror",

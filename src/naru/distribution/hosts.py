@@ -46,9 +46,10 @@ class HostsConfig:
     """Which registries are trusted less, and which have copies nearby.
 
     `mirrors` holds `--registry-mirror` values: a bare URL mirrors Docker Hub, `registry=URL` any
-    other registry, and `*=URL` each that has no mirror of its own, except for loopback. `insecure_registries` holds `--insecure-registry` values:
-    a host with or without a port, or a network in CIDR form. `certificates` holds one folder
-    per `host[:port]` with `*.crt` (authorities) and `*.cert` + `*.key` (our own).
+    other registry, and `*=URL` each that has no mirror of its own, except for loopback.
+    `insecure_registries` holds `--insecure-registry` values: a host with or without a port, or a
+    network in CIDR form. `certificates` holds one folder per `host[:port]` with `*.crt`
+    (authorities) and `*.cert` + `*.key` (our own).
     """
 
     insecure_registries: tuple[str, ...] = ()
