@@ -213,7 +213,7 @@ def _registries(ctx: EngineContext) -> Json:
             name: {
                 "Name": name,
                 "Mirrors": mirrors.get(name, []),
-                "Secure": name not in insecure,
+                "Secure": not policy.is_insecure(name),
                 "Official": name == "docker.io",
             }
             for name in names
