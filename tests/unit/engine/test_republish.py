@@ -75,6 +75,17 @@ def test_what_is_not_there_cannot_go(text: str) -> None:
         changed_ports(_record({"80/tcp": [*_on("8080")]}), (), {}, [text])
 
 
+def test_a_port_named_by_the_containers_side_is_told_where_it_is() -> None:
+    record = _record({"80/tcp": [*_on("8080", "8081"), *_on("")]})
+    with pytest.raises(InvalidInputError, match="does not publish port 80/tcp of the host") as told:
+        changed_ports(record, (), {}, ["80"])
+    assert told.value.hint == "port 80/tcp of the container is published on 8080, 8081 of the host"
+    for other in ("81", "80/udp", "127.0.0.1:80"):
+        with pytest.raises(InvalidInputError) as untold:
+            changed_ports(record, (), {}, [other])
+        assert untold.value.hint == ""
+
+
 def test_one_of_all_exposed_ports_cannot_go_alone() -> None:
     record = _record({}, publish_all=True)
     published = [PublishedPort(80, "tcp", "0.0.0.0", 32768)]

@@ -6,7 +6,7 @@ The record is written first, for it is what the container wants; what runs is ma
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -89,7 +89,9 @@ def changed_ports(
             for port, found in bindings.items()
         }
         if left == bindings:
-            raise InvalidInputError(_not_there(record, side, published))
+            raise InvalidInputError(
+                _not_there(record, side, published), hint=_if_meant_inside(side, bindings)
+            )
         bindings = {port: found for port, found in left.items() if found}
     exposed = dict(record.config.exposed_ports or {})
     for port, new in add.items():
@@ -143,6 +145,15 @@ def _not_there(
             "it cannot go alone"
         )
     return f"the container does not publish port {side} of the host"
+
+
+def _if_meant_inside(side: HostSide, bindings: Mapping[str, Sequence[PortBinding]]) -> str:
+    """Say where a port is published that was named by the container's side, as `recreate` does."""
+    inside = f"{side.first}/{side.protocol}"
+    hosts = [one.host_port for one in bindings.get(inside, ()) if one.host_port]
+    if side.host_ip or side.first != side.last or not hosts:
+        return ""
+    return f"port {inside} of the container is published on {', '.join(hosts)} of the host"
 
 
 async def republish(ctx: EngineContext, container: Container, change: PortsChange) -> None:
