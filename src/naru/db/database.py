@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from naru.db import reserve
 from naru.errors import CorruptDataError, FaultError
 
 
@@ -30,8 +31,10 @@ class Database:
         """
         self._lock = threading.RLock()
         self._depth = 0
+        self._path = Path(path)
         self._log = Path(f"{path}-wal")
         try:
+            reserve.put_in_place(self._path)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.row_factory = sqlite3.Row
             # WAL with NORMAL loses nothing when the process dies, which is the crash that this
@@ -44,11 +47,13 @@ class Database:
             self._migrate()
         except sqlite3.DatabaseError as error:
             raise CorruptDataError(f"state database {path}: {error}") from error
+        reserve.take(self._path)
 
     def close(self) -> None:
         """Close the file. Harmless when called twice."""
         with self._lock:
             self._connection.close()
+            reserve.put_aside(self._path)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[None]:
@@ -58,27 +63,56 @@ class Database:
         """
         with self._lock:
             if self._depth == 0:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._run("BEGIN IMMEDIATE")
             self._depth += 1
             try:
                 yield
             except BaseException:
                 self._depth -= 1
                 if self._depth == 0:
-                    self._connection.execute("ROLLBACK")
+                    self._roll_back()
                 raise
             self._depth -= 1
             if self._depth == 0:
-                self._connection.execute("COMMIT")
+                try:
+                    self._run("COMMIT")
+                except BaseException:
+                    self._roll_back()
+                    raise
+
+    def _roll_back(self) -> None:
+        # Some failures have rolled back already.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run one statement.
+
+        Raises:
+            FaultError: the disk is full or fails.
+        """
+        try:
+            return self._connection.execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: sqlite3.OperationalError) -> FaultError:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            hint = f"the disk of {self._path} is full; remove images or add space"
+            return FaultError(f"write {self._path}: no space left on device", hint=hint)
+        return FaultError(f"state database {self._path}: {error}")
 
     def sync(self) -> None:
         """Make all that is committed survive a power cut. Takes milliseconds: not for the loop.
+
+        Takes the room that writes need on a full disk, if there was too little of it before.
 
         Raises:
             FaultError: the disk failed.
 
         Spec: sqlite.org/wal.html; what is committed is whole once its log is on the disk.
         """
+        reserve.take(self._path)
         try:
             descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -92,14 +126,18 @@ class Database:
             os.close(descriptor)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement and return how many rows it changed."""
+        """Run one statement and return how many rows it changed.
+
+        Raises:
+            FaultError: the disk is full or fails.
+        """
         with self._lock:
-            return self._connection.execute(sql, parameters).rowcount
+            return self._run(sql, parameters).rowcount
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows of a query; columns are found by name."""
         with self._lock:
-            return self._connection.execute(sql, parameters).fetchall()
+            return self._run(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from naru.server.connection import ApiConnection
 
 _log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _HEADERS = {
     "Api-Version": dotted(MAXIMUM),
     "Docker-Experimental": "false",
@@ -51,6 +53,8 @@ async def errors_as_answers(request: web.Request, handler: Handler) -> web.Strea
         incident = uuid.uuid4().hex[:12]
         _log.exception("%s %s failed, incident %s", request.method, request.path, incident)
         _check_not_begun(request, error)
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            return error_answer(500, f"write {error.filename or 'file'}: no space left on device")
         return error_answer(500, f"internal error, incident {incident}: see the engine's log")
 
 

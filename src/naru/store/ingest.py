@@ -62,6 +62,9 @@ class Ingest:
             self._open()
         except BaseException:
             self.close()
+            if read_key(directory) is None:
+                # It never began, so there is nothing to go on with.
+                fs.remove_tree(directory)
             raise
 
     def _open(self) -> None:

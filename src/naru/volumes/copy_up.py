@@ -53,8 +53,9 @@ def copy_up(rootfs: Path, destination: str, volume_path: Path, folder: Path) -> 
     except OSError as error:
         with contextlib.suppress(OSError):
             fs.remove_tree(folder / _PARTIAL)
+        reason = (error.strerror or "").lower()
         raise FaultError(
-            f"copy the image's content at {destination} into volume {folder.name}: {error.strerror}"
+            f"copy the image's content at {destination} into volume {folder.name}: {reason}"
         ) from error
     return True
 

@@ -15,7 +15,7 @@ from naru.engine.containers.resolver_file import resolv_conf
 from naru.engine.containers.user_namespace import id_maps
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
-from naru.errors import ConflictError, InvalidInputError
+from naru.errors import ConflictError, FaultError, InvalidInputError
 from naru.network import etc_files
 from naru.network.legacy_links import variables
 from naru.network.model import Sandbox
@@ -159,6 +159,9 @@ def write_etc_files(
 
 
 def _write(path: Path, text: str, owner: tuple[int, int]) -> None:
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o644)
-    os.chown(path, *owner)
+    try:
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o644)
+        os.chown(path, *owner)
+    except OSError as error:
+        raise FaultError(f"write {path}: {os.strerror(error.errno or 0).lower()}") from error
