@@ -352,7 +352,9 @@ def _check(
 
 
 def _list_everything(engine: EngineUnderTest) -> None:
-    """Look at all there is: what is listed can be inspected."""
+    """Look at all there is: what is listed can be inspected, and its content is there."""
+    told = engine.api("POST", "/system/check", query={"quick": True}).ok(200).body
+    assert b'"Findings":0' in told, told
     for item in engine.api("GET", "/containers/json", query={"all": True}).ok(200).json():
         engine.inspect(item["Id"])
     for item in engine.api("GET", "/images/json", query={"all": True}).ok(200).json():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from naru.aio import in_thread
 from naru.builder.errors import StepFailedError
 from naru.builder.execute import build_image as build
 from naru.builder.progress import Progress
@@ -54,7 +55,7 @@ async def _build(
         return
     progress.say(f"Successfully built {short_id(image.id)}\n")
     for reference in request.tags:
-        ctx.images.catalog.tag(image.id, reference)
+        await in_thread(ctx.images.catalog.tag, image.id, reference)
         publish_image_event(ctx, "tag", image.id, reference.familiar)
         progress.say(f"Successfully tagged {reference.familiar}\n")
     if request.is_quiet:

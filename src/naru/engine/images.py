@@ -33,7 +33,7 @@ async def tag_image(ctx: EngineContext, name: str, repository: str, tag: str) ->
     check_tag_target(target)
     if tag:
         target = target.with_tag(tag)
-    ctx.images.catalog.tag(image.id, target)
+    await in_thread(ctx.images.catalog.tag, image.id, target)
     publish_image_event(ctx, "tag", image.id, target.with_default_tag().familiar)
 
 

@@ -27,7 +27,8 @@ from naru.oci.reference import Reference
 from naru.store.content import ContentStore
 from naru.units import parse_time
 
-_MOST_KEPT = 512
+# A few kilobytes each; a list of more than these reads them all, every time.
+_MOST_KEPT = 2048
 T = TypeVar("T")
 # Before all times that an image can have.
 _NEVER = -(1 << 63)
