@@ -19,6 +19,7 @@ from harness.engine import LABEL
 from harness.narud import EngineUnderTest
 from harness.registry import in_thread
 from harness.requirements import requires
+from harness.waiting import eventually
 from naru.store.content import ContentStore
 
 pytestmark = [requires("root", "crun", "conmon", "nft"), pytest.mark.naru_only]
@@ -65,8 +66,12 @@ def check(engine: EngineUnderTest, **query: object) -> list[tuple[str, tuple[str
 
 
 def unpacked(engine: EngineUnderTest) -> Path:
-    (found,) = engine.content_root.glob("snapshots/*/fs/data/file")
-    return found
+    def found() -> list[Path]:
+        return list(engine.content_root.glob("snapshots/*/fs/data/file"))
+
+    # That of an image removed before is deleted in the background.
+    eventually(lambda: len(found()) == 1, "one tree")
+    return found()[0]
 
 
 def container(engine: EngineUnderTest, *cmd: str, name: str) -> None:
