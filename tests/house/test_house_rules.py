@@ -198,3 +198,9 @@ def test_shell_scripts_stop_at_errors() -> None:
                 yield f"{_name(path)}: no `set -eu`"
 
     _complain(found())
+
+
+def test_migrations_are_numbered_in_turn() -> None:
+    # The version of a database is how many of them it has seen.
+    names = sorted(path.name for path in (_PACKAGE / "db" / "migrations").glob("*.sql"))
+    assert [name[:5] for name in names] == [f"{number:04}_" for number in range(1, len(names) + 1)]
