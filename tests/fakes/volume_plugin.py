@@ -46,7 +46,9 @@ class Plugin:
                 time.sleep(3600)
         with self.lock:
             answer = self._do(method.removeprefix("VolumeDriver."), body)
-            self._state.write_text(json.dumps(self.volumes))
+            fresh = self._state.with_suffix(".new")
+            fresh.write_text(json.dumps(self.volumes))
+            fresh.replace(self._state)
         return answer
 
     def _spoilt(self, method: str) -> str:

@@ -9,7 +9,7 @@ from naru.api.filters import Filters
 from naru.engine.context import EngineContext
 from naru.engine.pruning import has_pruned_labels
 from naru.ids import new_id
-from naru.units import print_rfc3339
+from naru.units import ZERO_TIME, print_rfc3339
 from naru.volumes.model import ANONYMOUS_LABEL, Volume
 
 _LIST_FILTERS = frozenset("dangling driver label name".split())
@@ -51,7 +51,10 @@ def volume_users(ctx: EngineContext) -> dict[str, list[str]]:
 
 def volume_view(volume: Volume) -> dict[str, Any]:
     """Return a volume as the API shows it, its use aside."""
+    # Of what only a plugin knows nobody can tell when it was made.
+    created = print_rfc3339(volume.created_ns // 10**9 * 10**9) if volume.created_ns else ZERO_TIME
     view: dict[str, Any] = {
+        "CreatedAt": created,
         "Driver": volume.driver,
         "Labels": dict(volume.labels) or None,
         "Mountpoint": str(volume.mountpoint or ""),
@@ -59,9 +62,6 @@ def volume_view(volume: Volume) -> dict[str, Any]:
         "Options": dict(volume.options) or None,
         "Scope": volume.scope,
     }
-    if volume.created_ns:
-        # Of what only a plugin knows nobody can tell.
-        view["CreatedAt"] = print_rfc3339(volume.created_ns // 10**9 * 10**9)
     if volume.status:
         view["Status"] = dict(volume.status)
     return view

@@ -84,14 +84,34 @@ def _copy_file(source: bytes, target: bytes, size: int) -> None:
         except OSError as error:
             if error.errno not in (*_NOT_HERE, errno.ENOTTY):
                 raise
-        left = size
-        while left > 0:
+        position = 0
+        while position < size:
             try:
-                count = os.copy_file_range(reader.fileno(), writer.fileno(), min(left, _CHUNK))
+                start = os.lseek(reader.fileno(), position, os.SEEK_DATA)
             except OSError as error:
-                if error.errno not in _NOT_HERE:
+                if error.errno != errno.ENXIO:
                     raise
-                count = os.sendfile(writer.fileno(), reader.fileno(), None, min(left, _CHUNK))
-            if count == 0:
+                # Only a hole is left.
+                break
+            end = min(os.lseek(reader.fileno(), start, os.SEEK_HOLE), size)
+            position = _copy_range(reader.fileno(), writer.fileno(), start, end)
+            if position < end:
                 return
-            left -= count
+        os.ftruncate(writer.fileno(), size)
+
+
+def _copy_range(reader: int, writer: int, start: int, end: int) -> int:
+    """Copy the bytes from `start` to `end` and return how far it came: the file may be shorter."""
+    while start < end:
+        length = min(end - start, _CHUNK)
+        try:
+            count = os.copy_file_range(reader, writer, length, start, start)
+        except OSError as error:
+            if error.errno not in _NOT_HERE:
+                raise
+            os.lseek(writer, start, os.SEEK_SET)
+            count = os.sendfile(writer, reader, start, length)
+        if count == 0:
+            break
+        start += count
+    return start

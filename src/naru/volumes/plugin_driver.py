@@ -73,7 +73,11 @@ class PluginDriver:
     def mount(self, folder: Path, options: Mapping[str, str], user: str) -> Path:
         """See `VolumeDriver`."""
         self._make_folder(folder)
-        answer = self._act("Mount", Name=folder.name, ID=user)
+        try:
+            answer = self._act("Mount", Name=folder.name, ID=user)
+        except NaruError as error:
+            message = f"error while mounting volume '{folder.name}': {error.message}"
+            raise type(error)(message) from error
         place = answer.get("Mountpoint")
         if not isinstance(place, str) or not place.startswith("/"):
             raise self._wrong("Mount", answer)

@@ -49,7 +49,7 @@ def call(
     """Ask `Interface.Method` of a plugin and return the object that it answers.
 
     Raises:
-        PluginRefusedError: it answered with an error; the message is `METHOD: its words`.
+        PluginRefusedError: it answered with an error; the message is its words.
         UnavailableError: it is not there, or does not answer in time.
         FaultError: what it answers is no JSON object, or has no end.
     """
@@ -91,10 +91,12 @@ def _answer(method: str, status: int, content: bytes) -> dict[str, object]:
         raise FaultError(
             f"{method}: expected a JSON object from the plugin, got {shown!r}"
         ) from error
-    if problem := answer.get("Err"):
-        raise PluginRefusedError(f"{method}: {problem}")
+    problem = answer.get("Err")
     if status != http.client.OK:
-        raise PluginRefusedError(f"{method}: the plugin answered with status {status}")
+        raise PluginRefusedError(f"{method}: {problem or f'the plugin answered with {status}'}")
+    if problem:
+        # The plugin's words alone, as Docker shows them.
+        raise PluginRefusedError(str(problem))
     return answer
 
 

@@ -81,10 +81,10 @@ def test_an_object_is_returned_and_an_empty_answer_is_an_empty_one(
 @pytest.mark.parametrize(
     ("pieces", "kind", "message"),
     [
-        (_body(b'{"Err": "no"}'), PluginRefusedError, "A.B: no"),
+        (_body(b'{"Err": "no"}'), PluginRefusedError, "no"),
         (_body(b'{"Err": "no"}', b"HTTP/1.1 500 x\r\n"), PluginRefusedError, "A.B: no"),
         (_body(b"oops\n", b"HTTP/1.1 500 x\r\n"), PluginRefusedError, "A.B: oops"),
-        (_body(b"{}", b"HTTP/1.1 404 x\r\n"), PluginRefusedError, "answered with status 404"),
+        (_body(b"{}", b"HTTP/1.1 404 x\r\n"), PluginRefusedError, "answered with 404"),
         (_body(b"[1]"), FaultError, "expected a JSON object from the plugin, got '[1]'"),
         ([b"hello\r\n\r\n"], FaultError, "does not speak HTTP"),
         ([_HEAD + b'Content-Length: 9\r\n\r\n{"a'], FaultError, "expected a JSON object"),

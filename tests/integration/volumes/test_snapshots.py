@@ -71,6 +71,25 @@ def test_a_snapshot_shares_its_blocks_with_the_volume(disk: Path) -> None:
     assert (content / "large").read_bytes()[:7] != b"changed"
 
 
+def test_holes_stay_holes(tmp_path: Path) -> None:
+    volumes = _volumes(tmp_path)
+    content = _content(volumes, "data")
+    with (content / "sparse").open("wb") as file:
+        for offset in (10, 30):
+            file.seek(offset * _M)
+            file.write(b"data")
+        file.truncate(64 * _M)
+    (content / "hole").touch()
+    os.truncate(content / "hole", 8 * _M)
+    before = (content / "sparse").read_bytes()
+    volumes.snapshots.take("data", "one")
+    volumes.snapshots.restore("data", "one")
+    for name in ("sparse", "hole"):
+        assert (content / name).stat().st_blocks * 512 < _M
+    assert (content / "sparse").read_bytes() == before
+    assert (content / "hole").stat().st_size == 8 * _M
+
+
 def test_a_limit_is_kept_by_the_file_system_or_refused_in_dockers_words(disk: Path) -> None:
     volumes = _volumes(disk, ":memory:")
     options = {"size": "10m"}
