@@ -102,6 +102,11 @@ class Database:
             return FaultError(f"write {self._path}: no space left on device", hint=hint)
         return FaultError(f"state database {self._path}: {error}")
 
+    @property
+    def changes(self) -> int:
+        """How many rows were written so far: while it stays the same, so do all rows."""
+        return self._connection.total_changes
+
     def sync(self) -> None:
         """Make all that is committed survive a power cut. Takes milliseconds: not for the loop.
 

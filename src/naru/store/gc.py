@@ -3,6 +3,9 @@
 Marking is pure. Sweeping decides inside one database transaction, in which blobs are only renamed
 and snapshots only marked; space is freed after it. Whoever needs content takes a lease first
 (`db.leases`) and looks whether it is there second, so pulls and loads go on meanwhile.
+
+A thousand images take some tenths of a second to mark, during which others would wait for the
+database. So marking comes before the transaction, and counts if no row has changed since.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from naru.store.snapshotter import SnapshotInfo, Snapshotter
 
 _BEFORE_SWEEP = fault_point("store.gc.before_sweep")
 _AFTER_TRANSACTION = fault_point("store.gc.after_transaction")
+# On an engine where something always changes, marking ends up inside the transaction.
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,7 @@ def collect(
 ) -> Collected:
     """Remove every blob, committed snapshot and ingest that no root and no lease leads to.
 
-    `roots` is asked twice: once to read ahead, and again inside the transaction that decides.
+    `roots` is asked before the transaction that decides, and again inside it if rows have changed.
     Active snapshots and views belong to containers and to work in progress, and are left alone.
     Idempotent; a crash leaves what `ContentStore.repair` and `Snapshotter.repair` finish.
 
@@ -192,15 +197,24 @@ def sweep(
     """
     leases = Leases(database)
     leases.expire(now_ns)
-    _reachable(snapshots, leases, roots(), links)
+
+    def look() -> _Garbage:
+        return _garbage(content, snapshots, leases, roots(), links)
+
+    seen, found = database.changes, look()
+    for _ in range(_TRIES):
+        if database.changes == seen:
+            break
+        seen, found = database.changes, look()
     _BEFORE_SWEEP()
     with database.write():
-        reachable = _reachable(snapshots, leases, roots(), links)
-        blobs = [(digest, size) for digest, size in content.walk() if digest not in reachable.blobs]
-        for digest, _ in blobs:
+        if database.changes != seen:
+            found = look()
+        for digest, _ in found.blobs:
             content.discard(digest)
-        discarded = _discard_snapshots(snapshots, reachable)
+        discarded = _discard_snapshots(snapshots, found.snapshots)
         leased = leases.items("ingest")
+    blobs = found.blobs
     if blobs or discarded:
         # After a power cut, what refers to them must be gone if they are.
         database.sync()
@@ -214,7 +228,7 @@ def sweep(
     ingests = [
         key for key, _ in content.ingests() if key not in leased and content.abort_ingest(key)
     ]
-    links.forget_others(reachable.blobs)
+    links.forget_others(found.reachable.blobs)
     collected = Collected(
         blobs=tuple(digest for digest, _ in blobs),
         snapshots=tuple(discarded),
@@ -224,26 +238,40 @@ def sweep(
     return collected, free
 
 
-def _reachable(
-    snapshots: Snapshotter, leases: Leases, roots: Roots, links: LinkReader
-) -> Reachable:
+@dataclass(frozen=True, slots=True)
+class _Garbage:
+    """What is reachable, and what is there and is not: blobs with their sizes, and snapshots."""
+
+    reachable: Reachable
+    blobs: list[tuple[Digest, int]]
+    snapshots: dict[str, SnapshotInfo]
+
+
+def _garbage(
+    content: ContentStore, snapshots: Snapshotter, leases: Leases, roots: Roots, links: LinkReader
+) -> _Garbage:
     known = list(snapshots.walk())
     in_use = [info.key for info in known if info.kind != "committed"]
-    return mark(
+    reachable = mark(
         [*roots.manifests, *(Digest(item) for item in leases.items("blob"))],
         [*roots.snapshots, *leases.items("snapshot"), *in_use],
         links=links,
         parents={info.key: info.parent for info in known},
     )
+    return _Garbage(
+        reachable,
+        [(digest, size) for digest, size in content.walk() if digest not in reachable.blobs],
+        {
+            info.key: info
+            for info in known
+            if info.kind == "committed" and info.key not in reachable.snapshots
+        },
+    )
 
 
-def _discard_snapshots(snapshots: Snapshotter, reachable: Reachable) -> dict[str, int]:
+def _discard_snapshots(snapshots: Snapshotter, garbage: dict[str, SnapshotInfo]) -> dict[str, int]:
     """Take away what is unreachable, from the top of each stack down."""
-    garbage: dict[str, SnapshotInfo] = {
-        info.key: info
-        for info in snapshots.walk()
-        if info.kind == "committed" and info.key not in reachable.snapshots
-    }
+    garbage = dict(garbage)
     discarded: dict[str, int] = {}
     # Nothing reachable stands on garbage, so each round frees the layers below the last one.
     while garbage:

@@ -178,14 +178,25 @@ def test_an_expired_lease_keeps_nothing(store: Store) -> None:
     assert store.leases.leases() == []
 
 
-def test_a_root_that_appears_while_marking_is_seen(store: Store) -> None:
+@pytest.mark.parametrize("looks", [1, 2, 9])
+def test_a_root_that_appears_while_marking_is_seen(store: Store, looks: int) -> None:
     manifest = store.image(b"one")
-    answers = [gc.Roots([]), gc.Roots([manifest])]
+    asked = 0
+
+    def roots() -> gc.Roots:
+        """Tell of an image from the second look on; rows go on changing for `looks` looks."""
+        nonlocal asked
+        asked += 1
+        found = gc.Roots([manifest] if asked > 1 else [])
+        if asked <= looks:
+            store.leases.take(f"another {asked}", owner="test", expires_ns=10**18)
+        return found
+
     gc.collect(
         store.database,
         store.content,
         store.snapshots,
-        roots=lambda: answers.pop(0),
+        roots=roots,
         links=store.links,
         now_ns=0,
     )
