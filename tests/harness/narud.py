@@ -60,6 +60,8 @@ class EngineUnderTest(Engine):
             f"--default-address-pool={self.subnet.pool}",
             f"--nft-table={self.table}",
             f"--cgroup-parent={self.cgroup_parent}",
+            # Those of the machine would show in every list.
+            f"--plugin-dir={self.root / 'plugins'}",
             *self.flags,
         ]
 

@@ -30,7 +30,7 @@ class Patience:
     """How long a plugin may take, in seconds: to say what it is, to answer, and to act."""
 
     activate_s = 10.0
-    answer_s = 60.0
+    answer_s = 20.0
     act_s = 120.0
 
 

@@ -80,7 +80,7 @@ class VolumeSnapshots:
                 self._delete(volume, name)
                 if isinstance(error, OSError):
                     raise FaultError(
-                        f"take snapshot {name} of volume {volume}: {error.strerror}"
+                        f"take snapshot {name} of volume {volume}: {(error.strerror or '').lower()}"
                     ) from error
                 raise
             self._rows.mark_snapshot(volume, name, is_whole=True)
@@ -134,7 +134,7 @@ class VolumeSnapshots:
                 )
             except OSError as error:
                 raise FaultError(
-                    f"restore snapshot {name} of volume {volume}: {error.strerror}"
+                    f"restore snapshot {name} of volume {volume}: {(error.strerror or '').lower()}"
                 ) from error
 
     def repair(self, volume: str) -> None:

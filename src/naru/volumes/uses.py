@@ -39,6 +39,17 @@ class VolumeUses:
         self._begun = set[tuple[str, str]]()
         self.spares_plugins = False
 
+    def existing(self, name: str) -> VolumeRow:
+        """Return a volume that this engine made.
+
+        Raises:
+            NotFoundError: there is none, in Docker's words.
+        """
+        row = self._rows.get(name)
+        if row is None or row.is_leaving:
+            raise NotFoundError(f"get {name}: no such volume")
+        return row
+
     def mount(self, name: str, user: str) -> Path:
         """Make the content ready for `user`, who says so by `unmount`; return where it is.
 
@@ -50,10 +61,9 @@ class VolumeUses:
             FaultError, UnavailableError: it could not be mounted, in Docker's words.
         """
         with self._locks.hold(name):
-            row = self._row(name)
-            besides = self._reserved.get(name)
-            if besides is not None and user not in besides:
-                raise ConflictError(f"volume {name} is being copied or replaced: try again")
+            row = self.existing(name)
+            if user not in self._reserved.get(name, ()):
+                self.refuse_reserved(name)
             driver, folder = self._drivers.find(row.driver), self._root / name
             if not self._rows.begin_use(name, user):
                 with contextlib.suppress(NaruError):
@@ -100,7 +110,7 @@ class VolumeUses:
             NotSupportedError: its content is not a directory of its own.
         """
         with self._locks.hold(name):
-            row = self._row(name)
+            row = self.existing(name)
             if row.driver != LOCAL or not is_plain(row.options):
                 raise NotSupportedError(
                     f"volume {name}: its content is mounted from elsewhere; only volumes that are "
@@ -140,9 +150,3 @@ class VolumeUses:
                     self.unmount(name, user)
                 except NaruError as error:
                     _log.warning("volume %s stays mounted for %s: %s", name, user, error.message)
-
-    def _row(self, name: str) -> VolumeRow:
-        row = self._rows.get(name)
-        if row is None or row.is_leaving:
-            raise NotFoundError(f"get {name}: no such volume")
-        return row

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from naru.clock import Clock
@@ -50,7 +50,7 @@ class Volumes:
             root, self._rows, self.uses, self._drivers.local, self._clock
         )
 
-    # -- which there are -------------------------------------------------------------------------
+    # -- which there are ---------------------------------------------------------------------------
 
     def create(
         self,
@@ -82,6 +82,7 @@ class Volumes:
                 f"create {name}: A volume named {name} already exists with the {row.driver} "
                 "driver. Choose a different volume name."
             )
+        self._mend(row)
         return self._volume(row)
 
     def get(self, name: str) -> Volume | None:
@@ -134,7 +135,7 @@ class Volumes:
         """Return the names of the drivers that work, local first; asks nobody."""
         return self._drivers.names()
 
-    # -- what is in them -----------------------------------------------------------------------------
+    # -- what is in them ---------------------------------------------------------------------------
 
     def staging(self, name: str) -> Path:
         """Return the folder in which a copy for the volume may be made."""
@@ -146,7 +147,7 @@ class Volumes:
         Raises:
             NotFoundError: no such volume.
         """
-        row = self._existing(name)
+        row = self.uses.existing(name)
         if row.driver != LOCAL or not is_plain(row.options):
             return 0
         content = fs.tree_size(self._drivers.local.path(self._root / name))
@@ -166,13 +167,15 @@ class Volumes:
         """
         with self.uses.reserved(name) as folder:
             if if_empty and os.listdir(self._drivers.local.path(folder)):
-                raise ConflictError(f"volume {name} is not empty")
+                raise ConflictError(
+                    f"volume {name} is not empty", hint="--replace replaces what it holds"
+                )
             try:
-                self._drivers.local.replace(folder, self._existing(name).options, fill)
+                self._drivers.local.replace(folder, self.uses.existing(name).options, fill)
             except OSError as error:
-                raise FaultError(f"fill volume {name}: {error.strerror}") from error
+                raise FaultError(f"fill volume {name}: {(error.strerror or '').lower()}") from error
 
-    # -- their end -------------------------------------------------------------------------------
+    # -- their end ---------------------------------------------------------------------------------
 
     def remove(
         self,
@@ -196,7 +199,8 @@ class Volumes:
         if self._rows.get(name) is None and not holders:
             found = self._seen_by_plugin(name)
             if found is not None:
-                found[0].remove(self._root / name)
+                with _named(f"remove {name}"):
+                    found[0].remove(self._root / name)
                 return
         with self.uses.turn(name):
             row = self._rows.get(name)
@@ -250,23 +254,32 @@ class Volumes:
                     _log.warning("remove volume %s: %s", row.name, error.message)
         self.uses.settle(users)
 
-    # -- inside ----------------------------------------------------------------------------------
+    # -- inside ------------------------------------------------------------------------------------
 
     def _create(
         self, name: str, driver: str, options: dict[str, str], labels: dict[str, str]
     ) -> Volume:
         row = VolumeRow(name, driver, self._clock.now_ns(), options, labels)
-        try:
+        with _named(f"create {name}"):
             kind = self._drivers.find(driver)
             kind.check(self._root / name, options)
-        except NaruError as error:
-            raise type(error)(f"create {name}: {error.message}") from error
         with self.uses.turn(name):
             is_new = self._rows.add(row)
             if is_new:
                 self._make(kind, row)
         # Whoever was faster made one that is as good, or in the way.
         return self._volume(row) if is_new else self.create(name, driver, options, labels)
+
+    def _mend(self, row: VolumeRow) -> None:
+        """Make a volume anew that its plugin does not have, or never got to make."""
+        if row.driver == LOCAL:
+            return
+        with _named(f"create {row.name}"):
+            driver = self._driver(row)
+            try:
+                driver.look(self._root / row.name)
+            except NotFoundError:
+                driver.create(self._root / row.name, row.options)
 
     def _make(self, driver: VolumeDriver, row: VolumeRow) -> None:
         folder = self._root / row.name
@@ -277,10 +290,8 @@ class Volumes:
             undo.callback(
                 driver.forget if isinstance(driver, PluginDriver) else driver.remove, folder
             )
-            try:
+            with _named(f"create {row.name}"):
                 driver.create(folder, row.options)
-            except NaruError as error:
-                raise type(error)(f"create {row.name}: {error.message}") from error
             undo.pop_all()
 
     def _repair(self, row: VolumeRow) -> None:
@@ -295,14 +306,15 @@ class Volumes:
     def _delete(self, row: VolumeRow, *, forgets: bool = False) -> None:
         folder = self._root / row.name
         try:
-            self._driver(row).remove(folder)
+            with _named(f"remove {row.name}"):
+                self._driver(row).remove(folder)
         except NaruError as error:
             if row.driver == LOCAL:
                 raise
             if not forgets:
                 # It is still there, and may be removed another time.
                 self._rows.mark_leaving(row.name, is_leaving=False)
-                raise type(error)(f"remove {row.name}: {error.message}") from error
+                raise
             _log.warning("volume %s is forgotten: %s", row.name, error.message)
             PluginDriver.forget(folder)
         _HALF()
@@ -316,12 +328,6 @@ class Volumes:
             with contextlib.suppress(NaruError):
                 return plugin, plugin.look(self._root / name)
         return None
-
-    def _existing(self, name: str) -> VolumeRow:
-        row = self._rows.get(name)
-        if row is None or row.is_leaving:
-            raise NotFoundError(f"get {name}: no such volume")
-        return row
 
     def _volume(self, row: VolumeRow, seen: Seen | None = None, scope: str = LOCAL) -> Volume:
         place = seen.mountpoint if seen else None
@@ -337,6 +343,15 @@ class Volumes:
             scope=scope,
             status=seen.status if seen else None,
         )
+
+
+@contextlib.contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Let errors of the block begin with what was to be done, as Docker's do."""
+    try:
+        yield
+    except NaruError as error:
+        raise type(error)(f"{what}: {error.message}", hint=error.hint) from error
 
 
 def _foreign(plugin: PluginDriver, seen: Seen) -> Volume:

@@ -19,6 +19,7 @@ from harness import narud
 from harness.narud import EngineUnderTest
 from harness.requirements import requires
 from harness.waiting import eventually
+from naru.volumes.plugin_protocol import Address, call
 
 pytestmark = [requires("root"), pytest.mark.naru_only]
 _PROGRAM = Path(__file__).parents[2] / "fakes" / "volume_plugin.py"
@@ -39,8 +40,6 @@ class Plugin:
         eventually(self._answers, "the plugin answers")
 
     def _answers(self) -> bool:
-        from naru.volumes.plugin_protocol import Address, call
-
         with contextlib.suppress(Exception):
             call(Address(path=str(self.socket)), "Plugin.Activate", {}, timeout_s=5)
             return True
@@ -163,8 +162,6 @@ def test_the_drivers_name_comes_from_run_and_the_images_content_goes_in(
 def test_volumes_that_only_the_plugin_knows_are_shown_used_and_removed(
     engine: EngineUnderTest, shelf: Plugin
 ) -> None:
-    from naru.volumes.plugin_protocol import Address, call
-
     address = Address(path=str(shelf.socket))
     call(address, "VolumeDriver.Create", {"Name": "elsewhere"}, timeout_s=5)
     shown = engine.docker("volume", "ls", "--format", "{{.Driver}} {{.Name}}").ok().out
@@ -176,6 +173,21 @@ def test_volumes_that_only_the_plugin_knows_are_shown_used_and_removed(
     engine.remove_all()
     call(address, "VolumeDriver.Create", {"Name": "unwanted"}, timeout_s=5)
     engine.docker("volume", "rm", "unwanted").ok()
+
+
+def test_a_volume_that_its_plugin_has_lost_is_made_anew_or_forgotten(
+    engine: EngineUnderTest, shelf: Plugin
+) -> None:
+    address = Address(path=str(shelf.socket))
+    for name in ("anew", "forgotten"):
+        _create(engine, name, colour="red").ok(201)
+        call(address, "VolumeDriver.Remove", {"Name": name}, timeout_s=5)
+    assert engine.run("true", host={"Binds": ["anew:/d"]}).code == 0
+    assert shelf.calls("Create")[-1]["Opts"] == {"colour": "red"}
+    lost = engine.docker("volume", "rm", "forgotten")
+    assert lost.err == "Error response from daemon: remove forgotten: no volume forgotten\n"
+    engine.docker("volume", "rm", "-f", "forgotten").ok()
+    assert "forgotten" not in engine.docker("volume", "ls", "-q").ok().out
 
 
 @pytest.mark.parametrize(

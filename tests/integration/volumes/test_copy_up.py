@@ -151,7 +151,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(rootfs: Path, tmp_path: Path) ->
     try:
         volume = small / "v" / "_data"
         volume.mkdir(parents=True)
-        with pytest.raises(FaultError, match="into volume v: No space left on device"):
+        with pytest.raises(FaultError, match="into volume v: no space left on device"):
             copy_up(rootfs, "/data", volume, volume.parent)
         assert os.listdir(volume) == []
         assert os.listdir(volume.parent) == ["_data"]

@@ -169,11 +169,11 @@ def test_a_full_disk_leaves_no_snapshot_and_the_old_content(tmp_path: Path) -> N
         volumes = _volumes(small, ":memory:")
         folder = _content(volumes, "data")
         (folder / "file").write_bytes(os.urandom(2 * _M))
-        with pytest.raises(FaultError, match="take snapshot one of volume data: No space left"):
+        with pytest.raises(FaultError, match="take snapshot one of volume data: no space left"):
             volumes.snapshots.take("data", "one")
         assert volumes.snapshots.list("data") == []
         assert os.listdir(folder.parent / "_snapshots") == []
-        with pytest.raises(FaultError, match="fill volume data: No space left"):
+        with pytest.raises(FaultError, match="fill volume data: no space left"):
             volumes.replace_content(
                 "data", lambda fresh: _write(fresh / "x", 2 * _M), if_empty=False
             )

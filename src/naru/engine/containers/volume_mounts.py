@@ -15,7 +15,7 @@ from naru.errors import InvalidInputError, NotFoundError, UnavailableError
 from naru.ids import new_id
 from naru.runtime import bundle as bundles
 from naru.volumes.copy_up import copy_up
-from naru.volumes.model import ANONYMOUS_LABEL
+from naru.volumes.model import ANONYMOUS_LABEL, LOCAL
 from naru.volumes.plugin_protocol import PluginRefusedError
 
 _log = logging.getLogger(__name__)
@@ -116,7 +116,8 @@ def is_volume_used(ctx: EngineContext, name: str, *, besides: str) -> bool:
 def _provide_volume(ctx: EngineContext, container: Container, mount: MountRecord) -> None:
     driver, options, labels = _volume_request(container.host_config, mount)
     if mount.anonymous:
-        labels = {**labels, ANONYMOUS_LABEL: ""}
+        # Nobody else can have one of this name: no plugin need be asked.
+        driver, labels = driver or LOCAL, {**labels, ANONYMOUS_LABEL: ""}
     volume = ctx.volumes.create(mount.name, driver, options, labels)
     mount.driver = volume.driver
     mount.source = str(volume.mountpoint or "")
