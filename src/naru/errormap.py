@@ -42,12 +42,12 @@ def outcome_of(error: BaseException) -> Outcome:
     return OUTCOMES[errors.FaultError]
 
 
-def error_from_response(status: int, message: str) -> errors.NaruError:
+def error_from_response(status: int, message: str, hint: str = "") -> errors.NaruError:
     """Rebuild the error that a server reported; an unlisted status goes by its class."""
     kind = _KIND_BY_STATUS.get(status)
     if kind is None:
         kind = errors.InvalidInputError if 400 <= status < 500 else errors.FaultError
-    error = kind(message)
+    error = kind(message, hint=hint)
     error.reported = True
     return error
 

@@ -5,7 +5,7 @@ Owns the exception hierarchy and nothing else: HTTP statuses and exit codes live
 
 A message is what users read. Where Docker's clients match on a text it is Docker's text, to the
 letter; elsewhere it is lower case, has no full stop, and names the thing, what was expected and
-what came. Advice goes into `hint`.
+what came. Advice goes into `hint`, which our command shows and those of others pass over.
 """
 
 from __future__ import annotations

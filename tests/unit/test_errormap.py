@@ -29,7 +29,8 @@ def test_statuses_are_distinct() -> None:
 @pytest.mark.parametrize("kind", _KINDS[1:])
 def test_the_client_rebuilds_the_kind_that_the_server_raised(kind: type[NaruError]) -> None:
     error = kind.__new__(kind)
-    rebuilt = error_from_response(outcome_of(error).status, "the text")
+    rebuilt = error_from_response(outcome_of(error).status, "the text", "the advice")
+    assert (rebuilt.message, rebuilt.hint) == ("the text", "the advice")
     assert isinstance(error, type(rebuilt))
     assert rebuilt.message == "the text"
 

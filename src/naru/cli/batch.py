@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from naru.cli.failure import CommandFailedError
+from naru.cli.failure import CommandFailedError, described
 from naru.errors import NaruError, NotModifiedError
 
 TYPE_CHECKING = False
@@ -33,11 +33,11 @@ def run_on_each(
 
 
 def describe(error: Exception) -> str:
-    """Return the line that docker prints for a failure."""
+    """Return what docker prints for a failure."""
     if isinstance(error, CommandFailedError):
         return error.message
     if isinstance(error, NaruError):
-        return f"Error response from daemon: {error.message}" if error.reported else error.message
+        return described(error)
     raise error
 
 

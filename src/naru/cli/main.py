@@ -11,7 +11,7 @@ import sys
 
 from naru.cli import command_table
 from naru.cli.command_table import PROGRAM, Option
-from naru.cli.failure import CommandFailedError
+from naru.cli.failure import CommandFailedError, described
 from naru.cli.invocation import Invocation
 from naru.cli.parser import HelpRequestedError, OptionParser, UsageError, parse_command
 from naru.cli.spec import index, root
@@ -70,7 +70,7 @@ def run(
     except CommandFailedError as error:
         text, code = error.message, error.exit_code
     except NaruError as error:
-        text, code = _describe(error), 1
+        text, code = described(error), 1
     except KeyboardInterrupt:
         text, code = "", 130
     except BrokenPipeError:
@@ -238,16 +238,11 @@ def _width() -> int:
         return 80
 
 
-def _describe(error: NaruError) -> str:
-    text = f"Error response from daemon: {error.message}" if error.reported else error.message
-    return f"{text}\n{error.hint}" if error.hint else text
-
-
 def _run_failure(error: NaruError, command: command_table.Command) -> tuple[str, int]:
     from naru.errormap import start_exit_code
 
     advice = f"Run '{command.full_name} --help' for more information"
-    return f"{PROGRAM}: {_describe(error)}\n\n{advice}", start_exit_code(error.message)
+    return f"{PROGRAM}: {described(error)}\n\n{advice}", start_exit_code(error.message)
 
 
 def _silence(stream: TextIO) -> None:

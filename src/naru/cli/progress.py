@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 
-from naru.cli.failure import CommandFailedError
+from naru.cli.failure import CommandFailedError, with_hint
+from naru.client.stream_failure import failure_in
 from naru.units import print_bytes_decimal
 
 TYPE_CHECKING = False
@@ -75,7 +76,9 @@ class Screen:
             self._out.write(f"\x1b[{distance}B")
 
     def _print(self, record: dict[str, Any], identity: str, *, has_progress: bool) -> None:
-        _raise_error(record)
+        failure = failure_in(record)
+        if failure is not None:
+            raise CommandFailedError(with_hint(failure.message, failure.hint))
         end = ""
         bar = self._bar(record["progressDetail"]) if has_progress else ""
         stream = record.get("stream", "")
@@ -116,10 +119,3 @@ class Screen:
             return os.get_terminal_size(self._out.fileno()).columns or _DEFAULT_WIDTH
         except (OSError, ValueError):
             return _DEFAULT_WIDTH
-
-
-def _raise_error(record: dict[str, Any]) -> None:
-    detail = record.get("errorDetail") or {}
-    message = detail.get("message") or record.get("error")
-    if message or detail:
-        raise CommandFailedError(message or "")

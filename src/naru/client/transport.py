@@ -213,7 +213,7 @@ class Client:
         from naru.errormap import error_from_response
 
         status = response.status
-        raise error_from_response(status, _message(status, text))
+        raise error_from_response(status, *_message_and_hint(status, text))
 
     def _value(self, response: Response) -> Any:
         text = response.read()
@@ -294,16 +294,16 @@ def _send(stream: ByteStream, head: bytes, chunks: Iterable[bytes] | None) -> No
         pass
 
 
-def _message(status: int, text: bytes) -> str:
-    """Take the message out of an error's body, whatever its form."""
+def _message_and_hint(status: int, text: bytes) -> tuple[str, str]:
+    """Take these out of an error's body, whatever its form; only ours have hints."""
     try:
         value = json_text.loads(text)
     except ValueError:
         value = None
     if isinstance(value, dict) and isinstance(value.get("message"), str):
-        return str(value["message"]).strip()
+        return value["message"].strip(), str(value.get("hint") or "")
     plain = text.decode("utf-8", "replace").strip()
-    return plain or f"the engine answered with status {status} and no message"
+    return plain or f"the engine answered with status {status} and no message", ""
 
 
 def _records(response: Response) -> Iterator[Any]:

@@ -81,8 +81,9 @@ async def json_stream(
                 raise
             response = await begin(request, "application/json")
         _log.info("%s %s: %s", request.method, request.path, error)
-        detail = {"errorDetail": {"message": error.message}, "error": error.message}
-        await response.write(_encode(detail) + line_end)
+        detail = {"message": error.message, **({"hint": error.hint} if error.hint else {})}
+        last = {"errorDetail": detail, "error": error.message}
+        await response.write(_encode(last) + line_end)
     finally:
         await _close(records)
     if response is None:

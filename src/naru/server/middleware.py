@@ -31,7 +31,7 @@ _HEADERS = {
 
 @web.middleware
 async def errors_as_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what a handler raises into Docker's `{"message": …}`.
+    """Turn what a handler raises into Docker's `{"message": …}`, with a `hint` if there is one.
 
     An answer that has begun cannot become another one: the connection ends, and the client
     sees that the answer is not whole.
@@ -44,7 +44,7 @@ async def errors_as_answers(request: web.Request, handler: Handler) -> web.Strea
         if status == 500:
             _log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
         _check_not_begun(request, error)
-        return error_answer(status, error.message)
+        return error_answer(status, error.message, error.hint)
     except web.HTTPException as error:
         return _http_error(request, error)
     except (ConnectionError, TimeoutError):
@@ -84,11 +84,15 @@ def _http_error(request: web.Request, error: web.HTTPException) -> web.Response:
     return error_answer(error.status, error.reason)
 
 
-def error_answer(status: int, message: str) -> web.Response:
-    """Return an error; 304 has no body, by HTTP's own rule."""
+def error_answer(status: int, message: str, hint: str = "") -> web.Response:
+    """Return an error; 304 has no body, by HTTP's own rule.
+
+    A hint is beside the message, whose words clients match on; docker's pass over it.
+    """
     if status == 304:
         return web.Response(status=304)
-    return json_answer({"message": message}, status=status)
+    body = {"message": message}
+    return json_answer({**body, "hint": hint} if hint else body, status=status)
 
 
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:

@@ -129,6 +129,14 @@ def test_a_status_becomes_the_kind_of_error(
         assert caught.value.message == "so it is"
 
 
+def test_advice_comes_with_the_error(script: Script, client: Client) -> None:
+    body = b'{"message":"so it is","hint":"do this"}'
+    script.connections = [[(b"\r\n\r\n", json_answer(body, b"409 X"))]]
+    with pytest.raises(errors.ConflictError, match=r"^so it is$") as caught:
+        client.get("/x")
+    assert caught.value.hint == "do this"
+
+
 def test_an_error_in_plain_text_keeps_its_words(script: Script, client: Client) -> None:
     script.connections = [[(b"\r\n\r\n", json_answer(b"page not found\n", b"404 Not Found"))]]
     with pytest.raises(errors.NotFoundError, match=r"^page not found$"):

@@ -38,12 +38,20 @@ def records(count: int, error: Exception | None = None) -> AsyncIterator[dict[st
     [
         (2, None, True, 200, {"n": 1}),
         (0, NotFoundError("no x"), True, 404, {"message": "no x"}),
+        (0, NotFoundError("no", hint="try y"), True, 404, {"message": "no", "hint": "try y"}),
         (
             0,
             NotFoundError("no x"),
             False,
             200,
             {"errorDetail": {"message": "no x"}, "error": "no x"},
+        ),
+        (
+            1,
+            FaultError("late", hint="wait"),
+            True,
+            200,
+            {"errorDetail": {"message": "late", "hint": "wait"}, "error": "late"},
         ),
         (1, FaultError("late"), True, 200, {"errorDetail": {"message": "late"}, "error": "late"}),
         (0, ValueError("bug"), True, 500, None),

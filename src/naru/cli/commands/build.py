@@ -7,10 +7,11 @@ from io import StringIO
 
 from naru.cli.build_context import DEFAULT_NAME, ContextFolder, single_file
 from naru.cli.commands.pull import refuse_content_trust
-from naru.cli.failure import CommandFailedError
+from naru.cli.failure import CommandFailedError, with_hint
 from naru.cli.human import size
 from naru.cli.progress import show
 from naru.cli.registry_auth import all_logins
+from naru.client.stream_failure import failure_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from naru.cli.invocation import Invocation
+    from naru.client.stream_failure import StreamFailure
 
 _CHUNK = 1 << 18
 _ARCHIVE_MAGIC = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
@@ -245,14 +247,15 @@ def _follow(
     if invocation.options["progress"] == "rawjson":
         return _follow_raw(invocation, records)
     found: list[str] = []
-    failure: dict[str, Any] = {}
-
+    failures: list[StreamFailure] = []
     last: list[str] = []
 
     def watched() -> Iterator[dict[str, Any]]:
         for record in records:
             last[:] = [record.get("stream", "")]
-            failure.update(record.get("errorDetail") or {})
+            failure = failure_in(record)
+            if failure is not None:
+                failures.append(failure)
             yield record
 
     out = held or invocation.stdout
@@ -266,7 +269,7 @@ def _follow(
     except CommandFailedError as error:
         if held is not None:
             invocation.stderr.write(held.getvalue())
-        raise CommandFailedError(error.message, failure.get("code") or 1) from error
+        raise CommandFailedError(error.message, failures[-1].code) from error
     if held is None:
         return "".join(found[-1:])
     # A quiet build says its image at the end, and nothing else.
@@ -282,9 +285,9 @@ def _follow_raw(invocation: Invocation, records: Iterable[dict[str, Any]]) -> st
     for record in records:
         invocation.print(dumps(record))
         image_id = (record.get("aux") or {}).get("ID", image_id)
-        failure = record.get("errorDetail") or failure
+        failure = failure_in(record) or failure
     if failure is not None:
-        raise CommandFailedError(str(failure.get("message", "")), failure.get("code") or 1)
+        raise CommandFailedError(with_hint(failure.message, failure.hint), failure.code)
     return image_id
 
 

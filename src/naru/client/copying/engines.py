@@ -15,6 +15,7 @@ from naru.client.copying.composed import compose
 from naru.client.copying.content import CopyFailedError
 from naru.client.copying.files import spooled
 from naru.client.copying.saved import SavedSource
+from naru.client.stream_failure import failure_in
 from naru.client.transport import quote, version_key
 from naru.errors import CorruptDataError, NaruError, NotSupportedError
 from naru.oci import mediatype
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from naru.client.copying.content import ImageContent, Pieces
+    from naru.client.stream_failure import StreamFailure
     from naru.client.transport import Client
     from naru.client.wire import Response
 
@@ -184,9 +186,9 @@ class EngineTarget:
         if self._is_naru:
             query["keep"] = content.config.digest
         for record in self._client.stream("POST", "/images/load", query, body, _TAR):
-            problem = (record.get("errorDetail") or {}).get("message") or record.get("error")
-            if problem:
-                raise _refusal(str(problem), is_partial=len(positions) < len(content.layers))
+            failure = failure_in(record)
+            if failure is not None:
+                raise _refusal(failure, is_partial=len(positions) < len(content.layers))
 
     def _takes_partial(self) -> bool:
         """Say whether it goes by the layers that it has, as only dockerd's own store does."""
@@ -212,13 +214,13 @@ class EngineTarget:
         return known
 
 
-def _refusal(problem: str, *, is_partial: bool) -> NaruError:
-    if is_partial and "no such file or directory" in problem:
+def _refusal(failure: StreamFailure, *, is_partial: bool) -> NaruError:
+    if is_partial and "no such file or directory" in failure.message:
         return CopyFailedError(
-            f"{problem}: a layer went while the image was copied",
+            f"{failure.message}: a layer went while the image was copied",
             hint="copy it again: what is missing now is asked anew",
         )
-    return CopyFailedError(problem)
+    return CopyFailedError(failure.message, hint=failure.hint)
 
 
 def _path(name: str) -> str:

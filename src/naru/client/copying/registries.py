@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from naru.client.copying.content import CopyFailedError
+from naru.client.stream_failure import failure_in
 from naru.client.transport import quote
 from naru.errors import NotFoundError
 
@@ -135,7 +136,7 @@ def _path(name: str) -> str:
 
 def _follow(records: Iterable[dict[str, Any]], report: Report) -> None:
     for record in records:
-        problem = (record.get("errorDetail") or {}).get("message") or record.get("error")
-        if problem:
-            raise CopyFailedError(str(problem))
+        failure = failure_in(record)
+        if failure is not None:
+            raise CopyFailedError(failure.message, hint=failure.hint)
         report(record)
