@@ -45,6 +45,7 @@ def engine(shared_engine: Engine, request: pytest.FixtureRequest) -> Iterator[En
     if not shared_engine.is_alive:
         shared_engine.process = None
         shared_engine.start_engine()
+    shared_engine.ensure_busybox()
     before = shared_engine.footprint()
     yield shared_engine
     assert shared_engine.is_alive, f"the engine died\n{shared_engine.log_tail()}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.archives import busybox_layer, docker_archive
 from harness.engine import Engine, Result
 from harness.requirements import requires
 
@@ -158,8 +159,8 @@ rmi UP nosuch
 rmi -f nosuch UP
 rmi --platform linux/amd64 nosuch
 rmi --platform a/b/c/d nosuch
-rmi busybox
-image rm busybox nosuch
+rmi equality
+image rm equality nosuch
 image prune -f --filter until=x
 image prune -f --filter until=1h --filter until=2h
 image prune -f --filter reference='['
@@ -246,13 +247,18 @@ _COMMANDS = [shlex.split(line) for line in _LINES.strip().splitlines()]
 
 @pytest.fixture
 def furnished(engine: Engine) -> Iterator[Engine]:
-    """Give an engine with a container that was created and one that runs."""
+    """Give an engine with a container that was created and one that runs.
+
+    The image of that one has no other name, so that no command can remove it.
+    """
+    engine.load(docker_archive(["equality:latest"], [busybox_layer()], {"Cmd": ["true"]}))
     label = ("--label", "equality=yes")
     long = ["sh", "-c", "echo a very long command line"]
     engine.docker("create", "--name", "equality-1", *label, "busybox", *long).ok()
-    engine.docker("run", "-d", "--name", "equality-2", *label, "busybox", "sleep", "600").ok()
+    engine.docker("run", "-d", "--name", "equality-2", *label, "equality", "sleep", "600").ok()
     yield engine
     engine.docker("rm", "-f", "equality-1", "equality-2")
+    engine.docker("rmi", "equality").ok()
 
 
 def _as_naru(text: str) -> str:
