@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from naru.cli.invocation import Invocation
 
 _SHOWN_DIGITS = 12
+_QUICKLY = "Looked whether everything is there"
 _DEFAULT = ("Kind", "Thing", "Affects", "State", "What")
 _TITLES = {
     "Affects": "AFFECTS",
@@ -85,7 +86,9 @@ def check(invocation: Invocation) -> int:
             columns = Columns(_DEFAULT, _TITLES)
             invocation.stdout.write(render(views, options["format"], columns))
         if not options["format"]:
-            invocation.stdout.write(_last_lines(left, summary, repairs=options["repair"]))
+            looked = _QUICKLY if options["quick"] else _read(summary)
+            last = _last_lines(left, summary, looked=looked, repairs=options["repair"])
+            invocation.stdout.write(last)
     return 1 if left else 0
 
 
@@ -128,17 +131,25 @@ def _of(views: dict[tuple[str, str], FindingView], item: dict[str, Any]) -> Find
     return views[item["Kind"], item["Thing"]]
 
 
-def _last_lines(left: list[FindingView], summary: dict[str, Any], *, repairs: bool) -> str:
+def _read(summary: dict[str, Any]) -> str:
     from naru.cli import human
 
+    counted = [
+        f"{summary[key]} {noun}{'' if summary[key] == 1 else 's'}"
+        for key, noun in (("Blobs", "blob"), ("Layers", "layer"))
+    ]
+    return f"Checked {' and '.join(counted)} ({human.size(summary['BytesRead'], 4)})"
+
+
+def _last_lines(
+    left: list[FindingView], summary: dict[str, Any], *, looked: str, repairs: bool
+) -> str:
     # Without a try, what would repair it is only a guess.
     lines = [f"Left is {view.thing()}: {view.mend}" for view in left if repairs]
-    read = human.size(summary["BytesRead"], 4)
-    checked = f"Checked {summary['Blobs']} blobs and {summary['Layers']} layers ({read})"
     if summary["Findings"]:
         found = f"{summary['Findings']} found, {summary['Mended']} repaired, {len(left)} left"
     else:
         found = "nothing is wrong"
     if left and not repairs:
         found += "; to repair: naru system check --repair"
-    return "".join(f"{line}\n" for line in [*lines, f"{checked}: {found}"])
+    return "".join(f"{line}\n" for line in [*lines, f"{looked}: {found}"])
