@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from naru import untrusted_json
 from naru.errors import InvalidInputError
 
 _TRUE = frozenset({"1", "true"})
@@ -120,9 +121,9 @@ def parse_filters(text: str) -> Filters:
     if not text:
         return Filters()
     try:
-        decoded = msgspec.json.decode(
+        decoded = untrusted_json.decode(
             text, type=dict[str, list[str] | dict[str, bool] | None] | None
         )
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except msgspec.MsgspecError as error:
         raise InvalidInputError("invalid filter") from error
     return Filters({name: given or () for name, given in (decoded or {}).items()})

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import field
 
+from naru import untrusted_json
 from naru.api.create_request import CreateRequest
 from naru.api.host_config import HostConfig
 from naru.api.request_body import given
@@ -60,7 +61,7 @@ def read_changes(data: bytes) -> Changes:
         InvalidInputError: it is no JSON, does not fit, or names a field that there is not.
     """
     found = given(data, _Body)
-    raw = msgspec.json.decode(data) or {}
+    raw = untrusted_json.decode(data) or {}
     _refuse_unknown(raw, _Body, "")
     for key, value in raw.items():
         if key.lower() == "hostconfig" and isinstance(value, dict):

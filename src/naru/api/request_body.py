@@ -16,6 +16,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from naru import untrusted_json
 from naru.errors import InvalidInputError
 
 T = TypeVar("T")
@@ -46,13 +47,11 @@ def _read(data: bytes, kind: type[T]) -> tuple[Any, T]:
     if not data.strip():
         raise InvalidInputError("invalid JSON: got EOF while reading request body")
     try:
-        found = msgspec.json.decode(data)
+        found = untrusted_json.decode(data)
     except msgspec.DecodeError as error:
         if "trailing characters" in str(error):
             raise InvalidInputError("unexpected content after JSON") from error
         raise InvalidInputError(f"invalid JSON: {error}") from error
-    except RecursionError as error:
-        raise InvalidInputError("invalid JSON: exceeded max depth") from error
     shape: Any = kind
     try:
         plain = _step(shape)({} if found is None else found)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from naru import untrusted_json
 from naru.api.filters import go_list
 from naru.daemon.checks import check
 from naru.daemon.flags import SETTINGS, Setting
@@ -124,7 +125,7 @@ def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
             ) from error
         return {}
     try:
-        found = msgspec.json.decode(text or b"{}", type=dict[str, Any])
+        found = untrusted_json.decode(text or b"{}", type=dict[str, Any])
     except msgspec.MsgspecError as error:
         raise InvalidInputError(
             f"unable to configure the engine with file {path}: {error}"

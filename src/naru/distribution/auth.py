@@ -15,9 +15,10 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from naru import untrusted_json
 from naru.clock import Clock
 from naru.distribution.challenge import Challenge
-from naru.distribution.hosts import Endpoint
+from naru.distribution.hosts import Endpoint, is_web_address
 from naru.errors import FaultError, InvalidInputError, UnauthenticatedError
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ def decode_auth_body(body: bytes) -> RegistryAuth | None:
         InvalidInputError: it is no JSON object.
     """
     try:
-        return _auth_of(msgspec.json.decode(body.strip() or b"{}", type=_AuthDocument))
+        return _auth_of(untrusted_json.decode(body.strip() or b"{}", type=_AuthDocument))
     except msgspec.MsgspecError as error:
         raise InvalidInputError(f"invalid X-Registry-Auth header: {error}") from error
 
@@ -123,7 +124,7 @@ def _decode_header(header: str, kind: type[T], name: str) -> T:
         # Clients disagree on the alphabet and on padding; both are accepted.
         text = header.replace("-", "+").replace("_", "/").rstrip("=")
         raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-        return msgspec.json.decode(raw or b"{}", type=kind)
+        return untrusted_json.decode(raw or b"{}", type=kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise InvalidInputError(f"invalid {name} header: {error}") from error
 
@@ -241,7 +242,7 @@ class Authorizer:
     async def _token(self, challenge: Challenge, scope: str) -> str:
         realm = challenge.parameters.get("realm", "")
         service = challenge.parameters.get("service", "")
-        if not realm.startswith(("https://", "http://")):
+        if not is_web_address(realm):
             raise FaultError(f'invalid token auth challenge realm: "{realm}"')
         scope = scope or challenge.parameters.get("scope", "")
         known = self._tokens.get((realm, service, scope))
@@ -282,11 +283,12 @@ class Authorizer:
 
 def _read_token(body: bytes, realm: str) -> _TokenDocument:
     try:
-        token = msgspec.json.decode(body, type=_TokenDocument)
+        token = untrusted_json.decode(body, type=_TokenDocument)
     except msgspec.MsgspecError as error:
         raise FaultError(f"token server {realm} sent no token: {error}") from error
     if not (token.token or token.access_token):
         raise FaultError("authorization server did not include a token in the response")
-    if any(character in token.token + token.access_token for character in "\r\n"):
+    value = token.token or token.access_token
+    if not (value.isascii() and value.isprintable()):
         raise FaultError(f"token server {realm} sent a malformed token")
     return token

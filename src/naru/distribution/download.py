@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
-from naru.distribution.hosts import Endpoint
+from naru.distribution.hosts import stranger_at
 from naru.distribution.session import HttpClient
 from naru.errors import FaultError, InvalidInputError
 
@@ -19,11 +18,10 @@ async def download(client: HttpClient, url: str) -> AsyncIterator[bytes]:
         FaultError: the server says no.
     """
     whole = url if "://" in url else f"http://{url}"
-    parts = urlsplit(whole)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise InvalidInputError(f'Get "{url}": unsupported protocol scheme "{parts.scheme}"')
-    endpoint = Endpoint(f"{parts.scheme}://{parts.netloc}", parts.netloc)
-    async with client.send(endpoint, "GET", whole) as response:
+    scheme = whole.partition("://")[0]
+    if scheme not in ("http", "https"):
+        raise InvalidInputError(f'Get "{url}": unsupported protocol scheme "{scheme}"')
+    async with client.send(stranger_at(whole), "GET", whole) as response:
         if response.status >= 400:
             raise FaultError(
                 f"Got HTTP status code >= 400: {response.status} {response.reason or ''}".rstrip()

@@ -6,16 +6,20 @@ phrases of Go's HTTP client.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 
 import aiohttp
 import msgspec
 
+from naru import untrusted_json
 from naru.distribution.challenge import parse_challenges
 from naru.errors import FaultError, NaruError, UnauthenticatedError
 from naru.oci.distribution_errors import BY_CODE
 
 _ERROR_BODY_LIMIT = 64 * 1024
+_ERROR_BODY_S = 10.0
 # https://datatracker.ietf.org/doc/html/rfc6750#section-3.1
 _BEARER_ERRORS = {
     "invalid_token": ("UNAUTHORIZED", "authentication required"),
@@ -60,11 +64,20 @@ async def raise_for(response: aiohttp.ClientResponse) -> None:
             code, words = problem
             words = challenge.parameters.get("error_description") or words
             raise _registry_error(code, words)
-    body = b""
-    if response.method != "HEAD":
-        body = (await response.content.read(_ERROR_BODY_LIMIT)) or b""
-    told = _error_from_body(response.status, body)
+    told = _error_from_body(response.status, await _words_of(response))
     raise RangeRefusedError(told.message) if response.status == 416 else told
+
+
+async def _words_of(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body of a refusal, as far as it comes soon and makes sense to read."""
+    body = bytearray()
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(_ERROR_BODY_S):
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) >= _ERROR_BODY_LIMIT:
+                    break
+    return bytes(body)
 
 
 class _Problem(msgspec.Struct):
@@ -96,8 +109,8 @@ def refused_login(body: bytes) -> UnauthenticatedError:
 
 def _problems(body: bytes) -> _Problems:
     try:
-        return msgspec.json.decode(body, type=_Problems)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return untrusted_json.decode(body, type=_Problems)
+    except msgspec.MsgspecError:
         return _Problems()
 
 

@@ -10,16 +10,17 @@ import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
+from naru import untrusted_json
 from naru.clock import Clock
 from naru.distribution.auth import RegistryAuth, shared_out
 from naru.distribution.failures import RangeRefusedError, raise_for
-from naru.distribution.hosts import Endpoint
-from naru.distribution.paging import next_page
+from naru.distribution.hosts import stranger_at
+from naru.distribution.paging import pages
 from naru.distribution.receiving import BlobSink, receive
 from naru.distribution.session import (
     EndpointSession,
@@ -29,7 +30,13 @@ from naru.distribution.session import (
     read_limited,
     worth_asking,
 )
-from naru.errors import CorruptDataError, FaultError, NaruError, NotSupportedError
+from naru.errors import (
+    CorruptDataError,
+    FaultError,
+    InvalidInputError,
+    NaruError,
+    NotSupportedError,
+)
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest, algorithm_of, digest_bytes, is_digest
@@ -39,8 +46,7 @@ from naru.oci.manifest import MAX_MANIFEST_SIZE
 _ACCEPT = ", ".join(mediatype.ACCEPTED_MANIFESTS)
 # Less than this is no progress worth another round of attempts.
 _PROGRESS = 1 << 20
-_TAGS_LIMIT = 4 << 20
-_MAX_TAG_PAGES = 1000
+_TAGS_LIMIT = 16 << 20
 _Answering = contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 
@@ -125,19 +131,17 @@ class RemoteRepository:
         Spec: distribution-spec v1.1, end-8.
         """
         found: list[str] = []
+
+        def page(path: str) -> _Answering:
+            return self._exchange("GET", path, {})
+
         path = f"{self._repository}/tags/list"
-        for _ in range(_MAX_TAG_PAGES):
-            async with self._exchange("GET", path, {}) as response:
-                body = await read_limited(response, _TAGS_LIMIT)
-                following = next_page(response)
+        async for body in pages(page, path, what="tags", limit=_TAGS_LIMIT):
             try:
-                found += msgspec.json.decode(body, type=_Tags).tags or []
+                found += untrusted_json.decode(body, type=_Tags).tags or []
             except msgspec.MsgspecError as error:
                 raise FaultError(f"registry sent no list of tags: {error}") from error
-            if following is None:
-                return found
-            path = following
-        raise FaultError(f"list of tags has more than {_MAX_TAG_PAGES} pages")
+        return found
 
     async def blob(
         self, descriptor: Descriptor, sink: BlobSink, progress: Callable[[int], None]
@@ -214,10 +218,10 @@ class RemoteRepository:
 
         It is somebody else's: it gets no credentials, and its certificate must be good.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise NotSupportedError(f"layers cannot be fetched from {url!r}")
-        endpoint = Endpoint(f"{parts.scheme}://{parts.netloc}", parts.netloc)
+        try:
+            endpoint = stranger_at(url)
+        except InvalidInputError as error:
+            raise NotSupportedError(f"layers cannot be fetched from {url!r}") from error
         async with self._client.send(endpoint, "GET", url, headers=headers) as response:
             if response.status >= 300:
                 await raise_for(response)

@@ -21,7 +21,7 @@ DOCKER_HUB = "docker.io"
 ANY_REGISTRY = "*"
 _HUB_ENDPOINT = "registry-1.docker.io"
 _HUB_INDEX = "index.docker.io"
-_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
@@ -156,6 +156,29 @@ class HostsConfig:
 def is_host(text: str) -> bool:
     """Say whether `text` can be a registry: a host, with or without a port."""
     return _HOST.fullmatch(text) is not None
+
+
+def is_web_address(url: str) -> bool:
+    """Say whether `url` is one of http or https that somebody could be asked at."""
+    try:
+        parts = urlsplit(url)
+        is_possible = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and is_possible
+
+
+def stranger_at(url: str) -> Endpoint:
+    """Return whom to ask for `url`, who is no registry of ours: the certificate must be good.
+
+    Raises:
+        InvalidInputError: it is no address of http or https.
+    """
+    parts = urlsplit(url) if is_web_address(url) else None
+    host = parts.netloc.rpartition("@")[2] if parts else ""
+    if parts is None or not host.isprintable():
+        raise InvalidInputError(f"{url!r} is no address of http or https")
+    return Endpoint(f"{parts.scheme}://{host}", host)
 
 
 def _host_name(host: str) -> str:

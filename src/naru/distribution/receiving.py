@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from naru.oci.descriptor import Descriptor
 # A hand-over to a thread costs as much as hashing 50 KiB; caches hold less than a MiB.
 _BATCH = 512 << 10
 _MAX_CHUNKS = 256
+_RANGE = re.compile(r"bytes ([0-9]{1,19})(?![0-9])")
+_TOTAL = re.compile(r"/([0-9]{1,19})$")
 
 
 class BlobSink(Protocol):
@@ -80,16 +83,15 @@ def _first_byte(response: aiohttp.ClientResponse) -> int:
     """Return where in the blob the body starts."""
     if response.status != 206:
         return 0
-    unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
-    first = rest.partition("-")[0]
-    if unit != "bytes" or not first.isdecimal():
+    told = _RANGE.match(response.headers.get("Content-Range", ""))
+    if told is None:
         raise RangeRefusedError("registry answered a range without saying which")
-    return int(first)
+    return int(told[1])
 
 
 def _told_size(response: aiohttp.ClientResponse) -> int | None:
     """Return how many bytes the whole blob has for the sender; None if it does not say."""
     if response.status == 206:
-        total = response.headers.get("Content-Range", "").rpartition("/")[2]
-        return int(total) if total.isdecimal() else None
+        total = _TOTAL.search(response.headers.get("Content-Range", ""))
+        return int(total[1]) if total else None
     return response.content_length

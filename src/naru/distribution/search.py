@@ -9,17 +9,20 @@ Spec: moby, registry/search.go and search_session.go; distribution-spec, "Listin
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import aiohttp
 import msgspec
 
+from naru import untrusted_json
 from naru.clock import Clock
 from naru.distribution.auth import RegistryAuth, basic_header, registry_of, shared_out
 from naru.distribution.failures import raise_for
-from naru.distribution.hosts import DOCKER_HUB, Endpoint, HostsConfig
-from naru.distribution.paging import next_page
+from naru.distribution.hosts import DOCKER_HUB, Endpoint, HostsConfig, is_host
+from naru.distribution.paging import pages
 from naru.distribution.session import (
     EndpointSession,
     HttpClient,
@@ -32,8 +35,8 @@ from naru.errors import FaultError, InvalidInputError, NaruError, NotFoundError
 _SEARCH_SCOPE = "registry:catalog:search"
 _CATALOG_SCOPE = "registry:catalog:*"
 _PAGE = 1000
-_MAX_PAGES = 100
 _BODY_LIMIT = 8 << 20
+_CATALOG_LIMIT = 32 << 20
 _OFFICIAL = "library/"
 
 
@@ -51,7 +54,7 @@ def split_term(term: str) -> tuple[str, str]:
     """Return the registry that a term is for, and the word; a host must look like one. Pure.
 
     Raises:
-        InvalidInputError: it is a URL.
+        InvalidInputError: it is a URL, or what stands for a host is none.
     """
     if term.startswith(("http://", "https://")):
         raise InvalidInputError(
@@ -61,6 +64,8 @@ def split_term(term: str) -> tuple[str, str]:
     if not slash or not ("." in host or ":" in host or host == "localhost"):
         host, word = DOCKER_HUB, term
     registry = registry_of(host)
+    if not is_host(registry):
+        raise InvalidInputError(f"invalid index name ({registry})")
     return registry, word.removeprefix(_OFFICIAL) if registry == DOCKER_HUB else word
 
 
@@ -212,8 +217,8 @@ class _Index:
         needs_token = bool(self._auth.identity_token or self._auth.registry_token)
         body = await self._with_token(url) if needs_token else await self._plainly(url)
         try:
-            rows = msgspec.json.decode(body, type=_Answer, strict=False).results or []
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            rows = untrusted_json.decode(body, type=_Answer, strict=False).results or []
+        except msgspec.MsgspecError as error:
             # Registries with a page for people give it to whoever asks for what they do not have.
             raise _NoSearchError(f"error decoding registry search results: {error}") from error
         return [
@@ -255,18 +260,14 @@ class _Index:
             NaruError: there is no catalog, or not for us.
         """
         names: list[str] = []
+
+        def page(path: str) -> contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]:
+            return self._session.exchange("GET", path, scope=_CATALOG_SCOPE, attempts=1)
+
         path = f"_catalog?n={_PAGE}"
-        for _ in range(_MAX_PAGES):
-            async with self._session.exchange(
-                "GET", path, scope=_CATALOG_SCOPE, attempts=1
-            ) as response:
-                body = await read_limited(response, _BODY_LIMIT)
-                following = next_page(response)
+        async for body in pages(page, path, what="repositories", limit=_CATALOG_LIMIT):
             try:
-                names += msgspec.json.decode(body, type=_Catalog).repositories or []
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                names += untrusted_json.decode(body, type=_Catalog).repositories or []
+            except msgspec.MsgspecError as error:
                 raise FaultError(f"registry sent no catalog: {error}") from error
-            if following is None:
-                break
-            path = following
         return [name for name in names if name.isprintable()]

@@ -6,6 +6,7 @@ stops; sessions are cheap and live as long as one pull.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -33,6 +34,11 @@ _TOKEN_BODY_LIMIT = 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
 # There is somebody else to ask.
 _MIRROR_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=15)
+# All that comes before a body, redirects and all, and a body that is kept in memory: a peer that
+# sends a byte now and then is never silent for long, and never done.
+_HEAD_S = 120.0
+_MIRROR_HEAD_S = 30.0
+_SMALL_BODY_S = 120.0
 # How long a body takes, and what the registry does with it, is watched by whoever sends it.
 _SENDING_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15)
 
@@ -88,11 +94,12 @@ class HttpClient:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send one request, following redirects; the answer's body is read inside the block.
 
-        A `body` goes nowhere but to `url`: where that redirects to, it would have to be sent
-        again.
+        A `body` or a `form` goes nowhere but to `url`: where that redirects to is for somebody
+        else to say, and a form has credentials in it.
 
         Raises:
             RegistryUnreachableError: no answer, or its body broke off inside the block.
+            FaultError: what is to be sent is no request.
         """
         if self._session is None:
             # Bodies stay as sent: a manifest's or a blob's digest is that of these bytes.
@@ -106,19 +113,23 @@ class HttpClient:
             )
         context = await self._context(endpoint)
         timeout = _MIRROR_TIMEOUT if endpoint.is_mirror else _TIMEOUT
+        patience: float | None = _MIRROR_HEAD_S if endpoint.is_mirror else _HEAD_S
         if body is not None:
-            timeout = _SENDING_TIMEOUT
+            timeout, patience = _SENDING_TIMEOUT, None
+        asked = self._session.request(
+            method,
+            url,
+            headers=headers,
+            data=form if body is None else body(),
+            params=query,
+            ssl=context,
+            allow_redirects=body is None and form is None,
+            timeout=timeout,
+        )
         try:
-            async with self._session.request(
-                method,
-                url,
-                headers=headers,
-                data=form if body is None else body(),
-                params=query,
-                ssl=context,
-                allow_redirects=body is None,
-                timeout=timeout,
-            ) as response:
+            async with contextlib.AsyncExitStack() as stack:
+                async with asyncio.timeout(patience):
+                    response = await stack.enter_async_context(_possible(asked))
                 yield response
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise RegistryUnreachableError(
@@ -142,6 +153,27 @@ class HttpClient:
             known = files, await in_thread(self.hosts.tls_context, endpoint)
             self._contexts[endpoint] = known
         return known[1]
+
+
+@contextlib.asynccontextmanager
+async def _possible(
+    asked: contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse],
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Enter a request that may be none: its parts come from strangers.
+
+    Raises:
+        FaultError: a header cannot be sent, or the address has credentials where others are sent.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            response = await stack.enter_async_context(asked)
+        except aiohttp.ClientError:
+            raise
+        except UnicodeError as error:
+            raise aiohttp.ClientConnectionError("dial tcp: lookup: no such host") from error
+        except ValueError as error:
+            raise FaultError(f"request cannot be sent: {error}") from error
+        yield response
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +274,8 @@ class EndpointSession:
         headers: Mapping[str, str],
     ) -> bytes:
         """See `naru.distribution.auth.TokenRequester`."""
+        if headers or method != "GET":
+            self._refuse_eavesdroppers(url)
         query, form = (parameters, None) if method == "GET" else (None, parameters)
         async with self._client.send(
             self.endpoint, method, url, headers=headers, query=query, form=form
@@ -251,6 +285,20 @@ class EndpointSession:
             if response.status != 200:
                 await raise_for(response)
             return await read_limited(response, _TOKEN_BODY_LIMIT)
+
+    def _refuse_eavesdroppers(self, realm: str) -> None:
+        """Keep credentials that are safe on their way to the registry safe on every way.
+
+        Raises:
+            FaultError: whoever is on the way to `realm` could read along.
+        """
+        target = URL(realm)
+        is_open = target.scheme == "http" and not self._client.hosts.is_insecure(target.authority)
+        if is_open and self.endpoint.base_url.startswith("https://"):
+            raise FaultError(
+                f"registry {self.endpoint.host} wants credentials sent to {target.origin()}, "
+                "which is not encrypted"
+            )
 
     async def _answer(
         self,
@@ -325,10 +373,18 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
     Raises:
         FaultError: it is longer than `limit` bytes.
+        RegistryUnreachableError: it takes minutes.
     """
     body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise FaultError(f"answer of {response.url.host} is longer than {limit} bytes")
+    try:
+        async with asyncio.timeout(_SMALL_BODY_S):
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise FaultError(f"answer of {response.url.host} is longer than {limit} bytes")
+    except TimeoutError as error:
+        raise RegistryUnreachableError(
+            f'{response.method.capitalize()} "{response.url}": context deadline exceeded '
+            "(Client.Timeout or context cancellation while reading body)"
+        ) from error
     return bytes(body)

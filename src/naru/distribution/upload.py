@@ -16,7 +16,7 @@ from yarl import URL
 
 from naru.clock import Clock
 from naru.distribution.auth import RegistryAuth
-from naru.distribution.hosts import Endpoint
+from naru.distribution.hosts import Endpoint, is_web_address
 from naru.distribution.session import (
     Body,
     EndpointSession,
@@ -45,10 +45,20 @@ class Answer:
     def location(self) -> URL:
         """Return where the upload goes on: relative to this URL, or anywhere else.
 
+        Raises:
+            FaultError: to no address of http or https.
+
         Spec: distribution-spec v1.1, §Pushing blobs: to be used as it is, query and all.
         """
         told = self.headers.get("Location", "")
-        return self.url.join(URL(told, encoded=True)) if told else self.url
+        try:
+            target = self.url.join(URL(told, encoded=True)) if told else self.url
+            is_possible = is_web_address(str(target))
+        except ValueError:
+            is_possible = False
+        if not is_possible:
+            raise FaultError(f"{self.url.origin()} sends uploads to no address: {told[:200]!r}")
+        return target
 
 
 class RepositoryWriter:

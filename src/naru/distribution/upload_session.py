@@ -28,6 +28,7 @@ PIECE_SIZE = 32 << 20
 
 # Small enough that the loop hands it over in well under a millisecond.
 _READ_SIZE = 1 << 18
+_LENGTH = re.compile(r"[0-9]{1,19}")
 _RANGE = re.compile(r"(?:bytes=)?([0-9]{1,19})-([0-9]{1,19})")
 _PASSING = (RegistryUnreachableError, RegistryBusyError, TooManyRequestsError)
 # No other way of sending helps against these.
@@ -109,8 +110,8 @@ class BlobUpload:
 
     async def _send(self, begun: Answer) -> None:
         location, offset = begun.location(), 0
-        smallest = begun.headers.get("OCI-Chunk-Min-Length", "")
-        piece = max(self._piece, int(smallest) if smallest.isdecimal() else 0)
+        smallest = _LENGTH.fullmatch(begun.headers.get("OCI-Chunk-Min-Length", ""))
+        piece = max(self._piece, int(smallest[0]) if smallest else 0)
         self._failures = 0
         while True:
             there = await self._source.ready(offset + piece)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from naru import untrusted_json
 from naru.dockerfile.expand import split_words, unquoted
 from naru.dockerfile.heredoc import Heredoc
 from naru.dockerfile.lexer import Line
@@ -112,8 +113,8 @@ def _json_or(rest: str, *, splits: bool) -> tuple[tuple[str, ...], bool]:
     """Return the words of the JSON form, or else the text, as words or as one."""
     if rest.startswith("["):
         try:
-            words = msgspec.json.decode(rest)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            words = untrusted_json.decode(rest)
+        except msgspec.DecodeError:
             # Then it is a command, or a pattern, that begins with a bracket.
             pass
         else:

@@ -17,6 +17,7 @@ from typing import Self
 
 import msgspec
 
+from naru import untrusted_json
 from naru.errors import InvalidInputError
 from naru.faults import fault_point
 from naru.ids import short_id
@@ -229,6 +230,6 @@ class _Hints(msgspec.Struct):
 
 def _hints(raw: bytes) -> _Hints:
     try:
-        return msgspec.json.decode(raw, type=_Hints)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return untrusted_json.decode(raw, type=_Hints)
+    except msgspec.MsgspecError:
         return _Hints()

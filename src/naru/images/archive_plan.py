@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from naru import untrusted_json
 from naru.errors import CorruptDataError, InvalidInputError, NotFoundError, NotSupportedError
 from naru.images.archive import Archive
 from naru.images.at_hand import LayersAtHand
@@ -109,8 +110,8 @@ def plan_images(
 
 def _saved_images(archive: Archive, at_hand: LayersAtHand) -> list[PlannedImage]:
     try:
-        saved = msgspec.json.decode(archive.document(_MANIFESTS), type=list[_SavedImage])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        saved = untrusted_json.decode(archive.document(_MANIFESTS), type=list[_SavedImage])
+    except msgspec.MsgspecError as error:
         raise CorruptDataError(f"{_MANIFESTS}: {error}") from error
     images = [_saved_image(archive, image, at_hand) for image in saved]
     by_id: dict[str, PlannedImage] = {image.image_id: image for image in images}

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from naru import untrusted_json
 from naru.errors import CorruptDataError, InvalidInputError
 from naru.images.archive import Archive
 from naru.images.layer_intake import StoredLayer
@@ -116,6 +117,6 @@ def _history(step: _Step) -> dict[str, str]:
 
 def _decode(archive: Archive, name: str, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(archive.document(name), type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return untrusted_json.decode(archive.document(name), type=kind)
+    except msgspec.MsgspecError as error:
         raise CorruptDataError(f"{name}: {error}") from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from naru import untrusted_json
 from naru.errors import CorruptDataError, InvalidInputError
 from naru.oci.digest import ChainId, DiffId, Digest, digest_bytes, parse_digest
 from naru.oci.platform import Platform
@@ -94,9 +95,6 @@ class _Wire(msgspec.Struct, omit_defaults=True, kw_only=True):
     history: tuple[History, ...] | None = None
 
 
-_DECODER = msgspec.json.Decoder(_Wire)
-
-
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
     """A parsed image config. `created` is RFC 3339 as written, or empty."""
@@ -146,10 +144,10 @@ def parse_image_config(raw: bytes) -> ImageConfig:
     if len(raw) > MAX_CONFIG_SIZE:
         raise CorruptDataError(f"image config has {len(raw)} bytes, at most 16 MiB are read")
     try:
-        wire = _DECODER.decode(raw)
+        wire = untrusted_json.decode(raw, type=_Wire)
         rootfs = wire.rootfs or RootFs()
         diff_ids = tuple(DiffId(parse_digest(diff_id)) for diff_id in rootfs.diff_ids or ())
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except msgspec.MsgspecError as error:
         raise CorruptDataError(f"image config is not readable: {error}") from error
     except InvalidInputError as error:
         raise CorruptDataError(f"image config: diff_ids: {error.message}") from error

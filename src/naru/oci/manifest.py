@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from naru import untrusted_json
 from naru.errors import CorruptDataError, NotSupportedError
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
@@ -32,9 +33,6 @@ class _Wire(msgspec.Struct, omit_defaults=True, rename="camel", kw_only=True):
     fs_layers: list[msgspec.Raw] | None = None
     subject: Descriptor | None = None
     annotations: dict[str, str] | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Wire)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +104,8 @@ def parse_manifest(raw: bytes, media_type: str = "") -> Manifest | Index:
     if len(raw) > MAX_MANIFEST_SIZE:
         raise CorruptDataError(f"manifest has {len(raw)} bytes, at most 4 MiB are read")
     try:
-        wire = _DECODER.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        wire = untrusted_json.decode(raw, type=_Wire)
+    except msgspec.MsgspecError as error:
         raise CorruptDataError(f"manifest is not readable: {error}") from error
     kind = _kind(wire, media_type)
     if kind in mediatype.INDEXES:

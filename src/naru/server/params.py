@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
+from naru import untrusted_json
 from naru.api.filters import Filters, parse_filters
 from naru.api.request_body import decode
 from naru.api.version import MAXIMUM, ApiVersion, parse_version
@@ -107,7 +108,7 @@ def platform(request: web.Request, key: str, *, since: ApiVersion) -> Platform |
     if len(words) > 1:
         raise InvalidInputError(f"multiple {key} parameters not supported")
     try:
-        found = msgspec.json.decode(words[0], type=Platform)
+        found = untrusted_json.decode(words[0], type=Platform)
     except msgspec.MsgspecError as error:
         raise InvalidInputError(f"failed to parse platform: {error}") from error
     if not (found.os and found.architecture):

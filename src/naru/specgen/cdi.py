@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from naru import untrusted_json
 from naru.api.host_config import DeviceRequest
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.oci.runtime_spec import Json
@@ -115,8 +116,8 @@ def parse_specification(data: bytes) -> Specification:
         InvalidInputError: it is no specification, or one that asks for what we do not know.
     """
     try:
-        found = msgspec.json.decode(data, type=Specification)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        found = untrusted_json.decode(data, type=Specification)
+    except msgspec.MsgspecError as error:
         raise InvalidInputError(f"invalid CDI Spec: {error}") from error
     if found.cdi_version not in _VERSIONS:
         raise InvalidInputError(f'invalid CDI Spec: unknown version "{found.cdi_version}"')

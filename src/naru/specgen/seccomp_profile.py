@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from naru import untrusted_json
 from naru.errors import InvalidInputError
 from naru.oci.runtime_spec import Json
 from naru.specgen.seccomp import GO_NAMES, architectures_of
@@ -142,8 +143,8 @@ def from_profile(
 
 def _read(text: str) -> _Profile:
     try:
-        profile = msgspec.json.decode(text, type=_Profile)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        profile = untrusted_json.decode(text, type=_Profile)
+    except msgspec.MsgspecError as error:
         raise InvalidInputError(f"{_WRONG}: {error}") from error
     if profile.architectures and profile.arch_map:
         raise InvalidInputError(

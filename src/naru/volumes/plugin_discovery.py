@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from naru import untrusted_json
 from naru.api.wire import Wire
 from naru.errors import InvalidInputError
 from naru.volumes.plugin_protocol import Address
@@ -96,7 +97,7 @@ def _address(path: Path, ending: str) -> Address:
         content = path.read_bytes()
         if ending == ".spec":
             return _parsed(content.decode().strip(), None)
-        specification = msgspec.json.decode(content, type=_Specification)
+        specification = untrusted_json.decode(content, type=_Specification)
         return _parsed(specification.addr, specification.tls_config)
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise InvalidInputError(f"plugin file {path}: {error}") from error

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from naru import untrusted_json
 from naru.errors import FaultError, UnavailableError
 
 _CONTENT_TYPE = "application/vnd.docker.plugins.v1.1+json"
@@ -83,7 +84,7 @@ def call(
 
 def _answer(method: str, status: int, content: bytes) -> dict[str, object]:
     try:
-        answer = msgspec.json.decode(content, type=dict[str, object]) if content.strip() else {}
+        answer = untrusted_json.decode(content, type=dict[str, object]) if content.strip() else {}
     except msgspec.MsgspecError as error:
         shown = content[:_SHOWN].decode("utf-8", "replace").strip()
         if status != http.client.OK:

@@ -70,6 +70,7 @@ def test_a_bare_string_is_one_word(key: str) -> None:
         (b'"x"', "invalid JSON: Expected `object`, got `str`"),
         (b"{", "invalid JSON: Input data was truncated"),
         (b"[" * 100_000, "invalid JSON: exceeded max depth"),
+        (b'{"Image":"\xff"}', "invalid JSON: not in UTF-8: invalid start byte"),
         (b'{"Image":1}', "invalid JSON: Expected `str`, got `int` - at `$.Image`"),
         (b'{"Tty":"yes"}', "invalid JSON: Expected `bool`, got `str` - at `$.Tty`"),
         (

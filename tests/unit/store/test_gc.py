@@ -227,6 +227,18 @@ def test_a_broken_off_collection_is_finished_by_repair(store: Store, point: str)
     assert len(os.listdir(store.snapshots.root)) == 1
 
 
-@pytest.mark.parametrize("raw", [b"", b"{}", b"{", b'{"rootfs":5}', b"\x1f\x8b", b"[1]"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{}",
+        b"{",
+        b'{"rootfs":5}',
+        b"\x1f\x8b",
+        b"[1]",
+        b'{"x":"\xff"}',
+        b'{"x":' + b"[" * 100_000,
+    ],
+)
 def test_what_is_no_manifest_names_nothing(raw: bytes) -> None:
     assert gc.links_of(raw) == gc.Links()

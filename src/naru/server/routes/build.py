@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from naru import untrusted_json
 from naru.api.host_config import HostConfig, Ulimit
 from naru.builder.request import BuildRequest
 from naru.engine import build_cache, builds
@@ -117,8 +118,8 @@ def _json(request: web.Request, key: str, kind: type[T], what: str) -> T:
     """Return a parameter that holds JSON; none at all, and null, are empty."""
     text = params.text(request, key)
     try:
-        return msgspec.json.decode(text, type=kind | None) or kind() if text else kind()
-    except (msgspec.MsgspecError, RecursionError) as error:
+        return untrusted_json.decode(text, type=kind | None) or kind() if text else kind()
+    except msgspec.MsgspecError as error:
         raise InvalidInputError(f"error reading {what}: {error}") from error
 
 

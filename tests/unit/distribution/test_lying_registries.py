@@ -1,0 +1,204 @@
+"""Registries that lie get the words of an error, some memory and some time, and no secrets."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from yarl import URL
+
+from fakes.lying_registry import LyingRegistry, answer, challenge, dripping, endless
+from naru.clock import SystemClock
+from naru.distribution import failures, fetch, session
+from naru.distribution.auth import RegistryAuth
+from naru.distribution.download import download
+from naru.distribution.fetch import RemoteRepository
+from naru.distribution.hosts import Endpoint, HostsConfig
+from naru.distribution.login import log_in
+from naru.distribution.receiving import receive
+from naru.distribution.search import search
+from naru.distribution.session import EndpointSession, HttpClient, RegistryUnreachableError
+from naru.distribution.upload import Answer
+from naru.errors import FaultError, InvalidInputError, NaruError
+from naru.oci.descriptor import Descriptor
+from naru.oci.digest import Digest
+
+_NESTED = b'{"x":' + b"[" * 100_000
+_LATIN = b'{"tags":["\xff"],"repositories":["\xff"],"token":"\xff"}'
+_AUTH = RegistryAuth("me", "secret", server_address="")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[HttpClient]:
+    made = HttpClient(HostsConfig(), attempts=1)
+    yield made
+    await made.close()
+
+
+def _remote(client: HttpClient, host: str) -> RemoteRepository:
+    return RemoteRepository(client, host, "x", _AUTH, SystemClock())
+
+
+def _bearer(realm: str) -> str:
+    return f'Bearer realm="{realm}",service="s"'
+
+
+@pytest.mark.parametrize("body", [_NESTED, _LATIN])
+async def test_answers_that_are_no_json_are_named(client: HttpClient, body: bytes) -> None:
+    async with LyingRegistry({"/v2/": answer(200), "/token": answer(200, body)}) as registry:
+        registry.lies |= {"/v2/x/tags": answer(200, body), "/v2/_catalog": answer(200, body)}
+        with pytest.raises(FaultError, match=r"^registry sent no list of tags: "):
+            await _remote(client, registry.host).tags()
+        with pytest.raises(FaultError, match=r"^registry sent no catalog: "):
+            await search(client, registry.host, "x", limit=9, auth=None, clock=SystemClock())
+        registry.lies["/v2/x"] = answer(400, body)
+        with pytest.raises(FaultError, match=r"^error parsing HTTP 400 response body: "):
+            await _remote(client, registry.host).manifest("1")
+        registry.lies["/v2/"] = challenge(_bearer(f"http://{registry.host}/token"))
+        with pytest.raises(FaultError, match=r"sent no token: "):
+            await _remote(client, registry.host).manifest("1")
+
+
+@pytest.mark.parametrize("token", [r"a\r\nX: y", r"\u0000", r"\u20ac", r"\u001b"])
+async def test_tokens_that_are_none_are_not_sent(client: HttpClient, token: str) -> None:
+    async with LyingRegistry() as registry:
+        registry.lies["/v2/"] = challenge(_bearer(f"http://{registry.host}/token"))
+        registry.lies["/token"] = answer(200, f'{{"token":"{token}"}}'.encode())
+        with pytest.raises(FaultError, match=r"sent a malformed token$"):
+            await _remote(client, registry.host).manifest("1")
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "http://[/",
+        "http://../x",
+        "http://h:99999/",
+        "file:///etc/passwd",
+        "http://h\x01",
+    ],
+)
+async def test_addresses_that_are_none_are_errors(client: HttpClient, where: str) -> None:
+    async with LyingRegistry({"/v2/": answer(307, headers=[("Location", where)])}) as registry:
+        with pytest.raises(NaruError):
+            await _remote(client, registry.host).manifest("1")
+        registry.lies["/v2/"] = challenge(_bearer(where))
+        with pytest.raises(NaruError):
+            await _remote(client, registry.host).manifest("1")
+        registry.lies["/v2/"] = answer(200, b"{}", [("Link", f'<{where}>; rel="next"')])
+        with pytest.raises(FaultError, match=r"^list continues "):
+            await _remote(client, registry.host).tags()
+
+
+@pytest.mark.parametrize("told", ["http://[/", "http://h:99999/", "file:///x", "javascript:x"])
+def test_uploads_go_to_addresses_only(told: str) -> None:
+    begun = Answer(202, {"Location": told}, URL("https://r.example/v2/a/blobs/uploads/"))
+    with pytest.raises(FaultError, match=r"^https://r\.example sends uploads to no address: "):
+        begun.location()
+
+
+@pytest.mark.parametrize("url", ["http://..", "http://a\0b/", "http://[/x", "http://h:99999/"])
+async def test_files_are_fetched_from_addresses_only(client: HttpClient, url: str) -> None:
+    with pytest.raises(NaruError):
+        async for _ in download(client, url):
+            pass
+
+
+async def test_login_in_an_address_is_not_sent_beside_our_own(client: HttpClient) -> None:
+    async with LyingRegistry({"/token": answer(200, b'{"token":"x"}')}) as registry:
+        registry.lies["/v2/"] = challenge(_bearer(f"http://you:pw@{registry.host}/token"))
+        with pytest.raises(FaultError, match=r"^request cannot be sent: "):
+            await _remote(client, registry.host).manifest("1")
+
+
+async def test_lists_end(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "_TAGS_LIMIT", 1 << 20)
+    async with LyingRegistry({"/v2/": answer(200), "/v2/x/tags": endless()}) as registry:
+        with pytest.raises(FaultError, match=r"is longer than 1048576 bytes$"):
+            await _remote(client, registry.host).tags()
+        page = b'{"tags":["' + b"a" * 300_000 + b'"]}'
+        registry.lies["/v2/x/tags"] = answer(
+            200, page, [("Link", '</v2/x/tags/list?last=a>; rel="next"')]
+        )
+        with pytest.raises(FaultError, match=r"^list of tags is longer than 1048576 bytes$"):
+            await _remote(client, registry.host).tags()
+
+
+async def test_peers_that_give_a_byte_now_and_then_are_left(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, name in (
+        (session, "_HEAD_S"),
+        (session, "_SMALL_BODY_S"),
+        (failures, "_ERROR_BODY_S"),
+    ):
+        monkeypatch.setattr(module, name, 0.2)
+    head = b"HTTP/1.1 200 OK\r\n"
+    async with LyingRegistry({"/v2/": answer(200)}) as registry:
+        registry.lies["/v2/x"] = dripping(head + b"X: ", b"a", every_s=0.01)
+        with pytest.raises(RegistryUnreachableError, match="timeout awaiting response headers"):
+            await _remote(client, registry.host).manifest("1")
+        whole = head + b"Content-Length: 99999\r\n\r\n"
+        registry.lies["/v2/x"] = dripping(whole, b" ", every_s=0.01)
+        with pytest.raises(RegistryUnreachableError, match="while reading body"):
+            await _remote(client, registry.host).manifest("1")
+        refusal = whole.replace(b"200 OK", b"404 Gone")
+        registry.lies["/v2/x"] = dripping(refusal, b" ", every_s=0.01)
+        with pytest.raises(NaruError, match=r"^manifest unknown"):
+            await _remote(client, registry.host).manifest("1")
+
+
+async def test_refusals_that_come_in_pieces_are_read_whole(client: HttpClient) -> None:
+    words = b'{"errors":[{"code":"DENIED","message":"' + b"no " * 9000 + b'"}]}'
+    async with LyingRegistry({"/v2/": answer(200), "/v2/x": answer(403, words)}) as registry:
+        with pytest.raises(NaruError, match=r"^denied: no no no "):
+            await _remote(client, registry.host).manifest("1")
+
+
+async def test_passwords_are_not_sent_in_the_clear_because_a_registry_says_so(
+    client: HttpClient,
+) -> None:
+    https = Endpoint("https://registry.example", "registry.example")
+    asked = EndpointSession(client, https, _AUTH, SystemClock())
+    for method, headers in (("GET", {"Authorization": "Basic eDp5"}), ("POST", {})):
+        with pytest.raises(FaultError, match=r"http://tokens\.example, which is not encrypted$"):
+            await asked.request_token(method, "http://tokens.example/t?x", [], headers)
+
+
+async def test_tokens_that_stand_for_a_login_stay_where_they_are_sent(client: HttpClient) -> None:
+    async with LyingRegistry({"/": answer(200, b'{"token":"x"}')}) as other, LyingRegistry() as one:
+        one.lies["/v2/"] = challenge(_bearer(f"http://{one.host}/token"))
+        one.lies["/token"] = answer(307, headers=[("Location", f"http://{other.host}/")])
+        auth = RegistryAuth(identity_token="refreshing", server_address=one.host)
+        with pytest.raises(FaultError):
+            await log_in(client, auth, SystemClock())
+        assert any(b"refreshing" in body for _, _, _, body in one.requests)
+        assert not other.requests
+
+
+class _Sink:
+    offset = 0
+
+    def write_all(self, pieces: object) -> None:
+        raise AssertionError("nothing of this is to be kept")
+
+
+@pytest.mark.parametrize(
+    "told", [f"bytes {'9' * 5000}-/*", "bytes ²-3/4", f"bytes 0-1/{'9' * 5000}"]
+)
+async def test_ranges_beyond_all_numbers_are_refused(client: HttpClient, told: str) -> None:
+    lie = answer(206, b"abc", [("Content-Range", told)])
+    descriptor = Descriptor(digest=Digest(f"sha256:{'0' * 64}"), size=2)
+    async with LyingRegistry({"/": lie}) as registry:
+        endpoint = Endpoint(f"http://{registry.host}", registry.host)
+        async with client.send(endpoint, "GET", f"http://{registry.host}/") as response:
+            with pytest.raises(NaruError):
+                await receive(response, descriptor, _Sink(), lambda _: None)
+
+
+@pytest.mark.parametrize("host", ["..", "a:b@c.d", "a b.c", "a.b:port"])
+async def test_what_stands_for_a_registry_in_a_search_must_be_one(host: str) -> None:
+    from naru.distribution.search import split_term
+
+    with pytest.raises(InvalidInputError, match=r"^invalid index name "):
+        split_term(f"{host}/x")
