@@ -53,10 +53,11 @@ class Answer:
         told = self.headers.get("Location", "")
         try:
             target = self.url.join(URL(told, encoded=True)) if told else self.url
-            is_possible = is_web_address(str(target))
+            address = str(target)
         except ValueError:
-            is_possible = False
-        if not is_possible:
+            # Of a port that there is not, which only now is looked at.
+            target, address = self.url, ""
+        if not is_web_address(address):
             raise FaultError(f"{self.url.origin()} sends uploads to no address: {told[:200]!r}")
         return target
 
