@@ -83,8 +83,6 @@ async def import_volume(
         FaultError: the disk or the volume's quota is full, or the disk fails.
     """
     is_new = ctx.volumes.get(name) is None
-    if is_new:
-        await in_thread(ctx.volumes.create, name, LOCAL)
 
     def work(stream: Pipe) -> None:
         def fill(fresh: Path) -> None:
@@ -98,6 +96,8 @@ async def import_volume(
         ctx.volumes.replace_content(name, fill, if_empty=not replaces)
 
     try:
+        if is_new:
+            await uncancelled(in_thread(ctx.volumes.create, name, LOCAL))
         await uncancelled(read_in_thread(chunks, work))
     except BaseException:
         if is_new:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import stat
 import subprocess
 import tarfile
@@ -153,6 +154,35 @@ def test_an_import_is_whole_or_nothing(engine: EngineUnderTest) -> None:
     engine.api("POST", "/volumes/create", {"Name": "far", "DriverOpts": tmpfs}).ok(201)
     assert attempt(good, "far")[0] == 501
     assert attempt(good, ".x")[0] == 400
+
+
+def test_a_client_that_goes_away_leaves_nothing(engine: EngineUnderTest) -> None:
+    folder = _made(engine, "large")
+    (folder / "file").write_bytes(os.urandom(32 * _M))
+    with _connected(engine) as connection:
+        connection.sendall(b"GET /volumes/large/export HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert len(connection.recv(1 << 16)) > 0
+    archive = Tree().file("file", "x" * 100_000).tar()
+    for name in ("large", "fresh"):
+        with _connected(engine) as connection:
+            head = f"POST /volumes/{name}/import?replace=1 HTTP/1.1\r\nHost: x\r\n"
+            head += f"Content-Length: {len(archive)}\r\n\r\n"
+            connection.sendall(head.encode() + archive[:50_000])
+
+    def is_settled() -> bool:
+        taken = engine.api("POST", "/volumes/large/snapshots", {"Name": "free"})
+        is_taken = taken.status == 201 or "already" in taken.message
+        return is_taken and engine.api("GET", "/volumes/fresh").status == 404
+
+    eventually(is_settled, "nobody uses the volume, and the other one is not there")
+    assert (folder / "file").stat().st_size == 32 * _M
+    assert sorted(os.listdir(folder.parent)) == ["_data", "_snapshots"]
+
+
+def _connected(engine: EngineUnderTest) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(engine.socket)
+    return connection
 
 
 def test_links_in_an_archive_do_not_lead_out(engine: EngineUnderTest, tmp_path: Path) -> None:

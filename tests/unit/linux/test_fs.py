@@ -140,3 +140,16 @@ def test_disk_with_room_takes_more(tmp_path: Path) -> None:
         fs.require_room(descriptor)
     finally:
         os.close(descriptor)
+
+
+def test_names_change_places_at_once(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    (first / "inner").touch()
+    second.write_text("second")
+    fs.exchange(first, second)
+    assert first.read_text() == "second"
+    assert (second / "inner").exists()
+    with pytest.raises(FileNotFoundError):
+        fs.exchange(first, tmp_path / "absent")
+    assert first.read_text() == "second"
