@@ -324,8 +324,9 @@ class Sandboxes:
         others: Iterable[Endpoint],
         undo: contextlib.ExitStack,
     ) -> Endpoint:
-        if any(wanted.prefers):
-            # Until its old wire is gone, nobody gets its old address, and neither would it.
+        if any((*wanted.prefers, wanted.ipv4_address, wanted.ipv6_address)):
+            # Until its old wire is gone, nobody gets its old address, and neither would it: a
+            # container that restarts with an address of its own was refused it.
             self._parts.departures.wait(self._parts.catalog.resolve(wanted.network).id)
         return self._parts.leasing.lease(
             request.container_id, request.container_name, request.hostname, wanted, others, undo
