@@ -22,6 +22,7 @@ import dns.reversename
 import dns.rrset
 from dns.message import Message
 from dns.name import Name
+from dns.rrset import RRset
 
 from naru.network.dns_zone import Zone
 
@@ -32,7 +33,6 @@ _LARGEST_SIZE = 4096
 _HEADER = struct.Struct("!HHHHHH")
 _RESPONSE = 0x8000
 _PARSING = (dns.exception.DNSException, ValueError, IndexError, struct.error)
-_KNOWN_EMPTY = frozenset({dns.rdatatype.MX, dns.rdatatype.SRV, dns.rdatatype.TXT})
 
 
 def parse_query(data: bytes) -> Message | None:
@@ -48,8 +48,9 @@ def parse_query(data: bytes) -> Message | None:
 def answer(query: Message, zone: Zone) -> Message | None:
     """Return what the zone says, or None where somebody else must be asked.
 
-    A name that is known has an answer, even if it is that there is no address of this kind:
-    what containers are called is no business of other servers.
+    A name that is known has an answer to any question, even if it is that there is nothing of
+    this kind. What containers are called is no business of other servers; and these would say
+    that there is no such name, which caches in containers take for an answer to all kinds.
     """
     question = query.question[0]
     if question.rdclass != dns.rdataclass.IN:
@@ -59,11 +60,11 @@ def answer(query: Message, zone: Zone) -> Message | None:
     known = zone.look_up(question.name.to_text(omit_final_dot=True))
     if known is None:
         return None
-    if question.rdtype == dns.rdatatype.A:
-        return _addresses(query, known.ipv4)
-    if question.rdtype == dns.rdatatype.AAAA:
-        return _addresses(query, known.ipv6)
-    return _response(query) if question.rdtype in _KNOWN_EMPTY else None
+    response = _response(query)
+    for kind, addresses in ((dns.rdatatype.A, known.ipv4), (dns.rdatatype.AAAA, known.ipv6)):
+        if addresses and question.rdtype in (kind, dns.rdatatype.ANY):
+            response.answer.append(_addresses(question.name, kind, addresses))
+    return response
 
 
 def failure(query: Message) -> Message:
@@ -101,18 +102,10 @@ def _response(query: Message) -> Message:
     return dns.message.make_response(query, recursion_available=True)
 
 
-def _addresses(query: Message, addresses: Sequence[str]) -> Message:
+def _addresses(name: Name, kind: dns.rdatatype.RdataType, addresses: Sequence[str]) -> RRset:
     """Return the addresses in a new order each time: several share the load."""
-    response = _response(query)
-    if addresses:
-        question = query.question[0]
-        shuffled = random.sample(addresses, len(addresses))
-        response.answer.append(
-            dns.rrset.from_text_list(
-                question.name, TTL_S, dns.rdataclass.IN, question.rdtype, shuffled
-            )
-        )
-    return response
+    shuffled = random.sample(addresses, len(addresses))
+    return dns.rrset.from_text_list(name, TTL_S, dns.rdataclass.IN, kind, shuffled)
 
 
 def _pointer(query: Message, zone: Zone) -> Message | None:

@@ -46,15 +46,24 @@ def test_addresses_are_answered_with_docker_s_time_to_live() -> None:
 
 def test_a_known_name_without_such_an_address_is_answered_empty() -> None:
     zone = _zone("10.0.0.2")
-    for kind in ("AAAA", "MX", "SRV"):
+    for kind in ("AAAA", "MX", "SRV", "NS", "SOA", "HTTPS", "TYPE65280"):
         found = _ask("web.", kind, zone)
         assert _texts(found) == [], kind
         assert found is not None
         assert found.rcode() == dns.rcode.NOERROR
 
 
+def test_whoever_asks_for_anything_gets_the_addresses() -> None:
+    member = NameRecord("1" * 64, "web", "", (), "10.0.0.2", "fd00::2")
+    network = NetworkNames("id", "front", False, False, (member,))
+    zone = zone_of(SandboxNames("asker", Path("/nowhere"), (network,)))
+    assert _texts(_ask("web.", "ANY", zone)) == ["10.0.0.2", "fd00::2"]
+    assert _texts(_ask("web.", "AAAA", zone)) == ["fd00::2"]
+
+
 @pytest.mark.parametrize(
-    ("name", "kind"), [("example.com.", "A"), ("web.", "NS"), ("1.1.1.1.in-addr.arpa.", "PTR")]
+    ("name", "kind"),
+    [("example.com.", "A"), ("example.com.", "NS"), ("1.1.1.1.in-addr.arpa.", "PTR")],
 )
 def test_what_is_not_known_is_for_others(name: str, kind: str) -> None:
     assert _ask(name, kind, _zone("10.0.0.2")) is None
