@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from naru.errors import FaultError, ForbiddenError, NotFoundError
+from naru.errors import FaultError, ForbiddenError, InvalidInputError
 from naru.network.ipam import Leases, choose_subnet, mac_for
-from naru.network.model import DEFAULT_ADDRESS_POOLS
+from naru.network.model import DEFAULT_ADDRESS_POOLS, NetworkRequest, Pool
+from naru.network.pools import settle_pools
 
 SUBNET = IPv4Network("10.0.0.0/28")
 GATEWAY = IPv4Address("10.0.0.1")
@@ -79,7 +80,7 @@ TestLeases = LeaseMachine.TestCase
 def test_a_chosen_subnet_overlaps_nothing_in_use(used: list[IPv4Network]) -> None:
     try:
         chosen = choose_subnet(DEFAULT_ADDRESS_POOLS, used)
-    except NotFoundError:
+    except InvalidInputError:
         bases = [
             subnet
             for pool in DEFAULT_ADDRESS_POOLS
@@ -88,6 +89,44 @@ def test_a_chosen_subnet_overlaps_nothing_in_use(used: list[IPv4Network]) -> Non
         assert all(any(base.overlaps(one) for one in used) for base in bases)
         return
     assert not any(chosen.overlaps(one) for one in used)
+
+
+@given(
+    prefix=st.integers(20, 32),
+    bits=st.integers(20, 32),
+    seed=st.integers(0, 2**12 - 1),
+    data=st.data(),
+)
+def test_gateway_neighbours_and_containers_never_share_an_address(
+    prefix: int, bits: int, seed: int, data: st.DataObject
+) -> None:
+    subnet = IPv4Network((int(IPv4Address("10.0.0.0")) + seed, prefix), strict=False)
+    ip_range = IPv4Network(
+        (int(subnet[seed % subnet.num_addresses]), max(prefix, bits)), strict=False
+    )
+    near = st.integers(0, min(5, subnet.num_addresses - 1)).map(lambda number: str(subnet[number]))
+    auxiliary = data.draw(st.dictionaries(st.sampled_from("abc"), near))
+    pool = Pool(subnet=str(subnet), ip_range=str(ip_range), auxiliary=auxiliary, is_chosen=True)
+    try:
+        [settled] = settle_pools(
+            NetworkRequest(name="n", pools=(pool,)), taken=(), in_use=(), defaults=()
+        )
+    except InvalidInputError:
+        return
+    gateway = IPv4Address(settled.gateway)
+    others = [IPv4Address(text) for text in auxiliary.values()]
+    assert gateway in ip_range
+    leases = Leases("n", subnet, [gateway, *others], ip_range)
+    held = [gateway, *others]
+    for _ in range(3):
+        try:
+            held.append(leases.take_any())
+        except FaultError:
+            break
+    assert len(set(held)) == len(held)
+    assert all(address in subnet for address in held)
+    if subnet.num_addresses > 2:
+        assert not {subnet.network_address, subnet.broadcast_address} & set(held)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))

@@ -43,8 +43,8 @@ def write_default_networks(
     With `keep_addresses` containers use the default bridge right now, so its subnets stay.
 
     Raises:
-        InvalidInputError: an address of the bridge is none.
-        NotFoundError: all address pools overlap something.
+        InvalidInputError: an address of the bridge is none, or all address pools overlap
+            something.
     """
     known = {row.name: row for row in rows.networks()}
     for name, driver in _WITHOUT_ADDRESSES:

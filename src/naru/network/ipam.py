@@ -16,7 +16,7 @@ from ipaddress import (
     ip_interface,
 )
 
-from naru.errors import FaultError, ForbiddenError, InvalidInputError, NotFoundError
+from naru.errors import FaultError, ForbiddenError, InvalidInputError
 from naru.network.model import Address, AddressPool, Interface, IpNetwork, Version
 
 # A /31 and a /32 have no room for a bridge and a container.
@@ -68,7 +68,7 @@ def choose_subnet(
     """Return the first subnet of the pools that overlaps nothing in use.
 
     Raises:
-        NotFoundError: there is none, in Docker's words and with its status.
+        InvalidInputError: there is none, in Docker's words and with its status.
     """
     taken = [network for network in used if network.version == version]
     for pool in pools:
@@ -77,11 +77,24 @@ def choose_subnet(
         for subnet in pool.base.subnets(new_prefix=pool.size):
             if not any(overlap(subnet, other) for other in taken):
                 return subnet
-    raise NotFoundError(
-        f"could not find an available, non-overlapping IPv{version} address pool among the "
-        "defaults to assign to the network",
+    raise InvalidInputError(
+        "all predefined address pools have been fully subnetted",
         hint="give the network a subnet, or the engine pools with --default-address-pool",
     )
+
+
+def assignable(subnet: IpNetwork) -> tuple[int, int]:
+    """Return the first and the last address that somebody on a subnet can have, as numbers.
+
+    The first of all is the subnet's own, or that of any router; the last of IPv4's is everybody's.
+    A /31 has two addresses and a /32 one, all of them for somebody.
+
+    Spec: RFC 3021, RFC 4291 §2.6.1.
+    """
+    first, last = int(subnet.network_address), int(subnet.broadcast_address)
+    if subnet.version == 6:
+        return first + 1, last
+    return (first + 1, last - 1) if last - first > 1 else (first, last)
 
 
 def overlap(one: IpNetwork, other: IpNetwork) -> bool:
@@ -126,9 +139,7 @@ class Leases:
         """
         self._name = name
         self._subnet = subnet
-        # The first address is the subnet's own, or that of any router; the last IPv4's is all.
-        self._first = int(subnet.network_address) + 1
-        self._last = int(subnet.broadcast_address) - (subnet.version == 4)
+        self._first, self._last = assignable(subnet)
         self._reserved = frozenset(int(address) for address in reserved)
         self._taken: set[int] = set()
         self._low, self._high = self._first, self._last

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from naru.errors import InvalidInputError
-from naru.network.ipam import choose_subnet, overlap
+from naru.network.ipam import assignable, choose_subnet, overlap
 from naru.network.model import (
     VERSIONS,
     AddressPool,
@@ -16,6 +16,8 @@ from naru.network.model import (
     Pool,
     PoolOverlapError,
 )
+
+_IN_USE = "Address already in use"
 
 
 def settle_pools(
@@ -31,9 +33,9 @@ def settle_pools(
     subnet may be one of the latter: the user knows.
 
     Raises:
-        InvalidInputError: no version is wanted, or a subnet of one that is not.
+        InvalidInputError: no version is wanted, or a subnet of one that is not; an address is
+            wanted twice, or nobody's; none of `defaults` is free.
         PoolOverlapError: a chosen subnet overlaps another network's, in Docker's words.
-        NotFoundError: none of `defaults` is free.
     """
     wanted = {4: request.ipv4, 6: request.ipv6}
     if not any(wanted.values()):
@@ -63,12 +65,34 @@ def settle_pools(
 
 
 def _with_gateway(pool: Pool) -> Pool:
-    """Give a pool without a gateway the first free address of its range."""
+    """Give a pool without a gateway the first free address of its range.
+
+    Raises:
+        InvalidInputError: there is none, or an address of the pool cannot be what it shall be.
+    """
+    first, last = assignable(pool.network)
+    taken = {int(ip_address(pool.gateway))} if pool.gateway else set()
+    if any(not first <= number <= last for number in taken):
+        raise InvalidInputError(f"failed to allocate gateway ({pool.gateway}): {_IN_USE}")
+    for name, text in pool.auxiliary.items():
+        number = int(ip_address(text))
+        if number in taken or not first <= number <= last:
+            raise InvalidInputError(
+                f"failed to allocate secondary ip address ({name}:{text}): {_IN_USE}"
+            )
+        taken.add(number)
     if pool.gateway:
         return pool
-    area = ip_network(pool.ip_range) if pool.ip_range else pool.network
-    reserved = {str(pool.network.network_address), *pool.auxiliary.values()}
-    gateway = area.network_address
-    while str(gateway) in reserved:
+    if pool.ip_range:
+        area = ip_network(pool.ip_range)
+        first = max(first, int(area.network_address))
+        last = min(last, int(area.broadcast_address))
+    gateway = first
+    while gateway in taken:
         gateway += 1
-    return replace(pool, gateway=str(gateway), shows_gateway=not pool.is_chosen)
+    if gateway > last:
+        raise InvalidInputError(
+            f"failed to allocate gateway (): no available addresses in {pool.ip_range or pool.subnet}"
+        )
+    text = str(pool.network[gateway - int(pool.network.network_address)])
+    return replace(pool, gateway=text, shows_gateway=not pool.is_chosen)

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from naru.errors import FaultError, ForbiddenError, InvalidInputError, NotFoundError
+from naru.errors import FaultError, ForbiddenError, InvalidInputError
 from naru.network.ipam import Leases, choose_subnet, mac_for, parse_bip
 from naru.network.model import DEFAULT_ADDRESS_POOLS, AddressPool
 
@@ -33,7 +33,7 @@ def test_after_the_big_pools_come_small_ones() -> None:
 
 def test_no_pool_left_is_said() -> None:
     pools = [AddressPool(IPv4Network("10.0.0.0/24"), 25)]
-    with pytest.raises(NotFoundError, match="could not find an available, non-overlapping IPv4"):
+    with pytest.raises(InvalidInputError, match="all predefined address pools have been fully"):
         choose_subnet(pools, [IPv4Network("10.0.0.0/16")])
 
 
@@ -53,6 +53,18 @@ def test_a_full_subnet_is_said_in_dockers_words() -> None:
     assert caught.value.message == (
         "no available IPv4 addresses on this network's address pools: bridge (1)"
     )
+
+
+@pytest.mark.parametrize(
+    ("subnet", "count"), [("10.0.0.4/32", 0), ("10.0.0.4/31", 1), ("10.0.0.4/30", 1)]
+)
+def test_small_subnets_are_given_away_to_the_last(subnet: str, count: int) -> None:
+    first = IPv4Network(subnet)[0 if count == 0 or subnet.endswith("31") else 1]
+    leases = Leases("small", IPv4Network(subnet), [first])
+    for number in range(count):
+        assert leases.take_any() == first + 1 + number
+    with pytest.raises(FaultError):
+        leases.take_any()
 
 
 def test_an_address_is_taken_once() -> None:

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 
-from naru.errors import InvalidInputError, NotFoundError
+from naru.errors import InvalidInputError
 from naru.network.ipam import ula_pool
 from naru.network.ipam_requests import checked_pools, joined
 from naru.network.model import (
@@ -59,6 +59,41 @@ def test_the_gateway_is_the_first_address_that_is_free() -> None:
     assert _settle(reserved) == [("10.0.0.0/16", "10.0.0.2")]
 
 
+def test_small_subnets_are_used_to_their_last_address() -> None:
+    assert _settle(Pool(subnet="10.0.0.4/31", is_chosen=True)) == [("10.0.0.4/31", "10.0.0.4")]
+    assert _settle(Pool(subnet="10.0.0.4/32", is_chosen=True)) == [("10.0.0.4/32", "10.0.0.4")]
+    six = _settle(Pool(subnet="fd00::/127", is_chosen=True), ipv4=False, ipv6=True)
+    assert six == [("fd00::/127", "fd00::1")]
+
+
+@pytest.mark.parametrize(
+    ("pool", "problem"),
+    [
+        (Pool(subnet="10.0.0.0/24", gateway="10.0.0.0"), "allocate gateway (10.0.0.0): Address"),
+        (Pool(subnet="10.0.0.0/24", gateway="10.0.0.255"), "allocate gateway (10.0.0.255): Add"),
+        (Pool(subnet="fd00::/64", gateway="fd00::"), "failed to allocate gateway (fd00::): Addr"),
+        (
+            Pool(subnet="10.0.0.0/24", gateway="10.0.0.9", auxiliary={"a": "10.0.0.9"}),
+            "failed to allocate secondary ip address (a:10.0.0.9): Address already in use",
+        ),
+        (
+            Pool(subnet="10.0.0.0/24", auxiliary={"a": "10.0.0.9", "b": "10.0.0.9"}),
+            "failed to allocate secondary ip address (b:10.0.0.9): Address already in use",
+        ),
+        (Pool(subnet="10.0.0.0/24", auxiliary={"a": "10.0.0.255"}), "(a:10.0.0.255): Address"),
+        (
+            Pool(subnet="10.0.0.0/24", ip_range="10.0.0.9/32", auxiliary={"a": "10.0.0.9"}),
+            "failed to allocate gateway (): no available addresses in 10.0.0.9/32",
+        ),
+        (Pool(subnet="fd00::1/128"), "no available addresses in fd00::1/128"),
+    ],
+)
+def test_an_address_is_one_thing_and_somebodys(pool: Pool, problem: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        _settle(pool, ipv4=pool.version == 4, ipv6=pool.version == 6)
+    assert problem in caught.value.message
+
+
 def test_versions_that_are_off_have_no_subnet() -> None:
     with pytest.raises(InvalidInputError, match="IPv4 or IPv6 must be enabled"):
         _settle(ipv4=False)
@@ -67,7 +102,7 @@ def test_versions_that_are_off_have_no_subnet() -> None:
 
 
 def test_no_subnet_left_is_said() -> None:
-    with pytest.raises(NotFoundError, match="non-overlapping IPv6 address pool"):
+    with pytest.raises(InvalidInputError, match="all predefined address pools have been fully"):
         _settle(ipv6=True, in_use=(IPv6Network("fc00::/7"),))
 
 
