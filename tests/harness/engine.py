@@ -358,7 +358,9 @@ class Engine:
         """Return the ids of all networks that tests of this process made."""
         query = {"filters": {"label": [LABEL]}}
         answer = self.api("GET", "/networks", query=query).ok(200)
-        return [str(item["Id"]) for item in answer.json()]
+        # What others were made from goes after them.
+        found = sorted(answer.json(), key=lambda item: bool(item["ConfigOnly"]))
+        return [str(item["Id"]) for item in found]
 
     def remove_all(self) -> None:
         """Remove every container and network that tests of this process made."""

@@ -23,6 +23,8 @@ class NetworkSettingsRow:
     ipam_driver: str = "default"
     ipam_options: dict[str, str] | None = None
     borrows_interface: bool = False
+    is_configuration: bool = False
+    configured_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

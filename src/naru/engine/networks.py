@@ -16,8 +16,8 @@ from naru.errors import (
     InvalidInputError,
     NaruError,
     NotFoundError,
-    NotSupportedError,
 )
+from naru.network.configurations import CONFIGURATION_DRIVER, check_configuration
 from naru.network.ipam_requests import checked_pools
 from naru.network.model import BUILTIN_NETWORKS, Network, NetworkRequest, Pool
 from naru.network.options import enabled_versions
@@ -138,8 +138,8 @@ def _view(network: Network, members: dict[str, Json]) -> Json:
         "Internal": network.internal,
         "Attachable": network.attachable,
         "Ingress": False,
-        "ConfigFrom": {"Network": ""},
-        "ConfigOnly": False,
+        "ConfigFrom": {"Network": network.configured_by},
+        "ConfigOnly": network.is_configuration,
         "Containers": members,
         "Options": dict(network.options),
         "Labels": dict(network.labels),
@@ -163,7 +163,6 @@ async def create_network(
 
     Raises:
         InvalidInputError, ForbiddenError, ConflictError, NotFoundError: in Docker's words.
-        NotSupportedError: it asks for what only a swarm has.
     """
     request = network_request(body, api_version)
     network = await in_thread(ctx.networks.create, request)
@@ -186,9 +185,9 @@ def network_request(body: NetworkCreateRequest, api_version: ApiVersion) -> Netw
         raise NotFoundError(f'plugin "{ipam.driver}" not found')
     pools = checked_pools(_pools(ipam))
     ipv4 = body.enable_ipv4 if api_version >= (1, 48) else None
-    return NetworkRequest(
+    request = NetworkRequest(
         name=body.name,
-        driver=driver,
+        driver=CONFIGURATION_DRIVER if body.config_only else driver,
         pools=pools,
         ipv4=_first_said(ipv4, by_option[0], default=True),
         # Whoever names a subnet of IPv6 wants it.
@@ -198,7 +197,11 @@ def network_request(body: NetworkCreateRequest, api_version: ApiVersion) -> Netw
         options=options,
         labels=body.labels or {},
         ipam_options=ipam.options,
+        is_configuration=body.config_only,
+        configured_by=body.config_from.network if body.config_from else "",
     )
+    check_configuration(request, has_scope=bool(body.scope))
+    return request
 
 
 def _first_said(*said: bool | None, default: bool) -> bool:
@@ -228,10 +231,6 @@ def _refuse_swarm(body: NetworkCreateRequest, driver: str) -> None:
         raise ForbiddenError("cannot create a swarm scoped network when swarm is not active")
     if body.scope not in ("", "local"):
         raise InvalidInputError(f"invalid scope {body.scope}: expected local")
-    if body.config_only or (body.config_from is not None and body.config_from.network):
-        raise NotSupportedError(
-            "networks that only hold a configuration are of use to a swarm, which there is not"
-        )
 
 
 async def remove_network(ctx: EngineContext, name: str) -> None:
@@ -259,7 +258,7 @@ async def _remove(ctx: EngineContext, network: Network) -> None:
 
 
 async def prune_networks(ctx: EngineContext, filters: Filters) -> Json:
-    """Remove all networks that no running container is on.
+    """Remove all networks that no running container is on; configurations stay, as in Docker.
 
     Raises:
         InvalidInputError: a filter is unknown, or has a value that it cannot have.
@@ -270,7 +269,9 @@ async def prune_networks(ctx: EngineContext, filters: Filters) -> Json:
     deleted = []
     with ctx.pruning.turn():
         for network in ctx.networks.networks():
-            if network.is_builtin or (until is not None and network.created_ns > until):
+            if network.is_builtin or network.is_configuration:
+                continue
+            if until is not None and network.created_ns > until:
                 continue
             if not has_pruned_labels(filters, network.labels):
                 continue

@@ -26,6 +26,7 @@ from naru.ids import is_id_prefix, matching_prefix, new_id
 from naru.linux.netlink import RouteSocket
 from naru.network import conversions
 from naru.network.address_book import AddressBook
+from naru.network.configurations import check_unused, configured
 from naru.network.default_networks import host_networks
 from naru.network.departures import Departures
 from naru.network.driver import driver_of
@@ -177,9 +178,9 @@ class Catalog:
 
         Raises:
             ConflictError: the name is taken.
-            InvalidInputError: an option or a subnet is wrong.
+            InvalidInputError: an option or a subnet is wrong, or no subnet is free.
             ForbiddenError: a subnet overlaps another, or the driver makes no such network.
-            NotFoundError: no such driver, or no subnet is free.
+            NotFoundError: no such driver, or no such configuration.
             FaultError: the kernel refused.
         """
         network = self._settle(request)
@@ -208,6 +209,16 @@ class Catalog:
 
     def _settle(self, request: NetworkRequest) -> Network:
         """Fill in what the request leaves open, and hold name and subnets."""
+        with self._guard:
+            others = [*self._networks.values(), *self._changing.values()]
+            if any(request.name == other.name for other in others):
+                raise ConflictError(f"network with name {request.name} already exists")
+            network = self._placed(configured(request, others), others)
+            self._changing[network.id] = network
+        return network
+
+    def _placed(self, request: NetworkRequest, others: list[Network]) -> Network:
+        """Return the network that is wanted, with its place among the others."""
         network = Network(
             id=new_id(),
             name=request.name,
@@ -221,25 +232,25 @@ class Catalog:
             labels=request.labels,
             ipam_driver=request.ipam_driver,
             ipam_options=request.ipam_options,
+            is_configuration=request.is_configuration,
+            configured_by=request.configured_by,
         )
+        if network.is_configuration:
+            # It is no more than what was said; that is looked at when a network is made from it.
+            return replace(network, pools=request.pools)
         driver = driver_of(network)
-        with self._guard:
-            others = [*self._networks.values(), *self._changing.values()]
-            if any(network.name == other.name for other in others):
-                raise ConflictError(f"network with name {network.name} already exists")
-            driver.check(replace(network, pools=request.pools))
-            pools = settle_pools(
-                request,
-                taken=[pool.network for other in others for pool in other.pools],
-                in_use=_in_use(),
-                defaults=self._default_pools(),
-            )
-            network = replace(network, pools=pools)
-            if not driver.shares_interface:
-                _refuse_same_interface(network, others)
-            network = replace(network, borrows_interface=_is_there(driver.interface(network)))
-            self._changing[network.id] = network
-        return network
+        driver.check(replace(network, pools=request.pools))
+        real = [other for other in others if not other.is_configuration]
+        pools = settle_pools(
+            request,
+            taken=[pool.network for other in real for pool in other.pools],
+            in_use=_in_use(),
+            defaults=self._default_pools(),
+        )
+        network = replace(network, pools=pools)
+        if not driver.shares_interface:
+            _refuse_same_interface(network, others)
+        return replace(network, borrows_interface=_is_there(driver.interface(network)))
 
     def _default_pools(self) -> list[AddressPool]:
         pools = list(self._config.address_pools)
@@ -253,7 +264,7 @@ class Catalog:
         """Remove a network.
 
         Raises:
-            ForbiddenError: containers are on it.
+            ForbiddenError: containers are on it, or networks were made from it.
             NotFoundError: it is gone already.
             FaultError: the kernel refused; the next start of an engine finishes it.
         """
@@ -265,6 +276,7 @@ class Catalog:
                     f"error while removing network: network {network.name} has active endpoints "
                     f"({_active_endpoints(active.items())})"
                 )
+            check_unused(network, [*self._networks.values(), *self._changing.values()])
             self._changing[network.id] = self._networks.pop(network.id)
         self._rows.mark_network(network.id, is_leaving=True)
         _REMOVE_NOTED()
@@ -287,7 +299,7 @@ class Catalog:
         name = driver_of(network).interface(network)
         with self._guard:
             for other in self._networks.values():
-                if driver_of(other).interface(other) == name:
+                if name and driver_of(other).interface(other) == name:
                     heir = replace(other, borrows_interface=False)
                     self._rows.put_network(conversions.network_row(heir))
                     self._networks[heir.id] = heir

@@ -34,6 +34,8 @@ def network(row: NetworkRow) -> Network:
         ipam_options=settings.ipam_options,
         is_leaving=row.is_leaving,
         borrows_interface=settings.borrows_interface,
+        is_configuration=settings.is_configuration,
+        configured_by=settings.configured_by,
     )
 
 
@@ -54,6 +56,8 @@ def network_row(value: Network) -> NetworkRow:
             ipam_driver=value.ipam_driver,
             ipam_options=None if value.ipam_options is None else dict(value.ipam_options),
             borrows_interface=value.borrows_interface,
+            is_configuration=value.is_configuration,
+            configured_by=value.configured_by,
         ),
         subnets=tuple(_subnet_row(pool) for pool in value.pools),
         is_leaving=value.is_leaving,

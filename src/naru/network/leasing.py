@@ -45,7 +45,7 @@ class Leasing:
         Raises:
             NotFoundError: no such network.
             InvalidInputError: what is asked for cannot be.
-            ForbiddenError: an address is taken.
+            ForbiddenError: an address is taken, or the network only holds a configuration.
             FaultError: no address is free.
         """
         network = self._catalog.resolve(request.network)
@@ -112,7 +112,10 @@ def check_endpoint(network: Network, request: EndpointRequest) -> None:
 
     Raises:
         InvalidInputError: in Docker's words, all of them at once.
+        ForbiddenError: the network only holds a configuration.
     """
+    if network.is_configuration:
+        raise ForbiddenError("cannot create endpoint on configuration-only network")
     problems: list[str] = []
     if network.is_builtin:
         if request.ipv4_address or request.ipv6_address:

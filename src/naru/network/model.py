@@ -262,7 +262,11 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkRequest:
-    """A network that shall be made; its pools are what the user said, and may be incomplete."""
+    """A network that shall be made; its pools are what the user said, and may be incomplete.
+
+    `is_configuration` makes one that only holds a configuration; `configured_by` names such a one
+    that the network takes its own from.
+    """
 
     name: str
     driver: str = "bridge"
@@ -275,6 +279,8 @@ class NetworkRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
     ipam_driver: str = "default"
     ipam_options: Mapping[str, str] | None = None
+    is_configuration: bool = False
+    configured_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,6 +289,8 @@ class Network:
 
     One that `is_leaving` was not quite made, or is not quite removed, when an engine ended.
     `borrows_interface` says that what it stands on was there before it, and will be after it.
+    One that `is_configuration` has no containers and nothing in the kernel, and its subnets are
+    only what a user said of them; `configured_by` is the name of one that a network was made from.
     """
 
     id: str
@@ -301,6 +309,8 @@ class Network:
     ipam_options: Mapping[str, str] | None = None
     is_leaving: bool = False
     borrows_interface: bool = False
+    is_configuration: bool = False
+    configured_by: str = ""
 
     @property
     def is_builtin(self) -> bool:

@@ -82,8 +82,7 @@ class Networks:
 
         Raises:
             FaultError: the kernel refused.
-            NotFoundError: no subnet is free for the default bridge.
-            InvalidInputError: the configured address is none.
+            InvalidInputError: the configured address is none, or no subnet is free.
         """
         self._parts.netns_dir.mkdir(parents=True, exist_ok=True)
         if self._config.ip_forward:
@@ -164,9 +163,9 @@ class Networks:
 
         Raises:
             ConflictError: the name is taken.
-            InvalidInputError: an option or a subnet is wrong.
+            InvalidInputError: an option or a subnet is wrong, or no subnet is free.
             ForbiddenError: a subnet overlaps another, or the driver makes no such network.
-            NotFoundError: no such driver, or no subnet is free.
+            NotFoundError: no such driver, or no such configuration.
             FaultError: the kernel refused.
         """
         return self._catalog.create(request)
@@ -175,7 +174,7 @@ class Networks:
         """Remove a network.
 
         Raises:
-            ForbiddenError: running containers are on it.
+            ForbiddenError: running containers are on it, or networks were made from it.
             NotFoundError: it is gone already.
             FaultError: the kernel refused; the next start of an engine finishes it.
         """

@@ -9,7 +9,7 @@ import pytest
 from naru.api.networks import IPAM, ConfigReference, IPAMConfig, NetworkCreateRequest
 from naru.api.version import MAXIMUM, ApiVersion
 from naru.engine.networks import network_request
-from naru.errors import ForbiddenError, InvalidInputError, NotFoundError, NotSupportedError
+from naru.errors import ForbiddenError, InvalidInputError, NotFoundError
 from naru.network.model import NetworkRequest
 from naru.network.options import OPTION_ENABLE6
 
@@ -50,6 +50,14 @@ def test_options_of_address_management_are_kept_as_they_are() -> None:
     assert _request(ipam=IPAM(options={})).ipam_options == {}
 
 
+def test_a_configuration_has_no_driver_until_a_network_is_made_from_it() -> None:
+    kept = _request(config_only=True, driver="macvlan", ipam=_ipam("10.0.0.0/24"))
+    assert (kept.driver, kept.is_configuration, len(kept.pools)) == ("null", True, 1)
+    made = _request(config_from=ConfigReference(network="x"), driver="macvlan")
+    assert (made.driver, made.is_configuration, made.configured_by) == ("macvlan", False, "x")
+    assert _request(config_from=ConfigReference()).configured_by == ""
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
@@ -60,8 +68,9 @@ def test_options_of_address_management_are_kept_as_they_are() -> None:
         ({"ingress": True}, ForbiddenError),
         ({"scope": "swarm"}, ForbiddenError),
         ({"scope": "nosuch"}, InvalidInputError),
-        ({"config_only": True}, NotSupportedError),
-        ({"config_from": ConfigReference(network="x")}, NotSupportedError),
+        ({"config_only": True, "scope": "local"}, ForbiddenError),
+        ({"config_only": True, "attachable": True}, ForbiddenError),
+        ({"config_from": ConfigReference(network="x"), "labels": {"a": "b"}}, ForbiddenError),
         ({"ipam": IPAM(driver="nosuch")}, NotFoundError),
         ({"ipam": _ipam("10.0.0.1/24")}, InvalidInputError),
     ],
