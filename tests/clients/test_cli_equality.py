@@ -71,7 +71,12 @@ network create -d overlay x
 network create --ingress x
 network create --scope swarm x
 network create -o com.docker.network.driver.mtu=x x
-network create --config-only --label a x
+network create --config-only --internal x
+network create --config-from nosuch x
+network create --config-from nosuch -o a=b x
+network create --label =a x
+network create --label 'a b=c' x
+network connect --link a:b:c bridge equality-2
 network connect a
 network connect nosuch equality-2
 network connect none equality-2
@@ -102,6 +107,7 @@ run --rm --mac-address zz busybox true
 create --network container:nosuch busybox
 volume ls
 volume inspect nosuch
+volume create --label =a
 history busybox
 images -aq --no-trunc
 images 'busy*'

@@ -72,7 +72,14 @@ def networks_view(ctx: EngineContext, container: Container, api: ApiVersion = MA
     sandbox = sandbox_of(ctx, container)
     live = {endpoint.network_name: endpoint for endpoint in (sandbox.endpoints if sandbox else ())}
     names = dict.fromkeys([*container.record.endpoints, *live])
-    return {name: endpoint_view(container, name, live.get(name), api) for name in names}
+    views = {name: endpoint_view(container, name, live.get(name), api) for name in names}
+    if container.state.started_ns:
+        # The engine's own networks are known by name alone; a container that has been there
+        # tells their ids all the same.
+        for network in ctx.networks.networks():
+            if network.is_builtin and network.name in views:
+                views[network.name]["NetworkID"] = network.id
+    return views
 
 
 def network_summaries(ctx: EngineContext, container: Container, api: ApiVersion) -> Json:

@@ -49,9 +49,11 @@ class Registry:
 
         Raises:
             NotFoundError: there is none.
-            InvalidInputError: the start of an id fits several.
+            InvalidInputError: it is empty, or the start of an id fits several.
         """
         name = name_or_id.removeprefix("/")
+        if not name:
+            raise InvalidInputError(f'invalid name or ID supplied: "{name_or_id}"')
         container = self._by_id.get(name) or self._by_id.get(self._id_by_name.get(name, ""))
         if container is not None:
             return container

@@ -20,6 +20,7 @@ from naru.engine.context import EngineContext
 from naru.errors import InvalidInputError
 from naru.oci.platform import Platform
 from naru.server.keys import CONTEXT
+from naru.units import parse_flag
 
 T = TypeVar("T")
 # Spec: moby, httputils.BoolValue.
@@ -53,6 +54,19 @@ def flag(request: web.Request, key: str, *, default: bool = False) -> bool:
     """Return a yes-or-no parameter."""
     text = request.query.get(key)
     return default if text is None else text.strip().lower() not in _FALSE
+
+
+def strict_flag(request: web.Request, key: str) -> bool:
+    """Return a yes-or-no parameter of those few that Docker reads strictly; empty means no.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    text = request.query.get(key, "")
+    try:
+        return bool(text) and parse_flag(text)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"invalid value for {key}: {text}: {error.message}") from error
 
 
 def number(request: web.Request, key: str, *, default: int | None = None) -> int | None:

@@ -24,6 +24,7 @@ from naru.specgen.security import (
 )
 
 _RESTART_POLICIES: Final = ("no", "always", "on-failure", "unless-stopped")
+PORTS_DISCARDED = "Published ports are discarded when using host network mode"
 
 
 def validate_host_config(host_config: HostConfig, facts: HostFacts) -> list[str]:
@@ -46,6 +47,8 @@ def validate_host_config(host_config: HostConfig, facts: HostFacts) -> list[str]
             "OOM killer is disabled for the container, but no memory limit is set, "
             "this can result in the system running out of resources."
         )
+    if host_config.network_mode == "host" and host_config.port_bindings:
+        warnings.append(PORTS_DISCARDED)
     return warnings
 
 

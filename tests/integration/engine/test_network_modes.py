@@ -230,7 +230,9 @@ def test_options_that_exclude_the_mode_are_refused(
     answer = engine.api("POST", "/containers/create", {**body, **config})
     if not words:
         # Published ports mean nothing on the host's network: a warning, not an error.
-        engine.remove(answer.ok(201).json()["Id"])
+        made = answer.ok(201).json()
+        engine.remove(made["Id"])
+        assert made["Warnings"] == ["Published ports are discarded when using host network mode"]
         return
     assert answer.status == 400
     assert words in answer.message
@@ -257,6 +259,17 @@ def test_the_three_default_networks_are_listed(engine: Engine) -> None:
     ]
     assert networks["bridge"]["IPAM"]["Config"][0]["Subnet"]
     assert networks["bridge"]["Scope"] == "local"
+
+
+@pytest.mark.parametrize("mode", ["bridge", "host", "none"])
+def test_a_container_that_ended_tells_which_network_it_was_on(engine: Engine, mode: str) -> None:
+    network = engine.api("GET", f"/networks/{mode}").ok(200).json()["Id"]
+    container = engine.create("true", host={"NetworkMode": mode})
+    assert engine.inspect(container)["NetworkSettings"]["Networks"][mode]["NetworkID"] == ""
+    engine.start(container)
+    engine.wait(container)
+    found = engine.inspect(container)["NetworkSettings"]["Networks"][mode]
+    assert (found["NetworkID"], found["EndpointID"], found["IPAddress"]) == (network, "", "")
 
 
 def test_a_network_tells_who_is_on_it(engine: Engine) -> None:

@@ -209,6 +209,27 @@ def test_an_internal_network_has_no_way_out(engine: Engine) -> None:
             403,
             "bridge driver doesn't support multiple subnets",
         ),
+        (
+            {"Name": "nt-x", "IPAM": {"Config": [{"Subnet": "10.250.9.0/24", "Gateway": "10.250.9.255"}]}},
+            None,
+            "failed to allocate gateway (10.250.9.255): Address already in use",
+        ),
+        (
+            {
+                "Name": "nt-x",
+                "IPAM": {
+                    "Config": [
+                        {
+                            "Subnet": "10.250.9.0/24",
+                            "Gateway": "10.250.9.1",
+                            "AuxiliaryAddresses": {"a": "10.250.9.1"},
+                        }
+                    ]
+                },
+            },
+            None,
+            "failed to allocate secondary ip address (a:10.250.9.1): Address already in use",
+        ),
     ],
 )  # fmt: skip
 def test_networks_that_cannot_be_are_refused(
@@ -241,6 +262,7 @@ def test_misfits_are_refused_in_dockers_words(engine: Engine) -> None:
         ("host", container, 400, "host network"),
         ("nosuch", container, 404, "network nosuch not found"),
         (name, "nosuch", 404, "No such container: nosuch"),
+        (name, "", 400, 'invalid name or ID supplied: ""'),
     ):
         answer = engine.api("POST", f"/networks/{network}/connect", {"Container": who})
         assert (answer.status, message in answer.message) == (status, True), answer.message
@@ -338,6 +360,59 @@ def test_networks_and_their_containers_survive_the_engine(own_engine: EngineUnde
     engine.start_engine()
     engine.start(container)
     assert set(engine.inspect(container)["NetworkSettings"]["Networks"]) == {one, other}
+
+
+def test_a_network_is_looked_at_as_one_asks(engine: Engine) -> None:
+    name = engine.network()
+    for query, status in (
+        ({"verbose": "1"}, 200),
+        ({"verbose": ""}, 200),
+        ({"verbose": "x"}, 400),
+        ({"scope": "local"}, 200),
+        ({"scope": "swarm"}, 404),
+    ):
+        answer = engine.api("GET", f"/networks/{name}", query=query)
+        assert answer.status == status, query
+    answer = engine.api("GET", f"/networks/{name}", query={"verbose": "x"})
+    assert answer.message == (
+        'invalid value for verbose: x: strconv.ParseBool: parsing "x": invalid syntax'
+    )
+
+
+@pytest.mark.naru_only
+def test_the_smallest_subnet_has_a_gateway_and_a_container(engine: Engine) -> None:
+    name = engine.network(IPAM={"Config": [{"Subnet": "10.250.43.0/31"}]})
+    container = engine.up(host=_joined(name))
+    end = _endpoint(engine, container, name)
+    assert (end["Gateway"], end["IPAddress"]) == ("10.250.43.0", "10.250.43.1")
+    assert "bytes from" in engine.exec(container, "ping", "-c1", "-w5", "10.250.43.0").out
+    other = engine.create("true", host=_joined(name))
+    answer = engine.api("POST", f"/containers/{other}/start")
+    assert "no available IPv4 addresses on this network's address pools" in answer.message
+
+
+def test_a_container_that_comes_back_is_where_it_asked_to_be(engine: Engine) -> None:
+    name = engine.network(IPAM={"Config": [{"Subnet": "10.250.44.0/24"}]})
+    asked = {"IPAMConfig": {"IPv4Address": "10.250.44.77"}}
+    mac = {"MacAddress": "02:00:00:00:44:77"}
+    container = engine.up(host=_joined(name), **_on(name, **asked), **mac)
+    # Who comes meanwhile gets others.
+    engine.up(host=_joined(name))
+    for _ in range(3):
+        # Its old wire is on its way out when the new one is laid.
+        engine.api("POST", f"/containers/{container}/restart", query={"t": 0}).ok(204)
+    engine.api("POST", f"/containers/{container}/stop", query={"t": 0}).ok(204)
+    engine.up(host=_joined(name))
+    engine.start(container)
+    end = _endpoint(engine, container, name)
+    assert (end["IPAddress"], end["MacAddress"]) == ("10.250.44.77", "02:00:00:00:44:77")
+    shown = engine.exec(container, "ip", "addr", "show", "eth0").out
+    assert "inet 10.250.44.77/24" in shown
+    assert "02:00:00:00:44:77" in shown
+    # The next one may have it at once.
+    engine.remove(container)
+    other = engine.up(host=_joined(name), **_on(name, **asked))
+    assert _endpoint(engine, other, name)["IPAddress"] == "10.250.44.77"
 
 
 @pytest.mark.naru_only

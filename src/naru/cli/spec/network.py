@@ -16,6 +16,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
         "about": "Connect a container to a network",
         "arity": (2, 2),
         "handler": f"{_CHANGES}:connect",
+        "checks": "naru.cli.options:CHECKS",
         "options": (
             ("alias", "", "strings", "", "Add network-scoped alias for the container"),
             ("driver-opt", "", "strings", "", "driver options for the network"),
@@ -40,6 +41,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
         "about": "Create a network",
         "arity": (1, 1),
         "handler": f"{_CHANGES}:create",
+        "checks": "naru.cli.options:CHECKS",
         "options": (
             ("attachable", "", "bool", "", "Enable manual container attachment"),
             (

@@ -14,6 +14,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
         "about": "Create a volume",
         "arity": (0, 1),
         "handler": "naru.cli.commands.volumes:create",
+        "checks": "naru.cli.options:CHECKS",
         "options": (
             ("driver", "d", "string", "local", "Specify volume driver name"),
             ("label", "", "list", "", "Set metadata for a volume"),

@@ -26,9 +26,8 @@ from naru.runtime import container_cgroup
 from naru.specgen.resource_checks import validate_resources
 from naru.specgen.resources import resources
 from naru.specgen.update import lifted, updated
-from naru.specgen.validate import check_restart_policy
+from naru.specgen.validate import PORTS_DISCARDED, check_restart_policy
 
-PORTS_DISCARDED = "Published ports are discarded when using host network mode"
 _AFTER_INTENT = fault_point("engine.update.after_intent")
 _AFTER_KERNEL = fault_point("engine.update.after_kernel")
 _AFTER_RECORD = fault_point("engine.update.after_record")

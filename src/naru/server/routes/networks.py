@@ -29,7 +29,7 @@ async def inspect(request: web.Request) -> web.Response:
         params.context(request),
         params.name(request),
         scope=params.text(request, "scope"),
-        verbose=params.flag(request, "verbose"),
+        verbose=params.strict_flag(request, "verbose"),
     )
     return json_answer(view)
 
