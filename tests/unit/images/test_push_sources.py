@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.descriptors import open_count
 from naru.errors import CorruptDataError, FaultError, NotFoundError
 from naru.images import push_sources
 from naru.images.push_sources import CompressedLayer, StoredBlob
@@ -108,7 +109,7 @@ async def test_layer_that_nobody_wants_is_compressed_no_further(content: Content
 
 
 async def test_layer_that_is_not_there_leaves_no_file(content: ContentStore) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_count()
     with pytest.raises(NotFoundError):
         CompressedLayer(content, DiffId(Digest("sha256:" + "a" * 64)), "gzip")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_count() == before

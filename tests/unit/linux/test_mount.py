@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.descriptors import open_count
 from harness.requirements import requires
 from naru.errors import FaultError, InvalidInputError
 from naru.linux import mount, mountinfo
@@ -92,10 +93,10 @@ def test_a_detached_stack_can_be_read_only(place: Path) -> None:
 
 
 def test_a_refused_detached_mount_closes_its_descriptors(place: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_count()
     with pytest.raises(FaultError), mount.detached([Mount(type="bind", source="/no/such")]):
         pass
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_count() == before
 
 
 def test_options_beyond_a_page_are_mounted_by_short_paths(tmp_path: Path, place: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.descriptors import open_count
 from naru import faults
 from naru.errors import CorruptDataError, FaultError, UnavailableError
 from naru.oci.digest import digest_bytes
@@ -152,13 +153,13 @@ def test_other_algorithms_are_verified_too(content: ContentStore) -> None:
 
 
 def test_descriptors_are_closed(content: ContentStore) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_count()
     for number in range(50):
         with content.ingest(f"k{number}") as ingest:
             ingest.write(b"x")
             if number % 2:
                 ingest.commit()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_count() == before
 
 
 def test_bytes_can_be_read_while_they_are_written_and_afterwards(content: ContentStore) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.descriptors import open_count
 from naru.store.tree_archive import TreeArchive
 
 
@@ -85,10 +86,10 @@ def test_trees_deeper_than_open_files_are_archived(tmp_path: Path) -> None:
         os.close(here)
         here = below
     os.close(here)
-    open_before = len(os.listdir("/proc/self/fd"))
+    open_before = open_count()
     names = _archive(tmp_path, "t").getnames()
     assert len(names) == 1 + 2 * depth
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert open_count() == open_before
 
 
 def test_what_is_not_to_be_entered_is_shown_empty(tmp_path: Path) -> None:
@@ -104,9 +105,9 @@ def test_a_reader_that_stops_leaves_no_file_open(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "big").write_bytes(bytes(5 << 20))
     descriptor = os.open(tmp_path, os.O_PATH)
-    open_before = len(os.listdir("/proc/self/fd"))
+    open_before = open_count()
     blocks = TreeArchive().add(descriptor, b"t")
     next(blocks)
     blocks.close()  # type: ignore[attr-defined]
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert open_count() == open_before
     os.close(descriptor)
