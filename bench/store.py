@@ -89,10 +89,12 @@ def add_image(store: Store, number: int, names: list[str]) -> ImageRow:
     tars = [Tree().file(name, name).tar() for name in names]
     diffs = [DiffId(services.content.add(tar)) for tar in tars]
     parent: ChainId | None = None
-    for position, chain_id in enumerate(chain_ids(diffs)):
+    for chain_id in chain_ids(diffs):
         if services.snapshots.stat(chain_id) is None:
             services.snapshots.prepare("filling", parent)
-            services.snapshots.commit(chain_id, "filling", size=len(names[position]))
+            services.snapshots.commit(chain_id, "filling")
+            # Measured once, as by the first list of images.
+            services.snapshots.usage(chain_id)
         parent = chain_id
     config = build_image_config(
         platform=host_platform(), diff_ids=diffs, config=RunDefaults(), author=str(number)

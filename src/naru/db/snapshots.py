@@ -81,12 +81,11 @@ class SnapshotRows:
             "UPDATE snapshots SET size_bytes = ? WHERE number = ?", (size_bytes, number)
         )
 
-    def commit(self, number: int, name: str, size_bytes: int, boot: str) -> None:
+    def commit(self, number: int, name: str, boot: str) -> None:
         """Turn an active row into the committed one `name`, not settled since this `boot`."""
         self.database.execute(
-            "UPDATE snapshots SET kind = 'committed', key = ?, size_bytes = ?, unsettled_boot = ?"
-            " WHERE number = ?",
-            (name, size_bytes, boot, number),
+            "UPDATE snapshots SET kind = 'committed', key = ?, unsettled_boot = ? WHERE number = ?",
+            (name, boot, number),
         )
 
     def unsettled(self) -> list[SnapshotRow]:

@@ -1,7 +1,8 @@
 """One exchange with one registry endpoint: authorise, send, retry, and say what went wrong.
 
-aiohttp's failures leave as NaruErrors with the words that Docker's clients know. Runs on the loop. The engine makes one `HttpClient` and closes it when it
-stops; sessions are cheap and live as long as one pull.
+aiohttp's failures leave as NaruErrors with the words that Docker's clients know. Runs on the loop.
+The engine makes one `HttpClient` and closes it when it stops; sessions are cheap and live as long
+as one pull.
 """
 
 from __future__ import annotations

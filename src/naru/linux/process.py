@@ -119,8 +119,8 @@ def spawn(
 ) -> Child:
     """Start a program; `/dev/null` stands in for each stream that is not given.
 
-    A program without a slash is looked up in the engine's own PATH. Descriptors in `pass_fds` keep their numbers. The caller owns the returned child and must
-    wait for it, or `watch()` it.
+    A program without a slash is looked up in the engine's own PATH. Descriptors in `pass_fds` keep
+    their numbers. The caller owns the returned child and must wait for it, or `watch()` it.
 
     Raises:
         ToolFailedError: with status 127 (no such program) or 126 (cannot be executed).

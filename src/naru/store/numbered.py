@@ -125,7 +125,7 @@ class NumberedSnapshots(ABC):
         self._rows.set_state(number, "ready")
         return self._describe(directory, kind, parents)
 
-    def commit(self, name: ChainId, key: str, *, size: int = -1) -> None:
+    def commit(self, name: ChainId, key: str) -> None:
         with self._database.write():
             row = self._active(key)
             present = self._rows.find(name)
@@ -133,7 +133,7 @@ class NumberedSnapshots(ABC):
                 raise ConflictError(f"snapshot {name} exists with another parent")
             _BEFORE_COMMIT()
             if present is None:
-                self._rows.commit(row.number, name, size, self._boot)
+                self._rows.commit(row.number, name, self._boot)
             else:
                 self._rows.set_state(row.number, "removing")
         if present is not None:
@@ -149,7 +149,7 @@ class NumberedSnapshots(ABC):
                 if present.parent != row.parent:
                     raise ConflictError(f"snapshot {name} exists with another parent")
                 self._rows.set_state(present.number, "removing")
-            self._rows.commit(row.number, name, -1, self._boot)
+            self._rows.commit(row.number, name, self._boot)
         _AFTER_REPLACE()
         self._freeze(self._directory(row))
         self.on_commit()

@@ -107,10 +107,8 @@ class Snapshotter(Protocol):
             NotSupportedError: not `can_rebase`.
         """
 
-    def commit(self, name: ChainId, key: str, *, size: int = -1) -> None:
+    def commit(self, name: ChainId, key: str) -> None:
         """Freeze the active snapshot `key` under `name`. It must not be mounted any more.
-
-        `size` is what `usage` will say, if the caller knows it: bytes of files and links.
 
         Atomic: after a crash either `key` or `name` exists, never both, never neither.
         Idempotent on `name`: if it is there already with the same parent, `key` is dropped.

@@ -94,17 +94,15 @@ class TreeWriter:
         if kind is None:
             self._archive.end()
 
-    def add_path(self, path: bytes, name: bytes = b"") -> bool:
+    def add_path(self, path: bytes) -> bool:
         """Add one file or directory, not what is in it; say whether it was there.
-
-        `name` is what it is called in the archive, by default its path.
 
         Raises:
             FaultError: the disk fails, or the path is longer than the kernel takes.
         """
         parent, _, last = path.rpartition(b"/")
         try:
-            return self._add(self._open_directory(parent), last, name or path)
+            return self._add(self._open_directory(parent), last, path)
         except OSError as error:
             if error.errno in _GONE:
                 return False

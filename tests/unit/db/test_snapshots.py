@@ -52,7 +52,7 @@ def test_a_chain_ends_where_a_layer_is_missing(database: Database) -> None:
         number = rows.insert(f"k-{name}", "active", parent)
         assert number is not None
         rows.set_state(number, "ready")
-        rows.commit(number, name, 5, "boot")
+        rows.commit(number, name, "boot")
     assert [row.key for row in rows.chain("three")] == ["three", "two", "one"]
     assert rows.has_children("one")
     found = rows.find("one")

@@ -1,4 +1,7 @@
-"""The commands on the engine itself, and `inspect` of anything, declared; `naru.cli.command_table` says how to read this."""
+"""The commands on the engine itself, and `inspect` of anything, declared.
+
+`naru.cli.command_table` says how to read this.
+"""
 
 from __future__ import annotations
 
