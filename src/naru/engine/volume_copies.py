@@ -73,13 +73,13 @@ async def import_volume(
 ) -> None:
     """Fill a volume from a tar, compressed or not; a local one is made where there is none.
 
-    Atomic: it holds all of the archive in the end, or what it held before. `replaces` allows that
-    it held something.
+    It holds all of the archive in the end, or what it held before (`Volumes.replace_content`).
+    `replaces` allows that it held something.
 
     Raises:
         InvalidInputError: no archive, or entries that cannot be, or that lead out of the volume.
         ConflictError: a container runs that uses it; or it is not empty.
-        NotSupportedError: it is mounted from elsewhere.
+        NotSupportedError: it is mounted from elsewhere, and to be replaced.
         FaultError: the disk or the volume's quota is full, or the disk fails.
     """
     is_new = ctx.volumes.get(name) is None

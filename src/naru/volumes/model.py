@@ -13,6 +13,11 @@ LOCAL = "local"
 ANONYMOUS_LABEL = "com.docker.volume.anonymous"
 
 
+def is_own(driver: str, options: Mapping[str, str]) -> bool:
+    """Say whether the content of such a volume is a directory of this engine, and no mount."""
+    return driver == LOCAL and is_plain(options)
+
+
 @dataclass(frozen=True, slots=True)
 class Volume:
     """Named data that outlives containers.
@@ -38,4 +43,4 @@ class Volume:
     @property
     def is_plain(self) -> bool:
         """Say whether the content is a directory of this engine, and nobody else's."""
-        return self.driver == LOCAL and is_plain(self.options)
+        return is_own(self.driver, self.options)

@@ -17,8 +17,7 @@ from naru.db.volumes import VolumeRow, VolumeRows
 from naru.errors import ConflictError, NaruError, NotFoundError, NotSupportedError
 from naru.faults import fault_point
 from naru.volumes.drivers import Drivers
-from naru.volumes.model import LOCAL
-from naru.volumes.mount_options import is_plain
+from naru.volumes.model import LOCAL, is_own
 from naru.volumes.plugin_protocol import PluginRefusedError
 
 _log = logging.getLogger(__name__)
@@ -99,22 +98,25 @@ class VolumeUses:
             self._begun.discard((name, user))
 
     @contextlib.contextmanager
-    def reserved(self, name: str, besides: Collection[str] = ()) -> Iterator[Path]:
+    def reserved(
+        self, name: str, besides: Collection[str] = (), *, is_plain: bool = True
+    ) -> Iterator[Path]:
         """Keep everybody from using a volume for the block, and yield the volume's folder.
 
-        `besides` may go on, and come: they hold still, as the caller knows.
+        `besides` may go on, and come: they hold still, as the caller knows. `is_plain` says that
+        the content has to be a directory of the volume's own.
 
         Raises:
             NotFoundError: no such volume.
             ConflictError: somebody else uses it.
-            NotSupportedError: its content is not a directory of its own.
+            NotSupportedError: its content is mounted from elsewhere.
         """
         with self._locks.hold(name):
             row = self.existing(name)
-            if row.driver != LOCAL or not is_plain(row.options):
+            if is_plain and not is_own(row.driver, row.options):
                 raise NotSupportedError(
                     f"volume {name}: its content is mounted from elsewhere; only volumes that are "
-                    "directories of this engine can be copied and replaced as a whole"
+                    "directories of this engine can be kept and replaced as a whole"
                 )
             users = [user for user in self._rows.users(name) if user not in besides]
             if users:

@@ -18,12 +18,12 @@ from naru.db.database import Database
 from naru.db.volumes import VolumeRow, VolumeRows
 from naru.errors import ConflictError, FaultError, NaruError, NotFoundError
 from naru.faults import fault_point
+from naru.ids import new_id
 from naru.linux import fs
 from naru.volumes.copy_up import finish_copy_up
 from naru.volumes.driver import Seen, VolumeDriver
 from naru.volumes.drivers import Drivers
-from naru.volumes.model import LOCAL, Volume
-from naru.volumes.mount_options import is_plain
+from naru.volumes.model import LOCAL, Volume, is_own
 from naru.volumes.names import check_name, is_name
 from naru.volumes.plugin_driver import PluginDriver
 from naru.volumes.snapshots import VolumeSnapshots
@@ -148,7 +148,7 @@ class Volumes:
             NotFoundError: no such volume.
         """
         row = self.uses.existing(name)
-        if row.driver != LOCAL or not is_plain(row.options):
+        if not is_own(row.driver, row.options):
             return 0
         content = fs.tree_size(self._drivers.local.path(self._root / name))
         return content + self.snapshots.usage(name)
@@ -156,24 +156,45 @@ class Volumes:
     def replace_content(
         self, name: str, fill: Callable[[Path], None], *, if_empty: bool = True
     ) -> None:
-        """Give a volume the content that `fill` puts into an empty directory. Atomic.
+        """Give a volume the content that `fill` puts into an empty directory.
+
+        Atomic where the content is a directory of this engine. Elsewhere an empty volume is
+        filled where it is, and is empty again if that fails; a kill leaves a part.
 
         Raises:
             NotFoundError: no such volume.
             ConflictError: it is in use; or holds something, and `if_empty`.
-            NotSupportedError: its content is not a directory of its own.
+            NotSupportedError: its content is mounted from elsewhere, and is to be replaced.
             FaultError: the disk or the volume's quota is full, or the disk fails.
             NaruError: what `fill` raises; nothing has changed.
         """
-        with self.uses.reserved(name) as folder:
-            if if_empty and os.listdir(self._drivers.local.path(folder)):
-                raise ConflictError(
-                    f"volume {name} is not empty", hint="--replace replaces what it holds"
-                )
+        row = self.uses.existing(name)
+        try:
+            if not is_own(row.driver, row.options) and if_empty:
+                self._fill_where_it_is(name, fill)
+                return
+            with self.uses.reserved(name) as folder:
+                if if_empty:
+                    _refuse_content(name, self._drivers.local.path(folder))
+                self._drivers.local.replace(folder, row.options, fill)
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise FaultError(f"fill volume {name}: {reason}") from error
+
+    def _fill_where_it_is(self, name: str, fill: Callable[[Path], None]) -> None:
+        user = f"import-{new_id()}"
+        with self.uses.reserved(name, {user}, is_plain=False):
+            path = self.uses.mount(name, user)
             try:
-                self._drivers.local.replace(folder, self.uses.existing(name).options, fill)
-            except OSError as error:
-                raise FaultError(f"fill volume {name}: {(error.strerror or '').lower()}") from error
+                _refuse_content(name, path)
+                try:
+                    fill(path)
+                except BaseException:
+                    for entry in os.listdir(path):
+                        fs.remove_tree(path / entry)
+                    raise
+            finally:
+                self.uses.unmount(name, user)
 
     # -- their end ---------------------------------------------------------------------------------
 
@@ -343,6 +364,11 @@ class Volumes:
             scope=scope,
             status=seen.status if seen else None,
         )
+
+
+def _refuse_content(name: str, path: Path) -> None:
+    if os.listdir(path):
+        raise ConflictError(f"volume {name} is not empty", hint="--replace replaces what it holds")
 
 
 @contextlib.contextmanager

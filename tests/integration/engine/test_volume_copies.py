@@ -126,7 +126,12 @@ def test_stdin_and_stdout_carry_archives_and_containers_may_run(engine: EngineUn
     assert engine.state(container)["Status"] == "running"
 
 
-def test_an_import_is_whole_or_nothing(engine: EngineUnderTest) -> None:
+def _cut_off() -> bytes:
+    """Return an archive that begins well, and is cut off."""
+    return Tree().directory("d").file("d/big", "x" * 5000).tar()[:3000]
+
+
+def test_an_import_is_whole_or_nothing(engine: EngineUnderTest, tmp_path: Path) -> None:
     def attempt(archive: bytes, name: str = "kept", **query: object) -> tuple[int, str]:
         headers = {"Content-Type": "application/x-tar"}
         path = f"/volumes/{name}/import"
@@ -150,9 +155,17 @@ def test_an_import_is_whole_or_nothing(engine: EngineUnderTest) -> None:
     engine.remove(container)
     assert attempt(good, replace="1") == (204, "")
     assert os.listdir(_content(engine, "kept")) == ["new"]
-    tmpfs = {"type": "tmpfs", "device": "tmpfs"}
-    engine.api("POST", "/volumes/create", {"Name": "far", "DriverOpts": tmpfs}).ok(201)
-    assert attempt(good, "far")[0] == 501
+    (tmp_path / "far").mkdir()
+    bind = {"type": "none", "device": str(tmp_path / "far"), "o": "bind"}
+    engine.api("POST", "/volumes/create", {"Name": "far", "DriverOpts": bind}).ok(201)
+    # What is mounted from elsewhere cannot be exchanged, but filled and emptied again.
+    assert attempt(good, "far")[0] == 204
+    assert attempt(good, "far") == (409, "volume far is not empty")
+    assert attempt(good, "far", replace="1")[0] == 501
+    (tmp_path / "far" / "new").unlink()
+    assert attempt(_cut_off(), "far")[0] == 400
+    assert os.listdir(tmp_path / "far") == []
+    assert engine.naru("volume", "snapshot", "far").code == 1
     assert attempt(good, ".x")[0] == 400
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from harness import narud
+from harness.archives import Tree
 from harness.narud import EngineUnderTest
 from harness.requirements import requires
 from harness.waiting import eventually
@@ -118,6 +119,11 @@ def test_a_plugin_keeps_volumes_from_creation_to_removal(
     again = engine.docker("volume", "create", "books")
     assert "already exists with the shelf driver" in again.err
     assert engine.api("POST", "/volumes/prune").ok(200).json()["VolumesDeleted"] is None
+    archive = Tree().file("page", "text").tar()
+    engine.api("POST", "/volumes/books/import", archive).ok(204)
+    assert (shelf.root / "content" / "books" / "page").read_text() == "text"
+    assert b"./page" in engine.api("GET", "/volumes/books/export").ok(200).body
+    assert shelf.users("books") == []
     engine.docker("volume", "rm", "books").ok()
     assert json.loads((shelf.root / "state.json").read_text()) == {}
 
