@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from naru.distribution.hosts import stranger_at
+from naru.distribution.hosts import shown, stranger_at
 from naru.distribution.session import HttpClient
 from naru.errors import FaultError, InvalidInputError
 
@@ -20,7 +20,7 @@ async def download(client: HttpClient, url: str) -> AsyncIterator[bytes]:
     whole = url if "://" in url else f"http://{url}"
     scheme = whole.partition("://")[0]
     if scheme not in ("http", "https"):
-        raise InvalidInputError(f'Get "{url}": unsupported protocol scheme "{scheme}"')
+        raise InvalidInputError(f'Get "{shown(url)}": unsupported protocol scheme "{scheme}"')
     async with client.send(stranger_at(whole), "GET", whole) as response:
         if response.status >= 400:
             raise FaultError(

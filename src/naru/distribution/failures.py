@@ -15,6 +15,7 @@ import msgspec
 
 from naru import untrusted_json
 from naru.distribution.challenge import parse_challenges
+from naru.distribution.hosts import shown
 from naru.errors import FaultError, NaruError, UnauthenticatedError
 from naru.oci.distribution_errors import BY_CODE
 
@@ -184,7 +185,7 @@ def go_words(error: BaseException, url: str) -> str:
         case aiohttp.ClientHttpProxyError():
             return error.message
         case aiohttp.InvalidURL():
-            return f"invalid URL in answer of {url}"
+            return f"invalid URL in answer of {shown(url)}"
     for kind, words in _WORDS_BY_KIND:
         if isinstance(error, kind):
             return words

@@ -22,6 +22,7 @@ ANY_REGISTRY = "*"
 _HUB_ENDPOINT = "registry-1.docker.io"
 _HUB_INDEX = "index.docker.io"
 _HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_PASSWORD = re.compile(r"(://[^/?#]*?):[^/?#]*@")
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
@@ -158,6 +159,11 @@ def is_host(text: str) -> bool:
     return _HOST.fullmatch(text) is not None
 
 
+def shown(url: object) -> str:
+    """Return a URL as it may be told and logged: without its password, as Go's client has it."""
+    return _PASSWORD.sub(r"\1:***@", str(url))
+
+
 def is_web_address(url: str) -> bool:
     """Say whether `url` is one of http or https that somebody could be asked at."""
     try:
@@ -177,7 +183,7 @@ def stranger_at(url: str) -> Endpoint:
     parts = urlsplit(url) if is_web_address(url) else None
     host = parts.netloc.rpartition("@")[2] if parts else ""
     if parts is None or not host.isprintable():
-        raise InvalidInputError(f"{url!r} is no address of http or https")
+        raise InvalidInputError(f"{shown(url)!r} is no address of http or https")
     return Endpoint(f"{parts.scheme}://{host}", host)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from naru.clock import Clock
 from naru.distribution.auth import RegistryAuth, registry_of
-from naru.distribution.hosts import is_host
+from naru.distribution.hosts import is_host, shown
 from naru.distribution.session import EndpointSession, HttpClient, worth_asking
 from naru.errors import FaultError, InvalidInputError, NaruError, UnauthenticatedError
 
@@ -25,7 +25,7 @@ async def log_in(http: HttpClient, auth: RegistryAuth, clock: Clock) -> str:
     """
     registry = registry_of(auth.server_address)
     if not is_host(registry):
-        raise InvalidInputError(f"unable to parse server address: {auth.server_address!r}")
+        raise InvalidInputError(f"unable to parse server address: {shown(auth.server_address)!r}")
     failure: NaruError = FaultError(f"no endpoint for {registry}")
     for endpoint in http.hosts.endpoints(registry):
         if endpoint.is_mirror or not worth_asking(endpoint, failure):

@@ -23,7 +23,7 @@ from naru.clock import Clock
 from naru.distribution.auth import Authorizer, RegistryAuth
 from naru.distribution.challenge import Challenge, parse_challenges
 from naru.distribution.failures import go_words, raise_for, refused_login, spoke_tls
-from naru.distribution.hosts import Endpoint, HostsConfig
+from naru.distribution.hosts import Endpoint, HostsConfig, shown
 from naru.distribution.proxies import Proxies
 from naru.errors import FaultError, NaruError, UnauthenticatedError
 
@@ -134,7 +134,7 @@ class HttpClient:
                 yield response
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise RegistryUnreachableError(
-                f'{method.capitalize()} "{url}": {go_words(error, str(url))}',
+                f'{method.capitalize()} "{shown(url)}": {go_words(error, str(url))}',
                 tls_host=endpoint.host if spoke_tls(error, str(url)) else "",
             ) from error
 
@@ -316,7 +316,7 @@ class EndpointSession:
             try:
                 value = await self._authorizer.header(self._challenges or [], scope)
             except UnauthenticatedError as error:
-                text = f'{request.method.capitalize()} "{request.url}": {error.message}'
+                text = f'{request.method.capitalize()} "{shown(request.url)}": {error.message}'
                 raise UnauthenticatedError(text) from error
             if value:
                 sent["Authorization"] = value
@@ -384,8 +384,10 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
                 if len(body) > limit:
                     raise FaultError(f"answer of {response.url.host} is longer than {limit} bytes")
     except TimeoutError as error:
+        # What a redirect led to has its permission in its query.
+        asked = response.history[0].url if response.history else response.url
         raise RegistryUnreachableError(
-            f'{response.method.capitalize()} "{response.url}": context deadline exceeded '
+            f'{response.method.capitalize()} "{shown(asked)}": context deadline exceeded '
             "(Client.Timeout or context cancellation while reading body)"
         ) from error
     return bytes(body)

@@ -16,7 +16,7 @@ from yarl import URL
 
 from naru.clock import Clock
 from naru.distribution.auth import RegistryAuth
-from naru.distribution.hosts import Endpoint, is_web_address
+from naru.distribution.hosts import Endpoint, is_web_address, shown
 from naru.distribution.session import (
     Body,
     EndpointSession,
@@ -205,7 +205,7 @@ class RepositoryWriter:
                     return Answer(response.status, response.headers, response.url)
         except TimeoutError as error:
             raise RegistryUnreachableError(
-                f'{method.capitalize()} "{target}": write: connection timed out'
+                f'{method.capitalize()} "{shown(target)}": write: connection timed out'
             ) from error
 
     def _elsewhere(self, target: URL) -> EndpointSession:

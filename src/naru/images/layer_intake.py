@@ -139,7 +139,8 @@ class LayerIntake:
     def _ingest(self, pipe: Pipe, *, is_stored_plain: bool) -> tuple[Digest, int]:
         key = f"layer-{secrets.token_hex(8)}"
         services = self._services
-        services.leases.add(self._lease_id, "ingest", key)
+        # Under no lease: nobody goes on with what a killed engine leaves of it, and while it is
+        # written no collection takes it.
         plain: Readable | None = open_plain(pipe)[1] if is_stored_plain else None
         with services.content.ingest(key) as ingest:
             try:

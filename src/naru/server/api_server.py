@@ -13,6 +13,7 @@ import ssl
 from typing import Any
 
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
 
 from naru.server.connection import ApiConnection
 from naru.server.tls import TlsLink
@@ -20,6 +21,16 @@ from naru.server.tls import TlsLink
 # Docker's clients keep connections for minutes.
 _KEEPALIVE_S = 600.0
 _BACKLOG = 1024
+
+
+class RequestLog(AbstractAccessLogger):
+    """A line for each request: of a query only the names, for values can be secrets."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Write the line of a request that took `time` seconds."""
+        names = "&".join(request.rel_url.query.keys())
+        told = f"{request.rel_url.raw_path}{'?' if names else ''}{names}"
+        self.logger.info("%s %s: %d in %.3f s", request.method, told, response.status, time)
 
 
 class ApiServer:
@@ -45,6 +56,7 @@ class ApiServer:
             "loop": loop,
             "keepalive_timeout": _KEEPALIVE_S,
             "access_log": self._access_log,
+            "access_log_class": RequestLog,
             # A body is what the client sent: layers are compressed, and are no HTTP encoding.
             "auto_decompress": False,
         }

@@ -37,6 +37,7 @@ import asyncio, sys
 from pathlib import Path
 from harness.image_store import Store
 from naru.images.commit import NewImage, commit_snapshot
+from naru.images.load import load
 from naru.images.pull import pull
 from naru.images.tarball_import import import_image
 from naru.oci.image_config import RunDefaults
@@ -48,7 +49,9 @@ async def chunks(path):
 async def main():
     folder, act, argument = sys.argv[1:]
     store = Store(Path(folder))
-    if act == "load":
+    if act == "load-kept":
+        await load(store.services, chunks(argument), quiet=True, keep="x", report=lambda _: None)
+    elif act == "load":
         await store.load(Path(argument).read_bytes())
     elif act == "import":
         await import_image(store.services, chunks(argument), reference=Reference.parse("x:1"),
@@ -126,6 +129,22 @@ def test_killed_load_is_all_or_nothing(tmp_path: Path, fault: str, nth: int) -> 
     assert asyncio.run(store.load(archive.read_bytes())) == ["x:1"]
     assert store.read("x:1", "top") == b"top\n"
     assert store.read("x:1", "etc/upper") is None
+    assert_whole(store)
+
+
+def test_killed_load_that_is_to_keep_leaves_no_write_that_nobody_goes_on_with(
+    tmp_path: Path,
+) -> None:
+    archive = tmp_path / "x.tar"
+    archive.write_bytes(docker_archive(["x:1"], LAYERS))
+    data = tmp_path / "data"
+    # The first layer is kept, and the second is not whole.
+    assert run_victim(data, "load-kept", str(archive), "store.ingest.before_commit=kill:2") == -9
+    store = Store(data)
+    assert store.services.content.ingests()
+    recover.recover(store.services)
+    assert store.services.content.ingests() == []
+    assert len(store.blobs()) == 1
     assert_whole(store)
 
 

@@ -13,7 +13,7 @@ from naru.distribution import failures, fetch, session
 from naru.distribution.auth import RegistryAuth
 from naru.distribution.download import download
 from naru.distribution.fetch import RemoteRepository
-from naru.distribution.hosts import Endpoint, HostsConfig
+from naru.distribution.hosts import Endpoint, HostsConfig, shown
 from naru.distribution.login import log_in
 from naru.distribution.receiving import receive
 from naru.distribution.search import search
@@ -174,6 +174,30 @@ async def test_tokens_that_stand_for_a_login_stay_where_they_are_sent(client: Ht
             await log_in(client, auth, SystemClock())
         assert any(b"refreshing" in body for _, _, _, body in one.requests)
         assert not other.requests
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://u:pw@h/x?y=a:b@c", "http://u:***@h/x?y=a:b@c"),
+        ("https://u:p@w:x@h", "https://u:***@h"),
+        ("http://u@h:80/", "http://u@h:80/"),
+        ("http://h:80/a:b@c", "http://h:80/a:b@c"),
+    ],
+)
+def test_passwords_in_addresses_are_not_told(url: str, told: str) -> None:
+    assert shown(url) == told
+
+
+async def test_failures_do_not_tell_passwords(client: HttpClient) -> None:
+    for url in ("http://u:hidden@127.0.0.1:1/x", "http://u:hidden@h:99999/", "ftp://u:hidden@h/"):
+        with pytest.raises(NaruError) as caught:
+            async for _ in download(client, url):
+                pass
+        assert "hidden" not in caught.value.message
+    with pytest.raises(InvalidInputError) as refused:
+        await log_in(client, RegistryAuth("a", "b", "", "", "http://u:hidden@h"), SystemClock())
+    assert "hidden" not in refused.value.message
 
 
 class _Sink:
