@@ -68,10 +68,8 @@ def _fits(network: Network, filters: Filters, *, is_busy: bool) -> bool:
     )
 
 
-async def inspect_network(
-    ctx: EngineContext, name: str, *, scope: str = "", verbose: bool = False
-) -> Json:
-    """Return one network with the containers on it; `verbose` adds services: there are none.
+async def inspect_network(ctx: EngineContext, name: str, *, scope: str = "") -> Json:
+    """Return one network with the containers on it.
 
     Raises:
         NotFoundError: no such network in this scope.
@@ -79,8 +77,7 @@ async def inspect_network(
     network = ctx.networks.resolve(name)
     if scope and scope != network.scope:
         raise NotFoundError(f"network {name} not found")
-    view = _view(network, _members(ctx, network))
-    return view | ({"Services": {}} if verbose else {})
+    return _view(network, _members(ctx, network))
 
 
 def _members(ctx: EngineContext, network: Network) -> dict[str, Json]:

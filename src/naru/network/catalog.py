@@ -38,7 +38,6 @@ from naru.network.model import (
     DEFAULT_NETWORK,
     VERSIONS,
     AddressPool,
-    IpNetwork,
     Network,
     NetworkConfig,
     NetworkRequest,
@@ -241,10 +240,12 @@ class Catalog:
         driver = driver_of(network)
         driver.check(replace(network, pools=request.pools))
         real = [other for other in others if not other.is_configuration]
+        hosts = [host_networks("", version) for version in VERSIONS]
         pools = settle_pools(
             request,
             taken=[pool.network for other in real for pool in other.pools],
-            in_use=_in_use(),
+            in_use=[network for host in hosts for network in host.near],
+            shunned=[network for host in hosts for network in host.far],
             defaults=self._default_pools(),
         )
         network = replace(network, pools=pools)
@@ -311,10 +312,6 @@ class Catalog:
         for network in self.all():
             if not network.borrows_interface:
                 driver_of(network).destroy(network)
-
-
-def _in_use() -> list[IpNetwork]:
-    return [network for version in VERSIONS for network in host_networks("", version)[1]]
 
 
 def _is_there(interface: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import ip_interface, ip_network
 
 from naru.clock import Clock
@@ -33,6 +33,8 @@ from naru.network.options import (
 _log = logging.getLogger(__name__)
 _WITHOUT_ADDRESSES = (("host", "host"), ("none", "null"))
 NO_BRIDGE = "none"
+# A VPN takes all there is as two halves or four quarters: a default route, and no network.
+_WHOLE = 2
 
 
 def write_default_networks(
@@ -152,16 +154,16 @@ def _bridge_address(
         return stored
     if wanted:
         return wanted
-    on_bridge, elsewhere = host_networks(config.bridge, version)
-    on_bridge = [address for address in on_bridge if not address.ip.is_link_local]
+    host = host_networks(config.bridge, version)
+    on_bridge = [address for address in host.own if not address.ip.is_link_local]
     if on_bridge:
         return on_bridge[0]
-    used = [*elsewhere, *others]
+    used = [*host.near, *others]
     if stored and not any(stored.network.overlaps(network) for network in used):
         return stored
     pools = [pool for pool in config.address_pools if pool.base.version == version]
     defaults = DEFAULT_ADDRESS_POOLS if version == 4 else (ula_pool(config.engine_id),)
-    subnet = choose_subnet(pools or defaults, used, version)
+    subnet = choose_subnet(pools or defaults, used, version, shunned=host.far)
     return ip_interface(f"{subnet.network_address + 1}/{subnet.prefixlen}")
 
 
@@ -202,17 +204,28 @@ def _remove_addresses(bridge: str, before: NetworkRow, wanted: NetworkRow) -> No
                 kernel.remove_address(link.index, address)
 
 
-def host_networks(bridge: str, version: Version) -> tuple[list[Interface], list[IpNetwork]]:
-    """Return the bridge's own addresses, and all networks that other interfaces lead to."""
+@dataclass(frozen=True, slots=True)
+class HostNetworks:
+    """A bridge's own addresses, what is on the host's other wires, and what lies behind routers."""
+
+    own: list[Interface]
+    near: list[IpNetwork]
+    far: list[IpNetwork]
+
+
+def host_networks(bridge: str, version: Version) -> HostNetworks:
+    """Return what the host's interfaces lead to; `bridge` may be empty, or not there."""
     with RouteSocket() as kernel:
         link = kernel.link(bridge) if bridge else None
         index = link.index if link else -1
         addresses, routes = kernel.addresses(version), kernel.routes(version)
     own = [address for owner, address in addresses if owner == index]
-    elsewhere: list[IpNetwork] = [address.network for owner, address in addresses if owner != index]
-    elsewhere += [
-        route.destination
-        for route in routes
-        if route.link != index and route.destination.prefixlen > 0
-    ]
-    return own, elsewhere
+    near: list[IpNetwork] = [address.network for owner, address in addresses if owner != index]
+    far: list[IpNetwork] = []
+    for route in routes:
+        if route.link == index or route.destination.prefixlen <= _WHOLE:
+            continue
+        # A route over several routers names no interface of its own.
+        is_near = route.link and route.gateway is None
+        (near if is_near else far).append(route.destination)
+    return HostNetworks(own, near, far)

@@ -63,20 +63,28 @@ def _parse_interface(text: str) -> Interface:
 
 
 def choose_subnet(
-    pools: Sequence[AddressPool], used: Iterable[IpNetwork], version: Version = 4
+    pools: Sequence[AddressPool],
+    used: Iterable[IpNetwork],
+    version: Version = 4,
+    *,
+    shunned: Iterable[IpNetwork] = (),
 ) -> IpNetwork:
     """Return the first subnet of the pools that overlaps nothing in use.
+
+    One that overlaps what is `shunned` is taken where there is no other.
 
     Raises:
         InvalidInputError: there is none, in Docker's words and with its status.
     """
     taken = [network for network in used if network.version == version]
-    for pool in pools:
-        if pool.base.version != version:
-            continue
-        for subnet in pool.base.subnets(new_prefix=pool.size):
-            if not any(overlap(subnet, other) for other in taken):
-                return subnet
+    better_not = [network for network in shunned if network.version == version]
+    for avoided in ([*taken, *better_not], taken) if better_not else (taken,):
+        for pool in pools:
+            if pool.base.version != version:
+                continue
+            for subnet in pool.base.subnets(new_prefix=pool.size):
+                if not any(overlap(subnet, other) for other in avoided):
+                    return subnet
     raise InvalidInputError(
         "all predefined address pools have been fully subnetted",
         hint="give the network a subnet, or the engine pools with --default-address-pool",

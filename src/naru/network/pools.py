@@ -26,11 +26,12 @@ def settle_pools(
     taken: Iterable[IpNetwork],
     in_use: Iterable[IpNetwork],
     defaults: Sequence[AddressPool],
+    shunned: Iterable[IpNetwork] = (),
 ) -> tuple[Pool, ...]:
     """Return the subnets of a new network, IPv4 first, each with its gateway.
 
-    `taken` are the subnets of other networks; `in_use` is what else the host reaches. A chosen
-    subnet may be one of the latter: the user knows.
+    `taken` are the subnets of other networks; `in_use` is what else is on a wire of the host, and
+    `shunned` what routers lead to. A chosen subnet may be one of these two: the user knows.
 
     Raises:
         InvalidInputError: no version is wanted, or a subnet of one that is not; an address is
@@ -40,7 +41,7 @@ def settle_pools(
     wanted = {4: request.ipv4, 6: request.ipv6}
     if not any(wanted.values()):
         raise InvalidInputError("IPv4 or IPv6 must be enabled")
-    others, used = list(taken), list(in_use)
+    others, used, far = list(taken), list(in_use), list(shunned)
     found: list[Pool] = []
     for version in VERSIONS:
         chosen = [pool for pool in request.pools if pool.version == version]
@@ -52,7 +53,7 @@ def settle_pools(
                 )
             continue
         if not chosen:
-            subnet = choose_subnet(defaults, [*others, *used], version)
+            subnet = choose_subnet(defaults, [*others, *used], version, shunned=far)
             chosen = [Pool(subnet=str(subnet))]
         for pool in chosen:
             if any(overlap(pool.network, other) for other in others):

@@ -31,6 +31,14 @@ def test_after_the_big_pools_come_small_ones() -> None:
     )
 
 
+def test_what_lies_behind_routers_is_passed_over_where_that_is_possible() -> None:
+    behind = [IPv4Network("172.16.0.0/12")]
+    assert str(choose_subnet(DEFAULT_ADDRESS_POOLS, (), shunned=behind)) == "192.168.0.0/20"
+    private = [*behind, IPv4Network("192.168.0.0/16"), IPv4Network("10.0.0.0/8")]
+    found = choose_subnet(DEFAULT_ADDRESS_POOLS, [IPv4Network("172.17.9.0/24")], shunned=private)
+    assert str(found) == "172.18.0.0/16"
+
+
 def test_no_pool_left_is_said() -> None:
     pools = [AddressPool(IPv4Network("10.0.0.0/24"), 25)]
     with pytest.raises(InvalidInputError, match="all predefined address pools have been fully"):

@@ -1,0 +1,37 @@
+"""Subnets that the engine chooses: beside what the host reaches, and never for want of trying."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.own_host import host, in_own_host, start
+from harness.requirements import requires
+from harness.rig import Rig
+from naru.network.model import NetworkRequest
+
+pytestmark = requires("root", "ip", "nsenter", "unshare")
+
+
+def _made(rig: Rig, name: str) -> str:
+    return rig.networks.create(NetworkRequest(name=name)).pools[0].subnet
+
+
+def _beside_routes(rig: Rig) -> None:
+    host("ip link add wire type veth peer name end; ip link set wire up; ip link set end up")
+    host("ip addr add 172.18.5.1/24 dev wire")
+    # A VPN: everything in two halves, one of them without a router, and somebody's network.
+    host("ip route add 0.0.0.0/1 via 172.18.5.2")
+    host("ip route add 128.0.0.0/1 dev wire")
+    host("ip route add 172.17.0.0/16 via 172.18.5.2")
+    start(rig, bip=None)
+    assert rig.networks.gateway("bridge") == "172.19.0.1"
+    assert _made(rig, "one") == "172.20.0.0/16"
+    # All that is private lies behind a router: better there than nowhere.
+    host("ip route add 172.16.0.0/12 via 172.18.5.2")
+    host("ip route add 192.168.0.0/16 via 172.18.5.2")
+    assert _made(rig, "two") == "172.17.0.0/16"
+    assert _made(rig, "three") == "172.21.0.0/16", "what is on a wire is never taken"
+
+
+def test_a_vpn_that_takes_everything_leaves_room_for_networks(tmp_path: Path) -> None:
+    in_own_host(_beside_routes, tmp_path)
