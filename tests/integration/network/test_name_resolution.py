@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import dns.flags
 import dns.message
 import dns.rcode
 import pytest
@@ -112,6 +113,8 @@ def test_what_nobody_here_is_called_is_asked_elsewhere(engine: Engine) -> None:
         assert engine.exec(asker, "ping", "-c1", "-w5", "naru-test-web").code == 0
         assert server.asked == []
         sandbox = engine.inspect(asker)["NetworkSettings"]["SandboxKey"]
+        cut = _ask(sandbox, "large.example")
+        assert (bool(cut.flags & dns.flags.TC), cut.answer) == (True, [])
         assert _ask(sandbox, "large.example", over_tcp=True).answer
         hidden = engine.up(**_on(inside, **options))
         server.asked.clear()
@@ -160,6 +163,16 @@ def test_a_silent_server_is_passed_over_and_blocks_nobody(engine: Engine) -> Non
         asker = engine.up(name="naru-test-web", **_on(network, Dns=servers))
         sandbox = engine.inspect(asker)["NetworkSettings"]["SandboxKey"]
         assert _ask(sandbox, "out.example").answer
+        # Who asks for neighbours does not wait for questions that wait.
+        waiting = engine.up(**_on(network, Dns=["127.77.0.8"]))
+        netns = Path(engine.inspect(waiting)["NetworkSettings"]["SandboxKey"])
+        with in_netns(netns, _client) as client:
+            for name in ("nobody.example", "naru-test-web"):
+                client.send(dns.message.make_query(name, "A").to_wire())
+            first, then = (dns.message.from_wire(client.recv(4096)) for _ in range(2))
+        assert first.question[0].name.to_text() == "naru-test-web."
+        assert first.answer
+        assert then.rcode() == dns.rcode.SERVFAIL
         # From now on it is asked last.
         began = time.monotonic()
         assert _ask(sandbox, "out.example").answer
