@@ -201,7 +201,8 @@ class TarReader:
             # Archives without an end marker are common, and Go takes them.
             if self._source.at_end:
                 return None
-            raise CorruptDataError(f"tar: cut off in the header behind {show(self._name)}")
+            where = f"the header behind {show(self._name)}" if self._name else "its first header"
+            raise CorruptDataError(f"tar: cut off in {where}")
         fields = _HEADER.unpack_from(block)
         if not block[0] and block == _ZEROS:
             second = self._source.exactly(BLOCK)

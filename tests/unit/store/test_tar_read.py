@@ -164,7 +164,7 @@ def test_an_archive_may_end_right_behind_its_data_as_dockers_client_ends_them() 
         (raw.pax({b"path": b"a"}) + raw.END, "behind an extension"),
         (bytes(512) + raw.member("a"), "bad end marker"),
         (b"\x1f\x8b" + bytes(510), "checksum"),
-        (b"not a tar at all", "cut off"),
+        (b"not a tar at all", "cut off in its first header"),
     ],
 )
 def test_broken_archives_are_named_and_refused(data: bytes, words: str) -> None:
