@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from harness import web
 
 
 class Proxy:
@@ -26,14 +27,8 @@ class Proxy:
     @contextlib.contextmanager
     def running(self) -> Iterator[Proxy]:
         """Serve for the length of the block."""
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
+        with web.running(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
 
     def target(self, host: str) -> tuple[str, int]:
         """Return where a host is.

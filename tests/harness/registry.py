@@ -102,8 +102,9 @@ def serving(
 ) -> Iterator[Registry]:
     """Serve docker-archives under these names (`box:1`) on a port of 127.0.0.1.
 
-    Its certificate is good for `host`, too, as which a proxy may show it. Manifests can be deleted. `credentials` are what images are stored with: with `basic` they are
-    known, with `tokens` they must be an account that may push.
+    Its certificate is good for `host`, too, as which a proxy may show it. Manifests can be deleted.
+    `credentials` are what images are stored with: with `basic` they are known, with `tokens` they
+    must be an account that may push.
     """
     with tempfile.TemporaryDirectory(prefix="naru-test-registry-") as name:
         folder = Path(name)

@@ -15,7 +15,6 @@ import json
 import secrets
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from fakes.certificates import Authority
+from harness import web
 
 SERVICE, ISSUER = "naru-test-registry", "naru-test-tokens"
 # P-256: what an ES256 signature's two numbers take.
@@ -97,14 +97,8 @@ class TokenServer:
     @contextlib.contextmanager
     def running(self) -> Iterator[TokenServer]:
         """Serve for the length of the block."""
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
+        with web.running(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
 
     def revoke(self, account: str) -> None:
         """Make all refresh tokens of somebody worthless."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import http.server
 import io
 import json
 import lzma
 import subprocess
 import tarfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ import zstandard
 from harness.archives import Tree, busybox_layer, docker_archive
 from harness.clients import Client, ended
 from harness.requirements import requires
+from harness.web import folder_served
 
 pytestmark = requires("root")
 
@@ -145,20 +144,8 @@ def served(tmp_path: Path) -> Iterator[str]:
     root = tmp_path / "served"
     root.mkdir()
     (root / "root.tar").write_bytes(busybox_layer())
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), lambda *each: Quiet(*each, directory=str(root))
-    )
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/root.tar"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with folder_served(root) as address:
+        yield f"{address}/root.tar"
 
 
 @pytest.mark.seed("S074")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import bz2
-import functools
 import gzip
 import hashlib
-import http.server
 import json
 import lzma
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from harness.builds import build, image_of, remove_images
 from harness.engine import Engine
 from harness.requirements import requires
 from harness.waiting import eventually
+from harness.web import folder_served
 from harness.wire import Response, UnixConnection, send, target
 
 pytestmark = requires("root", "crun", "conmon", "nft")
@@ -609,18 +607,8 @@ def test_copies_have_what_buildkit_has(builds: Builds) -> None:
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Serve a folder by http; give its address."""
-    handler = functools.partial(QuietHandler, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", tmp_path
-        server.shutdown()
-        thread.join()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: tests fail by what they find."""
+    with folder_served(tmp_path) as address:
+        yield address, tmp_path
 
 
 @pytest.mark.naru_only
