@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Login = dict[str, str]
 
 HUB_KEY = "https://index.docker.io/v1/"
-_HUB_REGISTRY = "docker.io"
+HUB_REGISTRY = "docker.io"
 # A helper says so when what it returns is no password but a token.
 TOKEN_USER = "<token>"
 NOT_FOUND = "credentials not found in native keychain"
@@ -29,7 +29,7 @@ _PATIENCE_S = 60
 
 def key_of(registry: str) -> str:
     """Return the name under which a registry's login is kept."""
-    return HUB_KEY if registry == _HUB_REGISTRY else registry
+    return HUB_KEY if registry == HUB_REGISTRY else registry
 
 
 def find(config: Mapping[str, Any], registry: str) -> Login | None:

@@ -18,7 +18,7 @@ import msgspec
 from naru import untrusted_json
 from naru.clock import Clock
 from naru.distribution.challenge import Challenge
-from naru.distribution.hosts import Endpoint, is_web_address
+from naru.distribution.hosts import DOCKER_HUB, Endpoint, is_web_address
 from naru.errors import FaultError, InvalidInputError, UnauthenticatedError
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def decode_auths(header: str) -> dict[str, RegistryAuth]:
 def registry_of(address: str) -> str:
     """Return the registry of a server's address, as references have it: `docker.io` for the hub."""
     host = (address.partition("://")[2] or address).partition("/")[0]
-    return "docker.io" if host in ("", "index.docker.io") else host
+    return DOCKER_HUB if host in ("", "index.docker.io") else host
 
 
 def shared_out(

@@ -16,8 +16,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from naru.errors import InvalidInputError
+from naru.oci.reference import DEFAULT_REGISTRY
 
-DOCKER_HUB = "docker.io"
+DOCKER_HUB = DEFAULT_REGISTRY
 ANY_REGISTRY = "*"
 _HUB_ENDPOINT = "registry-1.docker.io"
 _HUB_INDEX = "index.docker.io"

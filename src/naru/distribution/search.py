@@ -19,7 +19,7 @@ import msgspec
 
 from naru import untrusted_json
 from naru.clock import Clock
-from naru.distribution.auth import RegistryAuth, basic_header, registry_of, shared_out
+from naru.distribution.auth import RegistryAuth, basic_header, shared_out
 from naru.distribution.failures import raise_for
 from naru.distribution.hosts import DOCKER_HUB, Endpoint, HostsConfig, is_host
 from naru.distribution.paging import pages
@@ -31,6 +31,7 @@ from naru.distribution.session import (
     worth_asking,
 )
 from naru.errors import FaultError, InvalidInputError, NaruError, NotFoundError
+from naru.oci.reference import split_search_term
 
 _SEARCH_SCOPE = "registry:catalog:search"
 _CATALOG_SCOPE = "registry:catalog:*"
@@ -60,10 +61,7 @@ def split_term(term: str) -> tuple[str, str]:
         raise InvalidInputError(
             f"invalid repository name: repository name ({term}) should not have a scheme"
         )
-    host, slash, word = term.partition("/")
-    if not slash or not ("." in host or ":" in host or host == "localhost"):
-        host, word = DOCKER_HUB, term
-    registry = registry_of(host)
+    registry, word = split_search_term(term)
     if not is_host(registry):
         raise InvalidInputError(f"invalid index name ({registry})")
     return registry, word.removeprefix(_OFFICIAL) if registry == DOCKER_HUB else word

@@ -11,6 +11,7 @@ from importlib.metadata import version as package_version
 
 from naru.aio import in_thread
 from naru.api.version import MAXIMUM, MINIMUM, ApiVersion, dotted
+from naru.distribution.hosts import DOCKER_HUB
 from naru.distribution.proxies import without_login
 from naru.engine.context import EngineContext
 from naru.engine.info_versions import info_for
@@ -206,7 +207,7 @@ def _registries(ctx: EngineContext) -> Json:
     policy = ctx.images.http.hosts
     mirrors = policy.mirrored()
     insecure = policy.insecure_registries
-    names = ["docker.io", *mirrors, *(text for text in insecure if "/" not in text)]
+    names = [DOCKER_HUB, *mirrors, *(text for text in insecure if "/" not in text)]
     return {
         "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8", *(t for t in insecure if "/" in t)],
         "IndexConfigs": {
@@ -214,11 +215,11 @@ def _registries(ctx: EngineContext) -> Json:
                 "Name": name,
                 "Mirrors": mirrors.get(name, []),
                 "Secure": not policy.is_insecure(name),
-                "Official": name == "docker.io",
+                "Official": name == DOCKER_HUB,
             }
             for name in names
         },
-        "Mirrors": mirrors.get("docker.io", []),
+        "Mirrors": mirrors.get(DOCKER_HUB, []),
     }
 
 

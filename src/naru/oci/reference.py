@@ -140,11 +140,23 @@ def is_tag(text: str) -> bool:
     return _TAG_ALONE.fullmatch(text) is not None
 
 
+def split_search_term(term: str) -> tuple[str, str]:
+    """Tell the registry that a search is for from the word. Pure.
+
+    Unlike in a reference, capital letters make no host.
+
+    Spec: moby, registry/search.go, splitReposSearchTerm.
+    """
+    first, slash, rest = term.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        return DEFAULT_REGISTRY, term
+    return DEFAULT_REGISTRY if first == _LEGACY_REGISTRY else first, rest
+
+
 def _split_registry(text: str) -> tuple[str, str]:
     """Tell the registry, which is the first part if that can be a host, from the rest."""
     first, slash, rest = text.partition("/")
-    looks_like_host = "." in first or ":" in first or first == "localhost" or first.lower() != first
-    registry, remainder = (first, rest) if slash and looks_like_host else (DEFAULT_REGISTRY, text)
+    registry, remainder = (first, rest) if slash and _is_host(first) else (DEFAULT_REGISTRY, text)
     if registry == _LEGACY_REGISTRY:
         registry = DEFAULT_REGISTRY
     if registry == DEFAULT_REGISTRY and "/" not in remainder:

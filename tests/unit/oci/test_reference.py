@@ -6,7 +6,7 @@ import pytest
 
 from naru.errors import InvalidInputError
 from naru.oci.digest import Digest
-from naru.oci.reference import Reference, is_tag
+from naru.oci.reference import Reference, is_tag, split_search_term
 
 DIGEST = "sha256:" + "ab" * 32
 
@@ -112,3 +112,21 @@ def test_tags_are_told_from_other_words() -> None:
     assert not is_tag(".a")
     assert not is_tag("")
     assert not is_tag("a\n")
+
+
+@pytest.mark.parametrize(
+    ("term", "registry", "word"),
+    [
+        ("nginx", "docker.io", "nginx"),
+        ("user/nginx", "docker.io", "user/nginx"),
+        ("UPPER/nginx", "docker.io", "UPPER/nginx"),
+        ("index.docker.io/nginx", "docker.io", "nginx"),
+        ("localhost/nginx", "localhost", "nginx"),
+        ("host.example:5000/", "host.example:5000", ""),
+        ("host.example", "docker.io", "host.example"),
+    ],
+)
+def test_a_search_is_for_the_registry_that_its_term_names(
+    term: str, registry: str, word: str
+) -> None:
+    assert split_search_term(term) == (registry, word)

@@ -75,11 +75,11 @@ def _key(invocation: Invocation) -> str:
     host = (server.partition("://")[2] or server).partition("/")[0]
     if server == credentials.HUB_KEY:
         return server
-    return credentials.key_of(host or "docker.io")
+    return credentials.key_of(host or credentials.HUB_REGISTRY)
 
 
 def _registry(key: str) -> str:
-    return "docker.io" if key == credentials.HUB_KEY else key
+    return credentials.HUB_REGISTRY if key == credentials.HUB_KEY else key
 
 
 def _given_password(invocation: Invocation) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from naru.cli import human, registry_auth
 from naru.cli.formatting import Columns, render
 from naru.cli.template.values import View
+from naru.oci.reference import split_search_term
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,16 +56,9 @@ def search(invocation: Invocation) -> int:
         "limit": options["limit"] if options["limit"] > 0 else None,
         "filters": options["filter"] or None,
     }
-    headers = registry_auth.headers(invocation, _registry(term))
+    headers = registry_auth.headers(invocation, split_search_term(term)[0])
     items = invocation.client.get("/images/search", query, headers=headers)
     views = [SearchView(item, truncates=not options["no-trunc"]) for item in items]
     columns = Columns(("Name", "Description", "StarCount", "IsOfficial"), _TITLES)
     invocation.stdout.write(render(views, options["format"], columns))
     return 0
-
-
-def _registry(term: str) -> str:
-    """Return the registry that a term is for: its first part, where that looks like a host."""
-    host, slash, _ = term.partition("/")
-    is_host = slash and ("." in host or ":" in host or host == "localhost")
-    return "docker.io" if not is_host or host == "index.docker.io" else host
