@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from naru.cli.commands.search import SearchView, _registry
+from naru.cli.commands.search import SearchView
 
 
 def _view(description: str, *, truncates: bool = True) -> SearchView:
@@ -28,18 +26,3 @@ def test_official_is_a_mark_in_tables_and_a_word_in_json() -> None:
         "Name": "x",
         "StarCount": "5",
     }
-
-
-@pytest.mark.parametrize(
-    ("term", "registry"),
-    [
-        ("tomcat", "docker.io"),
-        ("me/tomcat", "docker.io"),
-        ("index.docker.io/tomcat", "docker.io"),
-        ("hub.lan/tomcat", "hub.lan"),
-        ("localhost/x/y", "localhost"),
-        ("hub.lan", "docker.io"),
-    ],
-)
-def test_the_login_is_that_of_the_registry_that_is_searched(term: str, registry: str) -> None:
-    assert _registry(term) == registry
