@@ -29,6 +29,8 @@ _TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<=/)[a-z]+_[a-z]+\d?(?=$|[\"\s])"), "<name>"),
     (re.compile(r" {2,}"), "  "),
 )
+# Lists that dockerd makes of a map, in any order.
+_UNORDERED = frozenset({"Ports"})
 # Numbers that cannot be equal, by the last word of their path.
 _NUMBERS = frozenset({"Pid", "NFd", "NGoroutines", "time", "timeNano", "Created", "execDuration"})
 
@@ -44,7 +46,8 @@ def normal_text(text: str) -> str:
 def normal_json(value: Any, path: str = "") -> dict[str, Any]:
     """Return every leaf of a JSON value by its path, such as `State.Health.Log[].ExitCode`.
 
-    Members of lists are numbered, so that order counts; empty lists and maps are leaves.
+    Members of lists are numbered, so that order counts where there is one; empty lists and maps
+    are leaves.
     """
     return dict(_leaves(value, path))
 
@@ -56,15 +59,16 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
                 name = normal_text(str(key))
                 yield from _leaves(member, f"{path}.{name}" if path else name)
         case list() if value:
-            for index, member in enumerate(value):
+            members = sorted(value, key=str) if _last_word(path) in _UNORDERED else value
+            for index, member in enumerate(members):
                 yield from _leaves(member, f"{path}[{index}]")
         case str():
             yield path, normal_text(value)
-        case int() if not isinstance(value, bool) and value and _is_number(path):
+        case int() if not isinstance(value, bool) and value and _last_word(path) in _NUMBERS:
             yield path, "<number>"
         case _:
             yield path, value
 
 
-def _is_number(path: str) -> bool:
-    return path.rpartition(".")[2] in _NUMBERS
+def _last_word(path: str) -> str:
+    return path.rpartition(".")[2]
