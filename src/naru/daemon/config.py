@@ -59,7 +59,9 @@ def build_parser(version: str) -> argparse.ArgumentParser:
                 *names, dest=setting.name, action="append", metavar=kind, help=setting.help
             )
         else:
-            parser.add_argument(*names, dest=setting.name, metavar=kind, help=setting.help)
+            # As dockerd's help calls it.
+            shown = "string" if kind == "text" else kind
+            parser.add_argument(*names, dest=setting.name, metavar=shown, help=setting.help)
     return parser
 
 
