@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Interface, IPv4Network, ip_address
+from ipaddress import IPv4Interface, ip_address
 
 from naru.daemon.registries import hosts_of, proxies_of
 from naru.daemon.settings import DaemonConfig
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.images.compress import COMPRESSIONS
+from naru.network.ipam import parse_address_pool
 from naru.network.port_policy import port_policy
 from naru.runtime.log_driver import log_policy
 
@@ -41,7 +42,7 @@ def check(config: DaemonConfig) -> None:
     for message in (*_bad_numbers(config), *_bad_addresses(config), *_bad_entries(config)):
         raise InvalidInputError(message)
     for entry in config.default_address_pool:
-        _check_pool(entry)
+        parse_address_pool(entry)
     _check_logging(config)
     port_policy(config.published_ports_policy, config.ip)
     hosts_of(config)
@@ -145,17 +146,3 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _check_pool(entry: str) -> None:
-    fields = dict(part.partition("=")[::2] for part in entry.split(","))
-    try:
-        network, size = IPv4Network(fields["base"]), int(fields["size"])
-    except (KeyError, ValueError) as error:
-        raise InvalidInputError(
-            f"invalid default address pool '{entry}': expected base=CIDR,size=BITS"
-        ) from error
-    if not network.prefixlen <= size <= 30:
-        raise InvalidInputError(
-            f"invalid default address pool '{entry}': size must be from {network.prefixlen} to 30"
-        )

@@ -6,7 +6,6 @@ import platform
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_network
 from pathlib import Path
 
 from naru.aio import KeyedLock, TaskSet
@@ -41,7 +40,8 @@ from naru.ids import new_id
 from naru.images.services import ImageServices
 from naru.images.services import build as build_images
 from naru.linux import cgroup, probe
-from naru.network.model import AddressPool, NetworkConfig
+from naru.network.ipam import parse_address_pool
+from naru.network.model import NetworkConfig
 from naru.network.networks import Networks
 from naru.network.port_policy import port_policy
 from naru.network.resolver import Resolver
@@ -159,7 +159,8 @@ def _engine_config(config: DaemonConfig, default_runtime: str, driver: str) -> E
         debug=config.debug,
         cdi_spec_dirs=config.cdi_spec_dir,
         address_pools=tuple(
-            (str(pool.base), pool.size) for pool in map(_address_pool, config.default_address_pool)
+            (str(pool.base), pool.size)
+            for pool in map(parse_address_pool, config.default_address_pool)
         ),
         warnings=open_api_warnings(config),
     )
@@ -284,7 +285,7 @@ def _network_config(
         ipv6=config.ipv6,
         table=config.nft_table,
         mtu=config.mtu,
-        address_pools=tuple(_address_pool(entry) for entry in config.default_address_pool),
+        address_pools=tuple(map(parse_address_pool, config.default_address_pool)),
         icc=config.icc,
         ip_masq=config.ip_masq,
         ip_forward=config.ip_forward,
@@ -294,13 +295,3 @@ def _network_config(
         needs_firewall_rules=config.firewall_rules != DEFAULT_FIREWALL_RULES,
         engine_id=_engine_id(data_root),
     )
-
-
-def _address_pool(entry: str) -> AddressPool:
-    fields = _pairs(tuple(entry.split(",")))
-    try:
-        return AddressPool(ip_network(fields["base"]), int(fields["size"]))
-    except (KeyError, ValueError) as error:
-        raise InvalidInputError(
-            f"invalid default address pool '{entry}': expected base=CIDR,size=BITS"
-        ) from error

@@ -14,6 +14,7 @@ from ipaddress import (
     IPv6Interface,
     IPv6Network,
     ip_interface,
+    ip_network,
 )
 
 from naru.errors import FaultError, ForbiddenError, InvalidInputError
@@ -21,6 +22,7 @@ from naru.network.model import Address, AddressPool, Interface, IpNetwork, Versi
 
 # A /31 and a /32 have no room for a bridge and a container.
 _LONGEST_PREFIX = 30
+_LEAST_HOST_BITS = 2
 _ULA_PREFIX = 0xFD << 120
 
 
@@ -62,6 +64,28 @@ def _parse_interface(text: str) -> Interface:
         raise InvalidInputError(f"invalid CIDR address: {text}") from error
 
 
+def parse_address_pool(text: str) -> AddressPool:
+    """Read `--default-address-pool`: `base=10.9.0.0/16,size=24`, of either version.
+
+    Raises:
+        InvalidInputError: it is no such thing, or its subnets have no room for containers.
+    """
+    fields = dict(part.partition("=")[::2] for part in text.split(","))
+    try:
+        base, size = ip_network(fields["base"]), int(fields["size"])
+    except (KeyError, ValueError) as error:
+        raise InvalidInputError(
+            f"invalid default address pool '{text}': expected base=CIDR,size=BITS"
+        ) from error
+    longest = base.max_prefixlen - _LEAST_HOST_BITS
+    if not base.prefixlen <= size <= longest:
+        raise InvalidInputError(
+            f"invalid default address pool '{text}': "
+            f"size must be from {base.prefixlen} to {longest}"
+        )
+    return AddressPool(base, size)
+
+
 def choose_subnet(
     pools: Sequence[AddressPool],
     used: Iterable[IpNetwork],
@@ -80,15 +104,34 @@ def choose_subnet(
     better_not = [network for network in shunned if network.version == version]
     for avoided in ([*taken, *better_not], taken) if better_not else (taken,):
         for pool in pools:
-            if pool.base.version != version:
-                continue
-            for subnet in pool.base.subnets(new_prefix=pool.size):
-                if not any(overlap(subnet, other) for other in avoided):
-                    return subnet
+            if pool.base.version == version and (found := _first_free(pool, avoided)):
+                return found
     raise InvalidInputError(
         "all predefined address pools have been fully subnetted",
         hint="give the network a subnet, or the engine pools with --default-address-pool",
     )
+
+
+def _first_free(pool: AddressPool, avoided: Sequence[IpNetwork]) -> IpNetwork | None:
+    """Return the first subnet of a pool that overlaps none of `avoided`.
+
+    What is in the way is stepped over as a whole: a pool of IPv6 has more subnets than can be
+    looked at.
+    """
+    base = pool.base
+    size = 1 << (base.max_prefixlen - pool.size)
+    first, last = int(base.network_address), int(base.broadcast_address)
+    start = first
+    while start <= last:
+        ends = [
+            int(other.broadcast_address)
+            for other in avoided
+            if int(other.network_address) < start + size and int(other.broadcast_address) >= start
+        ]
+        if not ends:
+            return type(base)((start, pool.size))
+        start = first + ((max(ends) - first) // size + 1) * size
+    return None
 
 
 def assignable(subnet: IpNetwork) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.own_host import host, in_own_host, start
 from harness.requirements import requires
 from harness.rig import Rig
+from naru.network.ipam import parse_address_pool
 from naru.network.model import NetworkRequest
 
 pytestmark = requires("root", "ip", "nsenter", "unshare")
@@ -31,6 +32,19 @@ def _beside_routes(rig: Rig) -> None:
     host("ip route add 192.168.0.0/16 via 172.18.5.2")
     assert _made(rig, "two") == "172.17.0.0/16"
     assert _made(rig, "three") == "172.21.0.0/16", "what is on a wire is never taken"
+
+
+def _from_pools_of_ones_own(rig: Rig) -> None:
+    pools = ("base=10.77.0.0/16,size=24", "base=fd77::/16,size=64")
+    start(rig, bip=None, ipv6=True, address_pools=tuple(map(parse_address_pool, pools)))
+    [bridge] = [network for network in rig.networks.networks() if network.is_default]
+    assert [pool.subnet for pool in bridge.pools] == ["10.77.0.0/24", "fd77::/64"]
+    made = rig.networks.create(NetworkRequest(name="one", ipv6=True))
+    assert [pool.subnet for pool in made.pools] == ["10.77.1.0/24", "fd77:0:0:1::/64"]
+
+
+def test_subnets_of_both_versions_come_from_the_pools_that_are_configured(tmp_path: Path) -> None:
+    in_own_host(_from_pools_of_ones_own, tmp_path)
 
 
 def test_a_vpn_that_takes_everything_leaves_room_for_networks(tmp_path: Path) -> None:

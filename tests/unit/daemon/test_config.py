@@ -243,6 +243,8 @@ def test_values_that_cannot_be_are_refused(file: Path, flag: str, message: str) 
         "--default-address-pool=base=10.0.0.0/16",
         "--default-address-pool=base=10.0.0.0/16,size=8",
         "--default-address-pool=base=10.0.0.0/16,size=31",
+        "--default-address-pool=base=fd00::/40,size=127",
+        "--default-address-pool=base=fd00::/40,size=x",
         "--insecure-registry=10.0.0.0/99",
         "--registry-mirror=nothing",
     ],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 import pytest
 
 from naru.errors import FaultError, ForbiddenError, InvalidInputError
-from naru.network.ipam import Leases, choose_subnet, mac_for, parse_bip
+from naru.network.ipam import Leases, choose_subnet, mac_for, parse_address_pool, parse_bip
 from naru.network.model import DEFAULT_ADDRESS_POOLS, AddressPool
 
 
@@ -37,6 +37,22 @@ def test_what_lies_behind_routers_is_passed_over_where_that_is_possible() -> Non
     private = [*behind, IPv4Network("192.168.0.0/16"), IPv4Network("10.0.0.0/8")]
     found = choose_subnet(DEFAULT_ADDRESS_POOLS, [IPv4Network("172.17.9.0/24")], shunned=private)
     assert str(found) == "172.18.0.0/16"
+
+
+def test_a_pool_is_read_of_either_version() -> None:
+    assert parse_address_pool("base=10.9.0.0/16,size=24") == AddressPool(
+        IPv4Network("10.9.0.0/16"), 24
+    )
+    pool = parse_address_pool("size=64,base=fd00:9::/40")
+    assert str(choose_subnet([pool], [IPv6Network("fd00:9::/63")], 6)) == "fd00:9:0:2::/64"
+
+
+def test_a_pool_of_any_size_is_searched_at_once() -> None:
+    pool = parse_address_pool("base=fd00::/8,size=126")
+    used = [IPv6Network("fd00::/9"), IPv6Network("fd80::1/128")]
+    assert str(choose_subnet([pool], used, 6)) == "fd80::4/126"
+    with pytest.raises(InvalidInputError):
+        choose_subnet([pool], [IPv6Network("fc00::/7")], 6)
 
 
 def test_no_pool_left_is_said() -> None:
