@@ -15,7 +15,8 @@ from typing import Any
 from naru.aio import in_thread, pieces_of_thread, uncancelled
 from naru.engine.containers.freezing import frozen
 from naru.engine.context import EngineContext
-from naru.errors import NotFoundError
+from naru.engine.volumes import volume_users
+from naru.errors import ConflictError, NotFoundError
 from naru.ids import new_id
 from naru.images.compression import open_plain
 from naru.images.intake import read_in_thread
@@ -101,11 +102,18 @@ async def import_volume(
         await uncancelled(read_in_thread(chunks, work))
     except BaseException:
         if is_new:
-            await uncancelled(in_thread(ctx.volumes.remove, name, force=True))
+            await uncancelled(_take_back(ctx, name))
         raise
     if is_new:
         _publish(ctx, "create", name)
     _publish(ctx, "import", name)
+
+
+async def _take_back(ctx: EngineContext, name: str) -> None:
+    """Remove a volume that was made for nothing, unless somebody else has come to it."""
+    users = volume_users(ctx).get(name, ())
+    with contextlib.suppress(ConflictError):
+        await in_thread(ctx.volumes.remove, name, users=users, force=True, if_empty=True)
 
 
 async def take_snapshot(

@@ -45,6 +45,7 @@ class Volumes:
         self._rows = VolumeRows(database)
         self._clock = clock
         self._drivers = drivers or Drivers()
+        self._going = set[tuple[str, int]]()
         self.uses = VolumeUses(root, self._rows, self._drivers)
         self.snapshots = VolumeSnapshots(
             root, self._rows, self.uses, self._drivers.local, self._clock
@@ -205,10 +206,12 @@ class Volumes:
         users: Iterable[str] = (),
         force: bool = False,
         forgets: bool = False,
+        if_empty: bool = False,
     ) -> None:
         """Delete a volume and its content. With `force`, that there is none is no error.
 
         With `forgets`, a plugin that does not work is none either: the volume stays with it.
+        With `if_empty`, a local one goes only while nothing is in it.
 
         Raises:
             NotFoundError: no such volume.
@@ -225,18 +228,25 @@ class Volumes:
                 return
         with self.uses.turn(name):
             row = self._rows.get(name)
-            if row is None:
+            if row is None or (name, row.created_ns) in self._going:
+                # Another removal may end after this name has come to stand for a new volume.
                 if force:
                     return
                 raise NotFoundError(f"get {name}: no such volume")
             if holders:
                 raise ConflictError(f"remove {name}: volume is in use - [{', '.join(holders)}]")
             self.uses.refuse_reserved(name)
+            if if_empty:
+                _refuse_content(name, self._drivers.local.path(self._root / name))
             self._rows.mark_leaving(name)
             if self.uses.spares_plugins and row.driver != LOCAL:
                 return
-        _NOTED()
-        self._delete(row, forgets=forgets)
+            self._going.add((name, row.created_ns))
+        try:
+            _NOTED()
+            self._delete(row, forgets=forgets)
+        finally:
+            self._going.discard((name, row.created_ns))
 
     def repair(self) -> None:
         """Finish what an earlier engine began, and take up directories without a row.

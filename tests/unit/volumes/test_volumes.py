@@ -90,6 +90,30 @@ def test_remove_deletes_the_content(volumes: Volumes) -> None:
     assert volumes.get("data") is None
 
 
+def test_a_removal_does_not_take_the_next_volume_of_the_name(
+    volumes: Volumes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes.create("data")
+    local = volumes._drivers.local
+    remove = local.remove
+
+    def slow(folder: Path) -> None:
+        monkeypatch.setattr(local, "remove", remove)
+        # While one removal is at work there is nothing to remove for another.
+        with pytest.raises(NotFoundError):
+            volumes.remove("data")
+        volumes.remove("data", force=True)
+        assert folder.is_dir()
+        remove(folder)
+
+    monkeypatch.setattr(local, "remove", slow)
+    volumes.remove("data")
+    (_content(volumes.create("data")) / "file").touch()
+    with pytest.raises(ConflictError, match=r"^volume data is not empty$"):
+        volumes.remove("data", if_empty=True)
+    volumes.remove("data")
+
+
 def test_what_does_not_exist_is_said(volumes: Volumes) -> None:
     for call in (
         lambda: volumes.uses.mount("nosuch", "me"),
