@@ -53,6 +53,11 @@ class Processes:
         """Whether the container's own process runs."""
         return process.is_alive(self.pid, self.pid_started)
 
+    @property
+    def is_monitored(self) -> bool:
+        """Whether its conmon runs."""
+        return process.is_alive(self.conmon_pid, self.conmon_started)
+
 
 @dataclass(frozen=True, slots=True)
 class Monitored:
