@@ -24,7 +24,7 @@ class Subnet:
         start = os.getpid() * 7
         for step in range(1024):
             index = (start + step) % 1024
-            network = ipaddress.ip_network((0x0A800000 + index * 4096, 20))
+            network = ipaddress.IPv4Network((0x0A800000 + index * 4096, 20))
             if any(network.overlaps(other) for other in taken):
                 continue
             lock = _try_lock(_LOCKS / str(index))

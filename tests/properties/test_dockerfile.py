@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from naru.dockerfile.config_change import changed, substituted
 from naru.dockerfile.expand import expand, expand_text, split_words, unquoted
 from naru.dockerfile.ignorefile import IgnoreRules, read_patterns
+from naru.dockerfile.instructions import Copy
 from naru.dockerfile.parser import parse_dockerfile
 from naru.dockerfile.statement import INSTRUCTIONS
 from naru.errors import InvalidInputError
@@ -52,6 +53,7 @@ def test_a_file_without_comments_loses_none_of_its_lines(lines: list[str]) -> No
     text = "FROM a\nCOPY <<EOF /\n" + "".join(f"{line}\n" for line in lines) + "EOF\n"
     if "EOF" not in lines:
         (copy,) = parse_dockerfile(text).stages[0].instructions
+        assert isinstance(copy, Copy)
         assert copy.heredocs[0].content.splitlines() == "\n".join([*lines, ""]).splitlines()
 
 

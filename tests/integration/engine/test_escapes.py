@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.archives import Tree, busybox_layer, docker_archive
-from harness.engine import BUSYBOX, Engine
+from harness.archives import BUSYBOX, Tree, busybox_layer, docker_archive
+from harness.engine import Engine
 
 
 def _start_refused(engine: Engine, **host: Any) -> str:

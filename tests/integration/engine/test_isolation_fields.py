@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.engine import BUSYBOX, Engine
+from harness.archives import BUSYBOX
+from harness.engine import Engine
 from harness.narud import EngineUnderTest
 
 

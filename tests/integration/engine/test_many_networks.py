@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,7 +59,7 @@ def test_fifty_networks_come_up_apart_and_go_down(
     engine = make_engine()
     # The engine's own range has room for 32; what comes after is taken from the next one.
     engine.terminate()
-    lower = next(ipaddress.ip_network(engine.subnet.network).subnets(prefixlen_diff=1))
+    lower = next(engine.subnet.network.subnets(prefixlen_diff=1))
     second = list(lower.subnets(prefixlen_diff=1))[1]
     engine.flags.append(f"--default-address-pool=base={second},size=27")
     engine.start_engine()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.engine import BUSYBOX, LABEL, Engine, Finished
+from harness.archives import BUSYBOX
+from harness.engine import LABEL, Engine, Finished
 from harness.wire import Response
 
 # What knows all kinds of mounts.

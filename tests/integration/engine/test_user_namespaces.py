@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from harness import leaks, narud
-from harness.archives import Tree
+from harness.archives import BUSYBOX, Tree
 from harness.builds import build, remove_images
-from harness.engine import BUSYBOX, Engine
+from harness.engine import Engine
 from harness.narud import EngineUnderTest
 from harness.requirements import requires
 from harness.subordinates import FOLDER, GID, UID, subordinate_account

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 import uvloop
@@ -20,6 +21,11 @@ from naru.server.middleware import add_headers, errors_as_answers
 from naru.server.streams import Carrier
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def reading_end(writer: asyncio.StreamWriter) -> asyncio.ReadTransport:
+    """Return the side of a connection that a client can stop reading from."""
+    return cast("asyncio.ReadTransport", writer.transport)
 
 
 async def until_held_back(act: Callable[[], Awaitable[None]], *, limit: int) -> int:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from naru.errors import ConflictError, NotFoundError
 
-from .conftest import Served, until_held_back
+from .conftest import Served, reading_end, until_held_back
 
 UPGRADE = b"Connection: Upgrade\r\nUpgrade: tcp\r\n"
 
@@ -152,12 +152,12 @@ async def test_a_client_that_vanishes_is_noticed(served: Served, ends_input_firs
 async def test_a_slow_reader_holds_the_output_back(served: Served) -> None:
     await served.start()
     reader, writer = await served.connect()
-    writer.transport.pause_reading()
+    reading_end(writer).pause_reading()
     writer.write(attach())
     block = b"x" * (64 << 10)
     sent = await until_held_back(lambda: served.streams.say(1, block), limit=2000)
     assert sent < 200, "the output piles up in memory"
-    writer.transport.resume_reading()
+    reading_end(writer).resume_reading()
     await served.streams.end()
     await head_of(reader)
     assert len(await rest_of(reader)) == sent * len(block)
@@ -170,7 +170,7 @@ async def test_much_input_to_a_slow_process_holds_the_client_back(served: Served
     await head_of(reader)
     block = b"y" * (1 << 20)
     # The echo is not read, so the process stops reading too.
-    writer.transport.pause_reading()
+    reading_end(writer).pause_reading()
 
     async def send() -> None:
         writer.write(block)
@@ -178,7 +178,7 @@ async def test_much_input_to_a_slow_process_holds_the_client_back(served: Served
 
     sent = await until_held_back(send, limit=300)
     assert sent < 100, "the input piles up in memory"
-    writer.transport.resume_reading()
+    reading_end(writer).resume_reading()
     writer.write_eof()
     received = await rest_of(reader)
     assert len(received) == (sent + 1) * len(block) + len(b"bye")

@@ -11,7 +11,7 @@ import pytest
 
 from fakes.certificates import Authority
 
-from .conftest import Served, until_held_back
+from .conftest import Served, reading_end, until_held_back
 
 ATTACH = b"POST /containers/c/attach HTTP/1.1\r\nHost: d\r\nUpgrade: tcp\r\n\r\n"
 PING = b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n"
@@ -167,7 +167,7 @@ async def test_a_slow_reader_holds_the_output_back(served: Served, trust: Trust)
     client = await bare(served, trust.client)
     await client.write(ATTACH)
     await client.read_until(b"\r\n\r\n")
-    client.writer.transport.pause_reading()
+    reading_end(client.writer).pause_reading()
     block = b"x" * (64 << 10)
     sent = await until_held_back(lambda: served.streams.say(1, block), limit=2000)
     assert sent < 200

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from naru.errors import FaultError
-from naru.store import tar_create
 from naru.store.changes import Change, ChangeKind, tree_changes
 from naru.store.tar_create import TreeWriter, write_layer, write_tree
 
@@ -78,7 +77,7 @@ def test_a_file_that_shrinks_is_filled_up(tmp_path: Path, monkeypatch: pytest.Mo
         os.truncate(tmp_path / "f", 0)
         return read(descriptor, count)
 
-    monkeypatch.setattr(tar_create.os, "read", cut)
+    monkeypatch.setattr(os, "read", cut)
     assert members(tree_tar(tmp_path))["f"].size == 5
 
 
@@ -90,7 +89,7 @@ def test_a_file_that_cannot_be_read_breaks_the_archive(
     def fail(descriptor: int, count: int) -> bytes:
         raise OSError(errno.ESTALE, "stale")
 
-    monkeypatch.setattr(tar_create.os, "read", fail)
+    monkeypatch.setattr(os, "read", fail)
     with pytest.raises(FaultError, match="read 'f': stale file handle"):
         tree_tar(tmp_path)
 
@@ -107,7 +106,7 @@ def test_what_becomes_a_fifo_meanwhile_is_not_opened(
         os.mkfifo(tmp_path / "f")
         return found
 
-    monkeypatch.setattr(tar_create.os, "stat", swap)
+    monkeypatch.setattr(os, "stat", swap)
     assert members(tree_tar(tmp_path)) == {}
 
 
