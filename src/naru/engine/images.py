@@ -11,7 +11,7 @@ from naru.engine.context import EngineContext
 from naru.engine.model import Json
 from naru.engine.progress import Report, records_of
 from naru.engine.system import ENGINE_VERSION
-from naru.errors import InvalidInputError
+from naru.errors import InvalidInputError, NotFoundError
 from naru.images.catalog import check_tag_target
 from naru.images.load import load
 from naru.images.pull import pull
@@ -67,8 +67,10 @@ def load_images(
             ctx.images, chunks, quiet=quiet, platform=platform, keep=keep, report=report
         )
         for name in names:
-            image = ctx.images.catalog.resolve(name)
-            publish_image_event(ctx, "load", image.id, name)
+            # What was removed at once was loaded all the same.
+            with contextlib.suppress(NotFoundError):
+                image = ctx.images.catalog.resolve(name)
+                publish_image_event(ctx, "load", image.id, name)
 
     return records_of(ctx.tasks, work, name="load")
 

@@ -90,7 +90,7 @@ async def import_volume(
             _, plain = open_plain(stream)
             root = os.open(fresh, _DIRECTORY)
             try:
-                extract(plain, root, b"", restores_directory=True)
+                extract(plain, root, b"", restores_directory=True, needs_end=True)
             finally:
                 os.close(root)
 

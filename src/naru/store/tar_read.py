@@ -87,6 +87,7 @@ class TarReader:
         self._numbers: dict[bytes, int] = {}
         self._name = b""
         self._sparse_header = b""
+        self.has_end = False
 
     def next(self) -> Entry | None:
         """Return the next entry, past the data of the last one; None at the end.
@@ -207,6 +208,7 @@ class TarReader:
         if not block[0] and block == _ZEROS:
             second = self._source.exactly(BLOCK)
             if (second is None and self._source.at_end) or second == _ZEROS:
+                self.has_end = True
                 return None
             raise CorruptDataError(f"tar: bad end marker behind {show(self._name)}")
         name, mode, uid, gid, size, mtime, checksum, kind, link, magic, *rest = fields

@@ -39,6 +39,7 @@ def extract(
     on_host: Owners | None = None,
     keeps_types: bool = False,
     restores_directory: bool = False,
+    needs_end: bool = False,
 ) -> None:
     """Extract `stream`, a plain tar, into `directory` below the open directory `root`.
 
@@ -46,7 +47,8 @@ def extract(
     is but for what goes into it. `owner` takes the place of what the entries say; `on_host` says
     who that is here. `keeps_types` refuses to put a directory in the place of anything else, or
     the other way round. `restores_directory`, where that is the root, gives it what the archive
-    says of it.
+    says of it. `needs_end` takes an archive without its end marker for one that is cut off: between
+    two entries nothing else tells.
 
     Raises:
         InvalidInputError: no valid tar, or cut off, or an entry that cannot be.
@@ -62,6 +64,7 @@ def extract(
         on_host,
         keeps_types=keeps_types,
         restores_root=restores_directory and not directory,
+        needs_end=needs_end,
     ).run()
 
 
@@ -78,12 +81,14 @@ class _Extraction:
         *,
         keeps_types: bool,
         restores_root: bool,
+        needs_end: bool,
     ) -> None:
         self._reader = SparseTarReader(stream)
         self._tree = Tree(root)
         self._directory = directory
         self._keeps_types = keeps_types
         self._restores_root = restores_root
+        self._needs_end = needs_end
         self._placer = EntryPlacer(
             self._reader,
             self._tree,
@@ -107,6 +112,8 @@ class _Extraction:
                     if self._keeps_types:
                         self._check_type(entry, path)
                     self._placer.place(entry, path)
+            if self._needs_end and not self._reader.has_end:
+                raise CorruptDataError("tar: cut off before its end marker")
             self._placer.finish()
             self._reader.drain()
         except CorruptDataError as error:

@@ -169,6 +169,20 @@ def test_an_import_is_whole_or_nothing(engine: EngineUnderTest, tmp_path: Path) 
     assert attempt(good, ".x")[0] == 400
 
 
+def test_an_archive_that_ends_early_replaces_nothing(engine: EngineUnderTest) -> None:
+    (_made(engine, "kept") / "file").write_text("dear")
+    whole = Tree().file("a", "x" * 512).file("b", "y" * 512).tar()
+    zstd = b"\x28\xb5\x2f\xfd\x00"
+    # Nothing, whole entries without the rest, and a compressed stream that has only begun.
+    for part in (b"", whole[:1024], whole[:2048], zstd):
+        answer = engine.api("POST", "/volumes/kept/import?replace=1", part)
+        assert answer.status == 400, part
+        assert answer.message == "tar: cut off before its end marker"
+        assert (_content(engine, "kept") / "file").read_text() == "dear"
+    engine.api("POST", "/volumes/kept/import?replace=1", bytes(1024)).ok(204)
+    assert os.listdir(_content(engine, "kept")) == []
+
+
 def test_a_client_that_goes_away_leaves_nothing(engine: EngineUnderTest) -> None:
     folder = _made(engine, "large")
     (folder / "file").write_bytes(os.urandom(32 * _M))
