@@ -82,7 +82,8 @@ def test_stop_kills_when_the_time_is_up(engine: Engine) -> None:
     container = engine.up("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
     before = time.monotonic()
     engine.api("POST", f"/containers/{container}/stop", query={"t": 1}).ok(204)
-    assert 0.9 < time.monotonic() - before < 6
+    # Ten seconds would be the default.
+    assert 0.9 < time.monotonic() - before < 9
     assert engine.state(container)["ExitCode"] == 137
 
 
@@ -254,9 +255,15 @@ def test_top_lists_the_processes_of_the_container(engine: Engine) -> None:
 def test_top_takes_options_of_ps(engine: Engine) -> None:
     container = engine.up("sleep", "4323")
     query = {"ps_args": "-o pid,comm"}
-    answer = engine.api("GET", f"/containers/{container}/top", query=query).ok(200).json()
-    assert answer["Titles"] == ["PID", "COMMAND"]
-    assert answer["Processes"] == [[str(engine.state(container)["Pid"]), "sleep"]]
+    pid = str(engine.state(container)["Pid"])
+
+    def shows() -> bool:
+        answer = engine.api("GET", f"/containers/{container}/top", query=query).ok(200).json()
+        assert answer["Titles"] == ["PID", "COMMAND"]
+        # For a moment after the start the process is still the runtime's.
+        return bool(answer["Processes"] == [[pid, "sleep"]])
+
+    eventually(shows, "the program shows")
 
 
 def test_top_needs_a_running_container(engine: Engine) -> None:

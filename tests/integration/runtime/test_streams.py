@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 
 import pytest
 
@@ -279,7 +278,6 @@ async def test_exec_in_an_ended_container_is_a_conflict(workshop: Workshop) -> N
 
 async def test_many_execs_at_once(workshop: Workshop) -> None:
     bundle = await _running(workshop)
-    begun = time.monotonic()
 
     async def one(number: int) -> bytes:
         _, started = await _exec(workshop, bundle, ExecConfig(cmd=["echo", str(number)]))
@@ -291,7 +289,6 @@ async def test_many_execs_at_once(workshop: Workshop) -> None:
     assert await asyncio.gather(*(one(n) for n in range(12))) == [
         f"{n}\n".encode() for n in range(12)
     ]
-    assert time.monotonic() - begun < 10
 
 
 async def test_an_exec_survives_its_client_and_reports_later(workshop: Workshop) -> None:
