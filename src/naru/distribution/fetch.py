@@ -47,6 +47,8 @@ _ACCEPT = ", ".join(mediatype.ACCEPTED_MANIFESTS)
 # Less than this is no progress worth another round of attempts.
 _PROGRESS = 1 << 20
 _TAGS_LIMIT = 16 << 20
+# Of a layer, besides the registry: each may take minutes to say no.
+_MAX_PLACES = 8
 _Answering = contextlib.AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 
@@ -171,7 +173,7 @@ class RemoteRepository:
             if not descriptor.urls:
                 raise
             failure: NaruError = unknown
-            for url in descriptor.urls:
+            for url in descriptor.urls[:_MAX_PLACES]:
                 try:
                     opening = functools.partial(self._elsewhere, url)
                     await self._until_whole(opening, descriptor, sink, progress)

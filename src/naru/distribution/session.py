@@ -35,6 +35,8 @@ _TOKEN_BODY_LIMIT = 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
 # There is somebody else to ask.
 _MIRROR_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=15)
+# Each takes some hundred kilobytes, and manifests may name any number of hosts.
+_MAX_CONTEXTS = 32
 # All that comes before a body, redirects and all, and a body that is kept in memory: a peer that
 # sends a byte now and then is never silent for long, and never done.
 _HEAD_S = 120.0
@@ -153,6 +155,8 @@ class HttpClient:
         if known is None or known[0] != files:
             known = files, await in_thread(self.hosts.tls_context, endpoint)
             self._contexts[endpoint] = known
+            while len(self._contexts) > _MAX_CONTEXTS:
+                del self._contexts[next(iter(self._contexts))]
         return known[1]
 
 

@@ -200,6 +200,19 @@ async def test_failures_do_not_tell_passwords(client: HttpClient) -> None:
     assert "hidden" not in refused.value.message
 
 
+async def test_a_layer_that_is_said_to_be_everywhere_is_looked_for_in_some_places(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_MAX_CONTEXTS", 3)
+    urls = tuple(f"http://127.0.0.1:{port}/layer" for port in range(1, 100))
+    layer = Descriptor(digest=Digest(f"sha256:{'0' * 64}"), size=2, urls=urls)
+    async with LyingRegistry({"/v2/": answer(200)}) as registry:
+        registry.lies["/v2/x"] = answer(404, b'{"errors":[{"code":"BLOB_UNKNOWN"}]}')
+        with pytest.raises(RegistryUnreachableError, match=r"127\.0\.0\.1:8: connect"):
+            await _remote(client, registry.host).blob(layer, _Sink(), lambda _: None)
+    assert len(client._contexts) == 3
+
+
 class _Sink:
     offset = 0
 
