@@ -16,6 +16,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from engine import Client, compare, timed
@@ -181,6 +182,15 @@ def connections(path: str) -> float:
         return float(_outside("python3", "-c", _CONNECTOR, *argv))
 
 
+def connections_at_once(path: str) -> float:
+    """The same by four clients at once."""
+    client = Client(path)
+    with _published(client, "python3", "-c", _ACCEPTOR) as port:
+        argv = ("python3", "-c", _CONNECTOR, "127.0.0.1", str(port), str(_SECONDS))
+        with ThreadPoolExecutor(4) as pool:
+            return sum(map(float, pool.map(lambda _: _outside(*argv), range(4))))
+
+
 def names(path: str) -> float:
     """A name of a neighbour, asked for a thousand times."""
     client = Client(path)
@@ -198,6 +208,7 @@ CASES: dict[str, tuple[Callable[[str], float], str]] = {
     "between": (between, "Gbit/s"),
     "published": (published, "Gbit/s"),
     "connections": (connections, "/s"),
+    "connections4": (connections_at_once, "/s"),
     "names": (names, "us"),
 }
 

@@ -11,11 +11,11 @@ from naru.network.catalog import Catalog
 from naru.network.departures import Departures
 from naru.network.driver import driver_of
 from naru.network.firewall import Firewall
+from naru.network.flows import forget_flows_from
 from naru.network.leasing import Leasing
 from naru.network.live import LiveSandboxes
 from naru.network.model import Endpoint, Network
 from naru.network.publishing import Publishing
-from naru.network.udp_flows import forget_flows_from
 
 _RELEASE_GONE = fault_point("network.release.gone")
 
@@ -41,11 +41,11 @@ class SandboxParts:
         """Return the network of an endpoint, which cannot be removed before it is gone."""
         return self.catalog.by_id()[endpoint.network_id]
 
-    def depart(self, endpoint: Endpoint, *, had_udp: bool = True) -> None:
+    def depart(self, endpoint: Endpoint, *, was_published: bool = True) -> None:
         """Forget an endpoint, and free its addresses, once its wire is gone."""
 
         def gone() -> None:
-            if had_udp:
+            if was_published:
                 forget_flows_from((endpoint.ipv4, endpoint.ipv6))
             _RELEASE_GONE()
             self.rows.delete_endpoints([endpoint.endpoint_id])

@@ -19,6 +19,7 @@ from naru.faults import fault_point
 from naru.linux.namespaces import delete_netns, is_netns
 from naru.network import conversions
 from naru.network.driver import driver_of
+from naru.network.flows import forget_flows_to
 from naru.network.interfaces import set_ways_out
 from naru.network.model import (
     Endpoint,
@@ -31,7 +32,6 @@ from naru.network.model import (
 from naru.network.parts import SandboxParts
 from naru.network.plan import ports_by_endpoint
 from naru.network.sandbox import existing_sandbox, new_sandbox
-from naru.network.udp_flows import forget_flows_to
 
 _log = logging.getLogger(__name__)
 _AFTER_LEASE = fault_point("network.connect.after_lease")
@@ -134,9 +134,8 @@ class Sandboxes:
         self._cut_at_once(sandbox)
         delete_netns(sandbox.netns_path)
         _RELEASE_UNNAMED()
-        had_udp = any(port.protocol == "udp" for port in sandbox.published)
         for endpoint in sandbox.endpoints:
-            self._parts.depart(endpoint, had_udp=had_udp)
+            self._parts.depart(endpoint, was_published=bool(sandbox.published))
 
     def _cut_at_once(self, sandbox: Sandbox) -> None:
         """Remove interfaces whose going cannot be watched: their addresses are free right away."""

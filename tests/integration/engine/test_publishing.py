@@ -7,13 +7,16 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 
 from harness.engine import Engine
+from harness.narud import EngineUnderTest
 from harness.ports import free_port
 from harness.waiting import eventually
+from naru.linux import conntrack
 
 
 def _server(
@@ -264,3 +267,17 @@ def test_ports_that_make_no_sense_are_refused(
     if engine.is_naru or "warp" not in words:
         assert answer.status == 400
         assert words in answer.message
+
+
+@pytest.mark.naru_only
+def test_nobody_remembers_who_spoke_to_a_server_that_is_gone(engine: EngineUnderTest) -> None:
+    before = engine.footprint()
+    container = _server(engine, {"7000/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]})
+    port = int(_bindings(engine, container)[0]["HostPort"])
+    address = ip_address(engine.inspect(container)["NetworkSettings"]["IPAddress"]).packed
+    _greets("127.0.0.1", port)
+    assert conntrack.forget_flows_from([address]) > 0, "flows are found by who answers"
+    _greets("127.0.0.1", port)
+    engine.remove(container)
+    engine.comes_back_to(before, "a server that is gone")
+    assert conntrack.forget_flows_from([address]) == 0
