@@ -1,4 +1,4 @@
-"""What the documents point at is there, and decisions have numbers of their own."""
+"""What the documents point at is there, and decisions are numbered without a gap."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 _MODULE = re.compile(r"`([a-z_]+(?:/[a-z_]+)+)`")
 
 
-def test_every_decision_has_a_number_of_its_own() -> None:
-    # Not in turn: those that are still being carried out have their numbers already.
+def test_decisions_are_numbered_in_turn() -> None:
     numbers = [int(path.name.partition("-")[0]) for path in _DECISIONS]
-    assert len(set(numbers)) == len(numbers)
+    assert numbers == list(range(1, len(numbers) + 1))
     for number, path in zip(numbers, _DECISIONS, strict=True):
         title = path.read_text(encoding="utf-8").splitlines()[0]
         assert title.startswith(f"# {number}. "), path.name
