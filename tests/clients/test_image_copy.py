@@ -203,7 +203,8 @@ def test_by_ssh_and_a_key_that_is_refused(
 def test_a_cut_leaves_nothing_half_made_and_the_next_copy_goes_on(
     engine: Engine, far: EngineUnderTest, tap: Wiretap
 ) -> None:
-    last = Tree().file("last", random.Random(3).randbytes(6 << 20)).tar()
+    # Larger than all that an engine may have on its way from the socket to the disk.
+    last = Tree().file("last", random.Random(3).randbytes(24 << 20)).tar()
     engine.load(docker_archive(["app:1"], [busybox_layer(), BIG, last]))
     before = far.footprint()
     # Near the end of the last layer: what is still on its way when the cut is seen is part of it.
