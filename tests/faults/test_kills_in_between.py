@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.fake_registry import FakeRegistry
+from fakes.writable_registry import WritableRegistry
 from harness import narud
 from harness.archives import Tree, busybox_layer, docker_archive, image_config
 from harness.engine import LABEL
@@ -45,8 +45,13 @@ class Bench:
     """The engine, and what acts need beside it."""
 
     engine: EngineUnderTest
-    pulled: str
+    registry: WritableRegistry
     archive: bytes
+
+    @property
+    def pulled(self) -> str:
+        """Return the image of the registry."""
+        return f"{self.registry.host}/x:1"
 
     def ask(self, method: str, path: str, body: object = None, **query: object) -> None:
         """Make a request that may be cut off by the end of the engine."""
@@ -58,6 +63,27 @@ class Bench:
 
     def pull(self) -> None:
         self.ask("POST", "/images/create", fromImage=self.pulled)
+
+    @property
+    def pushed(self) -> str:
+        """Return what the loaded image is called when it is pushed."""
+        return f"{self.registry.host}/pushed"
+
+    def name_to_push(self) -> None:
+        """Load what is pushed, of which the registry has nothing."""
+        self.registry.held.clear()
+        self.registry.manifests.pop(("pushed", "1"), None)
+        self.load()
+        self.ask("POST", f"/images/{_LOADED}/tag", repo=self.pushed, tag="1")
+
+    def push(self) -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.engine.api(
+                "POST",
+                f"/images/{self.pushed}/push",
+                query={"tag": "1"},
+                headers={"X-Registry-Auth": "e30="},
+            )
 
     def build(self) -> None:
         dockerfile = "FROM busybox\nCOPY f /f\nRUN cp /f /g\nENV a=1\n"
@@ -76,25 +102,35 @@ class Bench:
 
     def clean(self) -> None:
         """Remove what any act may have made."""
-        for name in (_LOADED, _BUILT, _COMMITTED, self.pulled):
+        for name in (f"{self.pushed}:1", _LOADED, _BUILT, _COMMITTED, self.pulled):
             self.ask("DELETE", f"/images/{name}", force=True)
         self.ask("POST", "/images/prune", filters={"dangling": ["true"]})
 
 
 @dataclass(frozen=True)
 class Act:
-    """Something that changes the store, what it needs first, and the image that comes or goes."""
+    """Something that changes the store, what it needs first, and the image that comes or goes.
+
+    `is_done` says more of how it is known to have been done.
+    """
 
     run: Callable[[Bench], None]
     image: Callable[[Bench], str]
     makes: bool = True
     first: Callable[[Bench], None] = lambda _: None
+    is_done: Callable[[Bench], bool] = lambda _: True
 
 
 # To have another one killed in between, add it here.
 ACTS = {
     "load": Act(Bench.load, lambda _: _LOADED),
     "pull": Act(Bench.pull, lambda bench: bench.pulled),
+    "push": Act(
+        Bench.push,
+        lambda bench: f"{bench.pushed}:1",
+        first=Bench.name_to_push,
+        is_done=lambda bench: ("pushed", "1") in bench.registry.manifests,
+    ),
     "build": Act(Bench.build, lambda _: _BUILT),
     "commit": Act(Bench.commit, lambda _: _COMMITTED),
     "remove": Act(Bench.remove, lambda _: _LOADED, makes=False, first=Bench.load),
@@ -107,7 +143,7 @@ def bench() -> Iterator[Bench]:
     engine = narud.started()
     layers = [busybox_layer(), noise("one"), noise("two")]
     try:
-        with in_thread(FakeRegistry()) as registry:
+        with in_thread(WritableRegistry()) as registry:
             packed = [gzip.compress(layer, 1, mtime=0) for layer in (noise("three"), noise("four"))]
             config = image_config([noise("three"), noise("four")], {})
             registry.add_image("x", "1", config, packed)
@@ -117,7 +153,7 @@ def bench() -> Iterator[Bench]:
             engine.api("POST", "/containers/create", body, query={"name": "writer"}).ok(201)
             engine.start("writer")
             assert engine.wait("writer") == 0
-            yield Bench(engine, f"{registry.host}/x:1", docker_archive([_LOADED], layers))
+            yield Bench(engine, registry, docker_archive([_LOADED], layers))
     finally:
         engine.destroy()
 
@@ -165,6 +201,7 @@ def test_a_kill_in_between_damages_and_costs_nothing(bench: Bench, name: str) ->
         assert findings(engine) == [], what
         act.run(bench)
         assert engine.has_image(act.image(bench)) == act.makes, what
+        assert act.is_done(bench), what
         assert findings(engine) == [], what
         bench.clean()
         eventually(lambda: space(engine) == before, f"{what}: {before}", timeout_s=5)
