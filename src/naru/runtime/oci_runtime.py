@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
+from naru.aio import in_thread
 from naru.errors import ConflictError, FaultError, NotFoundError, ToolFailedError
 from naru.faults import fault_point
-from naru.linux import process
+from naru.linux import fs, process
 from naru.runtime import refusals
 
 _AFTER_START = fault_point("runtime.oci_runtime.after_start")
@@ -24,6 +25,7 @@ _AFTER_DELETE = fault_point("runtime.oci_runtime.after_delete")
 
 # Far more than any of these takes on a machine that works; a hung runtime must not hang us.
 _TIMEOUT_S: Final = 120.0
+_EMPTY_SPEC: Final = b'{"ociVersion":"1.0.0"}'
 
 
 class RuntimeState(msgspec.Struct, frozen=True):
@@ -86,7 +88,8 @@ class OciRuntime:
     async def delete(self, container_id: str, *, force: bool = False) -> None:
         """Forget a stopped container and remove its cgroup; `force` kills it first.
 
-        Idempotent: an unknown container is deleted already.
+        Idempotent: an unknown container is deleted already. With `force` that holds for one whose
+        making was cut off, too.
 
         Raises:
             ConflictError: the container runs and `force` is not set.
@@ -96,7 +99,19 @@ class OciRuntime:
             await self._change("delete", *options, container_id)
         except NotFoundError:
             return
+        except ToolFailedError as error:
+            if not force or not refusals.is_unreadable_spec(error.stderr):
+                raise
+            # Its process waits to be started, and would for ever; the runtime knows which it is.
+            await in_thread(self._give_spec, container_id)
+            await self._change("delete", *options, container_id)
         _AFTER_DELETE()
+
+    def _give_spec(self, container_id: str) -> None:
+        """Put an empty spec where crun keeps a container's, which it has to read to delete it."""
+        place = self.root / container_id
+        if place.is_dir():
+            fs.write_atomic(place / "config.json", _EMPTY_SPEC)
 
     async def pause(self, container_id: str) -> None:
         """Freeze all processes.

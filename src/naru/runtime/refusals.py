@@ -69,6 +69,14 @@ def is_unknown_container(stderr: str) -> bool:
     return is_missing and ("/status`" in words or "cannot open directory" in words)
 
 
+def is_unreadable_spec(stderr: str) -> bool:
+    """Say whether crun cannot read its own copy of a container's spec.
+
+    It writes down the process before that copy: a kill in between leaves one without the other.
+    """
+    return "error loading `" in stderr and "/config.json`" in stderr
+
+
 def is_wrong_state(stderr: str) -> bool:
     """Say whether the container exists, but cannot do that now."""
     words = stderr.lower()

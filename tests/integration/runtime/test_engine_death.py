@@ -145,6 +145,22 @@ async def test_a_kill_at_any_step_can_be_cleaned_up(workshop: Workshop, point: s
     assert _strays(container_id) == []
 
 
+@pytest.mark.parametrize("runtime_name", ["crun"], indirect=True)
+@pytest.mark.parametrize("left", [None, b"", b'{"ociVer'])
+async def test_what_a_runtime_left_half_made_is_deleted(
+    workshop: Workshop, left: bytes | None
+) -> None:
+    container_id = (await workshop.create("sleep", "60")).path.name
+    copy = workshop.runtime.root / container_id / "config.json"
+    copy.unlink()
+    if left is not None:
+        copy.write_bytes(left)
+    await workshop.runtime.delete(container_id, force=True)
+    assert await workshop.runtime.state(container_id) is None
+    assert not cgroup.exists(f"{CGROUP_PARENT}/{container_id}")
+    assert not copy.parent.exists()
+
+
 def _strays(container_id: str) -> list[str]:
     found = []
     for pid in os.listdir("/proc"):

@@ -143,3 +143,10 @@ def test_unknown_containers_are_recognised(said: str) -> None:
 def test_wrong_states_are_recognised(said: str) -> None:
     assert refusals.is_wrong_state(said)
     assert not refusals.is_unknown_container(said)
+
+
+def test_an_unreadable_copy_of_the_spec_is_recognised() -> None:
+    said = "error loading `/run/naru/runtime/b981/config.json`"
+    assert refusals.is_unreadable_spec(said)
+    assert not refusals.is_unknown_container(said)
+    assert not refusals.is_unreadable_spec("error loading seccomp filter into kernel")
