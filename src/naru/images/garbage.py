@@ -11,6 +11,7 @@ from naru.db.database import Database
 from naru.db.images import ImageRows
 from naru.db.leases import Leases
 from naru.db.remote_blobs import RemoteBlobs
+from naru.linux.fs import is_nearly_full
 from naru.oci.digest import ChainId, Digest
 from naru.store.content import ContentStore
 from naru.store.gc import Collected, LinkReader, Reachable, Roots, mark, sweep
@@ -54,13 +55,16 @@ class Garbage:
         """Remove all garbage, and return the layers among it, topmost first.
 
         Its space is freed soon afterwards: deleting a big tree takes longer than users want to
-        wait for a removal. Who needs the space waits with `settle`.
+        wait for a removal. On a disk that is nearly full it is free when this returns, because
+        then they remove to make room. Who needs the space in any case waits with `settle`.
 
         Raises:
             FaultError: the disk fails.
         """
         collected, free = self._sweep()
         self._freeing.add(free)
+        if is_nearly_full(self._content.root):
+            self.settle()
         return [ChainId(Digest(name)) for name in collected.snapshots]
 
     def settle(self) -> None:

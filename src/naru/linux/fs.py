@@ -138,6 +138,16 @@ def require_room(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def is_nearly_full(path: Path) -> bool:
+    """Say whether less than a tenth of the file system of `path` is free.
+
+    Raises:
+        OSError: there is no such path.
+    """
+    status = os.statvfs(path)
+    return status.f_bavail * 10 < status.f_blocks
+
+
 def fsync_dir(path: Path) -> None:
     """Make the names in a directory survive a power cut."""
     descriptor = os.open(path, _DIRECTORY & ~os.O_NOFOLLOW)
