@@ -16,7 +16,7 @@ from pathlib import Path
 from harness.archives import Tree
 from harness.image_store import Store
 from naru.db.images import ImageRow
-from naru.images.inventory import gather
+from naru.images.checking.inventory import gather
 from naru.linux import fs
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor

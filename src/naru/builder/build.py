@@ -31,7 +31,7 @@ from naru.faults import fault_point
 from naru.ids import short_id
 from naru.images.catalog import Image
 from naru.images.commit import NewImage, commit_snapshot
-from naru.images.unpack import UNPACKING
+from naru.images.layers.unpack import UNPACKING
 from naru.linux import mount
 from naru.oci.image_config import RunDefaults, chain_ids
 from naru.oci.platform import Platform, host_platform

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from naru.dockerfile.ignorefile import IgnoreRules, read_patterns
 from naru.errors import CorruptDataError, InvalidInputError
-from naru.images.compression import open_plain
+from naru.images.layers.compression import open_plain
 from naru.linux import fs, safe_path
 from naru.store.tar_read import Readable
 from naru.store.tree_extract import extract

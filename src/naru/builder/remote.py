@@ -16,8 +16,8 @@ from naru.builder.context import unpack_context
 from naru.builder.git_context import clone
 from naru.distribution.download import download
 from naru.errors import InvalidInputError, NaruError, NotSupportedError
-from naru.images.compression import detect
-from naru.images.intake import read_in_thread
+from naru.images.layers.compression import detect
+from naru.images.layers.intake import read_in_thread
 from naru.images.services import ImageServices
 from naru.linux import fs
 from naru.store.tar_read import TarReader

@@ -10,7 +10,7 @@ from naru.builder.checksum import place_of
 from naru.builder.placing import Owner
 from naru.builder.sources import Source
 from naru.errors import CorruptDataError, NaruError
-from naru.images.compression import open_plain
+from naru.images.layers.compression import open_plain
 from naru.linux import safe_path
 from naru.store.tar_read import Readable, TarReader
 from naru.store.tree_extract import extract

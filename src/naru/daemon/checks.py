@@ -13,7 +13,7 @@ from ipaddress import IPv4Interface, ip_address
 from naru.daemon.registries import hosts_of, proxies_of
 from naru.daemon.settings import DaemonConfig
 from naru.errors import InvalidInputError, NotSupportedError
-from naru.images.compress import COMPRESSIONS
+from naru.images.layers.compress import COMPRESSIONS
 from naru.network.ipam import parse_address_pool
 from naru.network.port_policy import port_policy
 from naru.runtime.log_driver import log_policy

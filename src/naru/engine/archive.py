@@ -15,9 +15,9 @@ from naru.engine.open_files import Hold
 from naru.engine.views import container_attributes
 from naru.errors import FaultError, ForbiddenError, InvalidInputError, NaruError, NotFoundError
 from naru.faults import fault_point
-from naru.images.compression import open_plain
-from naru.images.intake import read_in_thread
-from naru.images.pipe import Pipe
+from naru.images.layers.compression import open_plain
+from naru.images.layers.intake import read_in_thread
+from naru.images.layers.pipe import Pipe
 from naru.runtime.file_view import ContainerFiles
 from naru.specgen.users import resolve_user
 from naru.store import tree_paths

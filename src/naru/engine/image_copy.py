@@ -9,7 +9,7 @@ from naru.aio import in_thread, pieces_of_thread
 from naru.api.image_content import ImageContent, MissingAnswer, MissingRequest
 from naru.engine.context import EngineContext
 from naru.engine.images import publish_image_event
-from naru.images.at_hand import missing_blobs, missing_layers
+from naru.images.archives.at_hand import missing_blobs, missing_layers
 from naru.images.verbatim import stored_manifest, write_layers
 from naru.oci.digest import DiffId, is_digest, parse_digest
 from naru.oci.platform import Platform

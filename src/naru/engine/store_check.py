@@ -18,10 +18,10 @@ from naru.engine.context import EngineContext
 from naru.engine.model import Json
 from naru.engine.progress import Report, records_of
 from naru.errors import ConflictError, NaruError
-from naru.images import mending
-from naru.images.findings import Finding, Holder, Inventory, LayerFacts, stack_below
-from naru.images.inventory import confirmed
-from naru.images.verification import Verification
+from naru.images.checking import mending
+from naru.images.checking.findings import Finding, Holder, Inventory, LayerFacts, stack_below
+from naru.images.checking.inventory import confirmed
+from naru.images.checking.verification import Verification
 from naru.oci.digest import Digest
 
 _LOCK = "store check"

@@ -18,9 +18,9 @@ from naru.engine.context import EngineContext
 from naru.engine.volumes import volume_users
 from naru.errors import ConflictError, NotFoundError
 from naru.ids import new_id
-from naru.images.compression import open_plain
-from naru.images.intake import read_in_thread
-from naru.images.pipe import Pipe
+from naru.images.layers.compression import open_plain
+from naru.images.layers.intake import read_in_thread
+from naru.images.layers.pipe import Pipe
 from naru.store.tree_archive import TreeArchive
 from naru.store.tree_extract import extract
 from naru.units import print_rfc3339

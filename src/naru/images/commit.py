@@ -17,9 +17,9 @@ from naru.errors import ConflictError, CorruptDataError, NotFoundError
 from naru.faults import fault_point
 from naru.images.catalog import Image
 from naru.images.layer_intake import LayerIntake, StoredLayer
-from naru.images.pipe import Pipe, written_by
+from naru.images.layers.pipe import Pipe, written_by
+from naru.images.layers.unpack import LayerSource
 from naru.images.services import ImageServices
-from naru.images.unpack import LayerSource
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import ChainId, DiffId, Digest

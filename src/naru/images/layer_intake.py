@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from naru.errors import CorruptDataError
-from naru.images.compression import detect, open_plain
-from naru.images.pipe import Pipe, PipeClosedError
+from naru.images.layers.compression import detect, open_plain
+from naru.images.layers.pipe import Pipe, PipeClosedError
+from naru.images.layers.unpack import Unpacking, apply_hashed
 from naru.images.services import ImageServices
-from naru.images.unpack import Unpacking, apply_hashed
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import ChainId, Digest

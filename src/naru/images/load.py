@@ -18,15 +18,15 @@ from naru.aio import in_thread
 from naru.db.images import ImageRow
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
-from naru.images.archive import Archive, ArchiveReader, ProgressOf
-from naru.images.archive_plan import PlannedImage, plan_images
-from naru.images.at_hand import LayersAtHand
-from naru.images.intake import read_in_thread
+from naru.images.archives.archive import Archive, ArchiveReader, ProgressOf
+from naru.images.archives.at_hand import LayersAtHand
+from naru.images.archives.plan import PlannedImage, plan_images
 from naru.images.layer_intake import StoredLayer
-from naru.images.pipe import Pipe, WriterFailedError
+from naru.images.layers.intake import read_in_thread
+from naru.images.layers.pipe import Pipe, WriterFailedError
+from naru.images.layers.unpack import LayerSource
 from naru.images.progress import LayerProgress, Report
 from naru.images.services import ImageServices
-from naru.images.unpack import LayerSource
 from naru.linux.memory import give_back_memory
 from naru.oci.digest import DiffId
 from naru.oci.platform import Platform, host_platform

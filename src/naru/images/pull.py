@@ -1,6 +1,6 @@
 """`docker pull`: an image from a registry, as far as it is not here already.
 
-Decides what is missing; `naru.distribution` fetches it, and `naru.images.unpack` puts it on
+Decides what is missing; `naru.distribution` fetches it, and `naru.images.layers.unpack` puts it on
 disk. What was fetched before a cut, a cancellation or a kill is kept for a day, and the next try
 goes on there.
 
@@ -29,8 +29,8 @@ from naru.errors import (
 from naru.faults import fault_point
 from naru.images.catalog import Image
 from naru.images.progress import Report, status_record
-from naru.images.pull_blobs import BlobPull, Watcher
-from naru.images.pull_layers import LayersPull
+from naru.images.pulling.blobs import BlobPull, Watcher
+from naru.images.pulling.layers import LayersPull
 from naru.images.services import ImageServices
 from naru.oci import mediatype
 from naru.oci.digest import Digest

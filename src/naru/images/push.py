@@ -1,6 +1,6 @@
 """`docker push`: images into a registry, as far as they are not there already.
 
-Decides what is sent and in which manifest; `naru.images.push_layers` brings the blobs there.
+Decides what is sent and in which manifest; `naru.images.pushing.layers` brings the blobs there.
 Nothing of a push stays behind but what it has learned; one that was cut short is simply made
 again, and finds what has arrived.
 
@@ -30,8 +30,8 @@ from naru.faults import fault_point
 from naru.ids import short_id
 from naru.images.catalog import Image
 from naru.images.progress import LayerProgress, Report, status_record
-from naru.images.push_layers import BlobPush, PushedLayer
-from naru.images.push_manifest import is_made_here, manifest_of
+from naru.images.pushing.layers import BlobPush, PushedLayer
+from naru.images.pushing.manifest import is_made_here, manifest_of
 from naru.images.services import ImageServices
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor

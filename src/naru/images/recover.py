@@ -8,15 +8,15 @@ from __future__ import annotations
 import logging
 
 from naru.errors import NaruError
-from naru.images.findings import LayerFacts
-from naru.images.inventory import layers_of_images
+from naru.images.checking.findings import LayerFacts
+from naru.images.checking.inventory import layers_of_images
+from naru.images.checking.mending import OWNER as MEND_OWNER
+from naru.images.checking.mending import put_in_place, unpack_again
+from naru.images.checking.verification import layer_verdict
+from naru.images.layers.unpack import UNPACKING
 from naru.images.load import KEEPING_OWNER
-from naru.images.mending import OWNER as MEND_OWNER
-from naru.images.mending import put_in_place, unpack_again
 from naru.images.pull import OWNER as PULL_OWNER
 from naru.images.services import ImageServices
-from naru.images.unpack import UNPACKING
-from naru.images.verification import layer_verdict
 from naru.oci.digest import ChainId, Digest
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ import msgspec
 
 from naru.errors import CorruptDataError, NotFoundError
 from naru.images.catalog import Catalog, Image
-from naru.images.compression import open_plain
+from naru.images.layers.compression import open_plain
 from naru.images.services import ImageServices
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor

@@ -19,9 +19,9 @@ from naru.distribution.proxies import Proxies
 from naru.distribution.session import HttpClient
 from naru.images.catalog import Catalog
 from naru.images.garbage import Garbage
+from naru.images.layers.settling import Settling
+from naru.images.layers.unpack import Unpacker
 from naru.images.layout_index import LayoutIndex
-from naru.images.settling import Settling
-from naru.images.unpack import Unpacker
 from naru.store.content import ContentStore
 from naru.store.snapshotter import Snapshotter
 

@@ -12,11 +12,11 @@ from naru.dockerfile.changes import apply_changes
 from naru.errors import InvalidInputError
 from naru.faults import fault_point
 from naru.images.catalog import check_tag_target
-from naru.images.intake import read_in_thread
 from naru.images.layer_intake import LayerIntake, StoredLayer
-from naru.images.pipe import Pipe
+from naru.images.layers.intake import read_in_thread
+from naru.images.layers.pipe import Pipe
+from naru.images.layers.unpack import LayerSource
 from naru.images.services import ImageServices
-from naru.images.unpack import LayerSource
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import DiffId, Digest

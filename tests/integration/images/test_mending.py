@@ -18,14 +18,14 @@ from harness.image_store import Store
 from harness.requirements import requires
 from harness.waiting import eventually
 from naru.aio import in_thread
+from naru.images.checking.findings import Finding, Holder
+from naru.images.checking.inventory import confirmed, gather
+from naru.images.checking.mending import clear, mend_blob, put_in_place, unpack_again
+from naru.images.checking.verification import Verification
 from naru.images.commit import NewImage, commit_snapshot
-from naru.images.findings import Finding, Holder
-from naru.images.inventory import confirmed, gather
-from naru.images.mending import clear, mend_blob, put_in_place, unpack_again
+from naru.images.layers.settling import Settling
 from naru.images.pull import pull
 from naru.images.recover import recover
-from naru.images.settling import Settling
-from naru.images.verification import Verification
 from naru.linux import mount
 from naru.oci.digest import Digest, digest_bytes
 from naru.oci.image_config import RunDefaults, chain_ids

@@ -14,7 +14,7 @@ from harness.archives import Tree, docker_archive, image_config, oci_archive
 from harness.image_store import Store
 from harness.requirements import requires
 from naru.errors import CorruptDataError, FaultError, InvalidInputError
-from naru.images.at_hand import missing_blobs, missing_layers
+from naru.images.archives.at_hand import missing_blobs, missing_layers
 from naru.images.load import load
 from naru.images.recover import recover
 from naru.images.verbatim import stored_manifest, write_layers

@@ -26,7 +26,7 @@ from naru.distribution import upload_session
 from naru.distribution.auth import RegistryAuth
 from naru.errors import CorruptDataError, FaultError, InvalidInputError, NaruError, NotFoundError
 from naru.images.catalog import Image
-from naru.images.inventory import confirmed
+from naru.images.checking.inventory import confirmed
 from naru.images.pull import pull
 from naru.images.push import push
 from naru.oci import mediatype

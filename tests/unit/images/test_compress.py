@@ -14,9 +14,9 @@ import pytest
 import zstandard
 
 from naru.errors import InvalidInputError
-from naru.images import compress as module
-from naru.images.compress import COMPRESSIONS, compress
-from naru.images.compression import open_plain
+from naru.images.layers import compress as module
+from naru.images.layers.compress import COMPRESSIONS, compress
+from naru.images.layers.compression import open_plain
 
 every_kind = pytest.mark.parametrize("kind", COMPRESSIONS)
 # Several blocks of either kind, and a rest.

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from naru.errors import CorruptDataError
-from naru.images.compression import detect, open_plain
+from naru.images.layers.compression import detect, open_plain
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from naru.db.images import ImageRow, NameRow
-from naru.images.findings import (
+from naru.images.checking.findings import (
     Holder,
     ImageFacts,
     Inventory,

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from naru.errors import CorruptDataError
-from naru.images.intake import read_in_thread
-from naru.images.pipe import Pipe
+from naru.images.layers.intake import read_in_thread
+from naru.images.layers.pipe import Pipe
 
 
 async def chunks(*pieces: bytes) -> AsyncIterator[bytes]:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from naru.errors import CorruptDataError, FaultError
-from naru.images.pipe import Pipe, PipeClosedError, written_by
+from naru.images.layers.pipe import Pipe, PipeClosedError, written_by
 
 
 def test_bytes_arrive_in_order_whatever_the_counts() -> None:

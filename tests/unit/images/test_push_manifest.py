@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from naru.images.push_manifest import is_foreign, is_made_here, manifest_of
+from naru.images.pushing.manifest import is_foreign, is_made_here, manifest_of
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest

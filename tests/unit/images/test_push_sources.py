@@ -12,8 +12,8 @@ import pytest
 
 from harness.descriptors import open_count
 from naru.errors import CorruptDataError, FaultError, NotFoundError
-from naru.images import push_sources
-from naru.images.push_sources import CompressedLayer, StoredBlob
+from naru.images.pushing import sources
+from naru.images.pushing.sources import CompressedLayer, StoredBlob
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import DiffId, Digest, digest_bytes
 from naru.store.content import ContentStore
@@ -65,7 +65,7 @@ async def test_layer_is_there_as_far_as_it_is_compressed(
         may_end.wait(10)
         write(packed[1000:])
 
-    monkeypatch.setattr(push_sources, "compress", in_two_parts)
+    monkeypatch.setattr(sources, "compress", in_two_parts)
     layer = CompressedLayer(content, stored(content), "gzip")
     thread = threading.Thread(target=layer.work)
     thread.start()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 from naru.aio import TaskSet, in_own_thread, in_thread, uncancelled
-from naru.images.pipe import Pipe, PipeClosedError
+from naru.images.layers.pipe import Pipe, PipeClosedError
 
 T = TypeVar("T")
 

@@ -18,8 +18,8 @@ from naru.aio import KeyedThreadLock
 from naru.db.leases import Leases
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
-from naru.images.compression import open_plain
-from naru.images.pipe import Pipe, written_by
+from naru.images.layers.compression import open_plain
+from naru.images.layers.pipe import Pipe, written_by
 from naru.linux.mount import Mount
 from naru.oci.digest import ChainId, DiffId, Hasher
 from naru.oci.image_config import chain_ids

@@ -24,8 +24,8 @@ from naru.errors import (
 )
 from naru.faults import fault_point
 from naru.images.progress import LayerProgress
-from naru.images.push_manifest import is_foreign
-from naru.images.push_sources import CompressedLayer, StoredBlob
+from naru.images.pushing.manifest import is_foreign
+from naru.images.pushing.sources import CompressedLayer, StoredBlob
 from naru.images.services import ImageServices
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor

@@ -15,11 +15,11 @@ from naru.distribution.auth import RegistryAuth
 from naru.distribution.fetch import RemoteRepository
 from naru.errors import CorruptDataError, NaruError, NotFoundError
 from naru.faults import fault_point
-from naru.images.findings import Finding, ImageFacts, Inventory, LayerFacts, wanted_blobs
-from naru.images.pipe import Pipe, written_by
-from naru.images.pull_blobs import BlobPull, Watcher
+from naru.images.checking.findings import Finding, ImageFacts, Inventory, LayerFacts, wanted_blobs
+from naru.images.layers.pipe import Pipe, written_by
+from naru.images.layers.unpack import LayerSource, Unpacking
+from naru.images.pulling.blobs import BlobPull, Watcher
 from naru.images.services import ImageServices
-from naru.images.unpack import LayerSource, Unpacking
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest, is_digest

@@ -17,9 +17,9 @@ from naru.aio import TaskSet, in_own_thread, in_thread, uncancelled
 from naru.errors import FaultError, NaruError
 from naru.faults import fault_point
 from naru.ids import short_id
+from naru.images.layers.unpack import LayerSource, Unpacking, apply_verified
 from naru.images.progress import LayerProgress, Report
-from naru.images.pull_blobs import BlobPull, Watcher
-from naru.images.unpack import LayerSource, Unpacking, apply_verified
+from naru.images.pulling.blobs import BlobPull, Watcher
 from naru.linux.memory import give_back_memory
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import ChainId, DiffId

@@ -1,4 +1,4 @@
-"""What is on disk and in the database, gathered for `images.findings`. For worker threads.
+"""What is on disk and in the database, gathered for `images.checking.findings`. For worker threads.
 
 Others pull, build and remove meanwhile. What they have half done is under their leases, and what
 comes or goes between two questions is found out by asking again: see `confirmed`.
@@ -10,7 +10,15 @@ from collections.abc import Callable, Sequence
 
 from naru.db.images import ImageRow, NameRow
 from naru.errors import NaruError
-from naru.images.findings import Finding, Holder, ImageFacts, Inventory, LayerFacts, find, layers_of
+from naru.images.checking.findings import (
+    Finding,
+    Holder,
+    ImageFacts,
+    Inventory,
+    LayerFacts,
+    find,
+    layers_of,
+)
 from naru.images.services import ImageServices
 from naru.oci.digest import Digest
 from naru.oci.image_config import MAX_CONFIG_SIZE, ImageConfig, parse_image_config

@@ -13,7 +13,7 @@ from naru.aio import in_thread, uncancelled
 from naru.distribution.fetch import RemoteRepository
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
-from naru.images.arrival import Arrival
+from naru.images.pulling.arrival import Arrival
 from naru.images.services import ImageServices
 from naru.oci.descriptor import Descriptor
 

@@ -2,7 +2,7 @@
 
 Layers are hashed, written and unpacked while they arrive, although their order is known only from
 a document that comes later: a layer that only adds can be put in its place afterwards. What the
-documents mean is for `naru.images.archive_plan`.
+documents mean is for `naru.images.archives.plan`.
 
 For worker threads; one thread per layer and step beside the one that splits the archive.
 """
@@ -21,11 +21,11 @@ from naru import untrusted_json
 from naru.errors import InvalidInputError
 from naru.faults import fault_point
 from naru.ids import short_id
-from naru.images.compression import open_plain
 from naru.images.layer_intake import LayerIntake, StoredLayer
+from naru.images.layers.compression import open_plain
+from naru.images.layers.unpack import Unpacking
 from naru.images.progress import LayerProgress
 from naru.images.services import ImageServices
-from naru.images.unpack import Unpacking
 from naru.store import tar_read
 from naru.store.tar_read import Entry, Readable, TarReader
 

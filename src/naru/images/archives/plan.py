@@ -15,10 +15,10 @@ import msgspec
 
 from naru import untrusted_json
 from naru.errors import CorruptDataError, InvalidInputError, NotFoundError, NotSupportedError
-from naru.images.archive import Archive
-from naru.images.at_hand import LayersAtHand
+from naru.images.archives.archive import Archive
+from naru.images.archives.at_hand import LayersAtHand
+from naru.images.archives.legacy import REPOSITORIES, legacy_images
 from naru.images.layer_intake import StoredLayer
-from naru.images.legacy_archive import REPOSITORIES, legacy_images
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest, algorithm_of, digest_bytes, hex_of, parse_digest

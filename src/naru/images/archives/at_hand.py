@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from naru.errors import NaruError
 from naru.images.catalog import Image
-from naru.images.compression import detect
 from naru.images.layer_intake import StoredLayer
+from naru.images.layers.compression import detect
 from naru.images.services import ImageServices
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import DiffId, Digest

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from naru.errors import CorruptDataError, FaultError, NotFoundError, NotSupportedError
-from naru.images.compression import open_plain
-from naru.images.findings import (
+from naru.images.checking.findings import (
     OTHER_BYTES,
     Finding,
     Inventory,
@@ -21,6 +20,7 @@ from naru.images.findings import (
     of_layer,
     wanted_blobs,
 )
+from naru.images.layers.compression import open_plain
 from naru.images.services import ImageServices
 from naru.oci.digest import Digest, Hasher, algorithm_of
 from naru.store.layer_check import Deviation, deviations

@@ -1,6 +1,6 @@
 """What is wrong with the store, decided: facts in, findings out. Pure.
 
-Facts are gathered by `images.inventory` while others work, so each group is read in the order
+Facts are gathered by `images.checking.inventory` while others work, so each group is read in the order
 that makes its question safe to ask: what is on disk before what refers to it where the question
 is whether somebody needs it, and the other way round where something may be missing.
 """

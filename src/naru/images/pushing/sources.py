@@ -11,7 +11,7 @@ import asyncio
 import os
 
 from naru.errors import CorruptDataError, FaultError
-from naru.images.compress import compress
+from naru.images.layers.compress import compress
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import DiffId, Digest, Hasher, algorithm_of
 from naru.store.content import ContentStore

@@ -17,7 +17,7 @@ import msgspec
 
 from naru import untrusted_json
 from naru.errors import CorruptDataError, InvalidInputError
-from naru.images.archive import Archive
+from naru.images.archives.archive import Archive
 from naru.images.layer_intake import StoredLayer
 from naru.oci.image_config import ImageConfig, parse_image_config
 from naru.oci.reference import Reference

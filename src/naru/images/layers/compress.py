@@ -1,4 +1,4 @@
-"""Compressing a stream with all cores: the writing side of `naru.images.compression`.
+"""Compressing a stream with all cores: the writing side of `naru.images.layers.compression`.
 
 The stream is cut into blocks, which are compressed side by side and put together in order. What
 comes out depends on what goes in and on nothing else (not on the number of cores, nor on how the

@@ -1,0 +1,1 @@
+"""`system check`: facts gathered, findings decided, damage mended."""

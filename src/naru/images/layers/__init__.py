@@ -1,0 +1,1 @@
+"""Layers as bytes and as trees: piped, compressed, unpacked, settled on the disk."""
