@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+from typing import NoReturn
 
 import aiohttp
 import msgspec
@@ -16,8 +17,9 @@ import msgspec
 from naru import untrusted_json
 from naru.distribution.challenge import parse_challenges
 from naru.distribution.hosts import shown
+from naru.distribution.pausing import asked_pause_s
 from naru.errors import FaultError, NaruError, UnauthenticatedError
-from naru.oci.distribution_errors import BY_CODE
+from naru.oci.distribution_errors import BY_CODE, TooManyRequestsError
 
 _ERROR_BODY_LIMIT = 64 * 1024
 _ERROR_BODY_S = 10.0
@@ -42,22 +44,22 @@ _WORDS_BY_KIND: tuple[tuple[type[BaseException], str], ...] = (
 class RegistryBusyError(FaultError):
     """The registry fails at the moment: the same request may work later.
 
-    `retry_after` is how many seconds the registry asks for, in its own words, or empty.
+    `asked_pause_s` is for how many seconds of patience it asks, if it does.
     """
 
-    retry_after = ""
+    asked_pause_s: float | None = None
 
 
 class RangeRefusedError(FaultError):
     """The server does not serve a part of a blob, or not that part; it may serve the whole."""
 
 
-async def raise_for(response: aiohttp.ClientResponse) -> None:
-    """Raise what an answer outside 2xx means."""
+async def raise_for(response: aiohttp.ClientResponse, now_ns: int) -> NoReturn:
+    """Raise what an answer outside 2xx means that came at `now_ns`."""
     if response.status >= 500:
         words = f"received unexpected HTTP status: {response.status} {response.reason or ''}"
         failure = RegistryBusyError(words.rstrip())
-        failure.retry_after = response.headers.get("Retry-After", "")
+        failure.asked_pause_s = asked_pause_s(response.headers, now_ns)
         raise failure
     for challenge in parse_challenges(response.headers.getall("WWW-Authenticate", [])):
         problem = _BEARER_ERRORS.get(challenge.parameters.get("error", ""))
@@ -66,6 +68,8 @@ async def raise_for(response: aiohttp.ClientResponse) -> None:
             words = challenge.parameters.get("error_description") or words
             raise _registry_error(code, words)
     told = _error_from_body(response.status, await _words_of(response))
+    if isinstance(told, TooManyRequestsError):
+        told.asked_pause_s = asked_pause_s(response.headers, now_ns)
     raise RangeRefusedError(told.message) if response.status == 416 else told
 
 

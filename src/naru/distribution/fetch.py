@@ -21,12 +21,12 @@ from naru.distribution.auth import RegistryAuth, shared_out
 from naru.distribution.failures import RangeRefusedError, raise_for
 from naru.distribution.hosts import stranger_at
 from naru.distribution.paging import pages
+from naru.distribution.pausing import pause_s
 from naru.distribution.receiving import BlobSink, receive
 from naru.distribution.session import (
     EndpointSession,
     HttpClient,
     RegistryUnreachableError,
-    pause_s,
     read_limited,
     worth_asking,
 )
@@ -226,7 +226,7 @@ class RemoteRepository:
             raise NotSupportedError(f"layers cannot be fetched from {url!r}") from error
         async with self._client.send(endpoint, "GET", url, headers=headers) as response:
             if response.status >= 300:
-                await raise_for(response)
+                await raise_for(response, self._clock.now_ns())
             yield response
 
     @contextlib.asynccontextmanager

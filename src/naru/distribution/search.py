@@ -199,6 +199,7 @@ class _Index:
         self._client = client
         self._endpoint = endpoint
         self._auth = auth or RegistryAuth()
+        self._clock = clock
         self._session = EndpointSession(client, endpoint, auth, clock)
 
     async def search(self, word: str, limit: int) -> list[SearchResult]:
@@ -239,7 +240,7 @@ class _Index:
                 raise FaultError(f"Unexpected status code {response.status}")
             offers_token = "bearer" in response.headers.get("WWW-Authenticate", "").lower()
             if not offers_token:
-                await raise_for(response)
+                await raise_for(response, self._clock.now_ns())
         return await self._with_token(url)
 
     async def _with_token(self, url: str) -> bytes:

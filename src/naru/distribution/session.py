@@ -24,13 +24,13 @@ from naru.distribution.auth import Authorizer, RegistryAuth
 from naru.distribution.challenge import Challenge, parse_challenges
 from naru.distribution.failures import go_words, raise_for, refused_login, spoke_tls
 from naru.distribution.hosts import Endpoint, HostsConfig, shown
+from naru.distribution.pausing import asked_pause_s, pause_s
 from naru.distribution.proxies import Proxies
 from naru.errors import FaultError, NaruError, UnauthenticatedError
 
 USER_AGENT = "naru"
 ATTEMPTS = 5
 _RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
-_LONGEST_PAUSE_S = 30.0
 _TOKEN_BODY_LIMIT = 1024 * 1024
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=60)
 # There is somebody else to ask.
@@ -230,7 +230,7 @@ class EndpointSession:
         url = f"{self.endpoint.base_url}/v2/"
         async with self._client.send(self.endpoint, "GET", url) as response:
             if response.status not in (200, 401):
-                await raise_for(response)
+                await raise_for(response, self._clock.now_ns())
             self._challenges = parse_challenges(response.headers.getall("WWW-Authenticate", []))
 
     @contextlib.asynccontextmanager
@@ -288,7 +288,7 @@ class EndpointSession:
             if response.status in (401, 403):
                 raise refused_login(await read_limited(response, _TOKEN_BODY_LIMIT))
             if response.status != 200:
-                await raise_for(response)
+                await raise_for(response, self._clock.now_ns())
             return await read_limited(response, _TOKEN_BODY_LIMIT)
 
     def _refuse_eavesdroppers(self, realm: str) -> None:
@@ -340,11 +340,11 @@ class EndpointSession:
             if response.status == 401 and not renewed and self._take_challenge(response):
                 renewed = True
             elif response.status in _RETRIED_STATUSES and attempt < attempts:
-                pause = pause_s(attempt, response.headers.get("Retry-After", ""))
+                asked_s = asked_pause_s(response.headers, self._clock.now_ns())
                 await stack.aclose()
-                await self._clock.sleep(pause)
+                await self._clock.sleep(pause_s(attempt, asked_s))
             else:
-                await raise_for(response)
+                await raise_for(response, self._clock.now_ns())
             await stack.aclose()
 
     def _take_challenge(self, response: aiohttp.ClientResponse) -> bool:
@@ -365,12 +365,6 @@ def worth_asking(endpoint: Endpoint, failure: NaruError) -> bool:
     if not isinstance(failure, RegistryUnreachableError):
         return True
     return failure.tls_host != endpoint.host or endpoint.base_url.startswith("https://")
-
-
-def pause_s(attempt: int, retry_after: str = "") -> float:
-    """Return how long to wait before the next attempt: the server's wish, or 1, 2, 4 … seconds."""
-    wanted = float(retry_after) if retry_after.isdecimal() else float(2 ** (attempt - 1))
-    return min(wanted, _LONGEST_PAUSE_S)
 
 
 async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:

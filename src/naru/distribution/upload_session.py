@@ -17,7 +17,8 @@ from yarl import URL
 
 from naru.aio import in_thread
 from naru.distribution.failures import RegistryBusyError
-from naru.distribution.session import RegistryUnreachableError, pause_s
+from naru.distribution.pausing import pause_s
+from naru.distribution.session import RegistryUnreachableError
 from naru.distribution.upload import Answer, RepositoryWriter
 from naru.errors import ForbiddenError, NaruError, NotFoundError, UnauthenticatedError
 from naru.oci.digest import Digest
@@ -206,8 +207,10 @@ class BlobUpload:
             self._sent(offset)
 
     async def _pause(self, error: NaruError, attempt: int) -> None:
-        wanted = error.retry_after if isinstance(error, RegistryBusyError) else ""
-        seconds = pause_s(attempt, wanted)
+        asked_s = None
+        if isinstance(error, (RegistryBusyError, TooManyRequestsError)):
+            asked_s = error.asked_pause_s
+        seconds = pause_s(attempt, asked_s)
         self._pausing(seconds)
         await self._writer.clock.sleep(seconds)
 

@@ -93,7 +93,9 @@ class UnsupportedError(RegistryError, errors.NotSupportedError):
 
 
 class TooManyRequestsError(RegistryError, errors.UnavailableError):
-    """The registry asks for patience."""
+    """The registry asks for patience: for `asked_pause_s` seconds, if it says how much."""
+
+    asked_pause_s: float | None = None
 
     code = "TOOMANYREQUESTS"
 

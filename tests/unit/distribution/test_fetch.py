@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import aiohttp
 import pytest
@@ -328,7 +330,13 @@ async def test_retry_after_is_obeyed_within_reason(client: HttpClient, clock: Fa
         registry.faults.statuses["/manifests/1"] = [429]
         registry.faults.retry_after = "86400"
         await repository(client, registry, clock).manifest("1")
-    assert clock.slept == [7, 30]
+        registry.faults.statuses["/manifests/1"] = [503]
+        registry.faults.retry_after = format_datetime(
+            datetime.now(UTC) + timedelta(seconds=12), usegmt=True
+        )
+        await repository(client, registry, clock).manifest("1")
+    # That of the clock is years behind the registry's.
+    assert clock.slept == [7, 30, pytest.approx(12, abs=2)]
 
 
 async def test_registry_that_stays_broken_is_given_up(client: HttpClient, clock: FastClock) -> None:

@@ -152,9 +152,10 @@ async def test_upload_goes_on_where_the_registry_stands(
 
 async def test_registry_that_is_busy_gets_the_time_it_asks_for(client: HttpClient) -> None:
     async with WritableRegistry() as registry:
-        registry.mishaps["PATCH"] = ["503", "cut:0"]
-        _, pauses = await send(await writer_of(client, registry), Growing(_DATA))
-        assert pauses == [7.0, 2.0]
+        for busy in ("503", "429"):
+            registry.mishaps["PATCH"] = [busy, "cut:0"]
+            _, pauses = await send(await writer_of(client, registry), Growing(_DATA))
+            assert pauses == [7.0, 2.0]
 
 
 async def test_upload_that_a_cut_ends_is_made_again(client: HttpClient) -> None:
