@@ -23,18 +23,18 @@ from naru.daemon.settings import DaemonConfig
 from naru.db.build_cache import BuildCacheRows
 from naru.db.containers import ContainerRows
 from naru.db.database import Database
-from naru.engine.attachments import Attachments
 from naru.engine.containers.resolver_file import name_servers
 from naru.engine.context import EngineConfig, EngineContext
-from naru.engine.event_journal import EventJournal
-from naru.engine.events import EventBus
-from naru.engine.exec_sessions import ExecSessions
-from naru.engine.health_watches import HealthWatches
-from naru.engine.open_files import OpenFiles
+from naru.engine.events.bus import EventBus
+from naru.engine.events.journal import EventJournal
+from naru.engine.live.attachments import Attachments
+from naru.engine.live.exec_sessions import ExecSessions
+from naru.engine.live.health_watches import HealthWatches
+from naru.engine.live.open_files import OpenFiles
+from naru.engine.live.registry import Registry
+from naru.engine.live.samplers import Samplers
+from naru.engine.live.waiters import Waiters
 from naru.engine.pruning import Pruning
-from naru.engine.registry import Registry
-from naru.engine.samplers import Samplers
-from naru.engine.waiters import Waiters
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.ids import new_id
 from naru.images.services import ImageServices

@@ -10,9 +10,9 @@ from naru.aio import in_thread, uncancelled
 from naru.api.path_stat import PathStat
 from naru.engine.container_files import hold_files
 from naru.engine.context import EngineContext
+from naru.engine.live.open_files import Hold
 from naru.engine.model import Container
-from naru.engine.open_files import Hold
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import FaultError, ForbiddenError, InvalidInputError, NaruError, NotFoundError
 from naru.faults import fault_point
 from naru.images.layers.compression import open_plain

@@ -12,8 +12,8 @@ from naru.engine.containers.tidying import tidy
 from naru.engine.containers.user_namespace import id_maps
 from naru.engine.containers.volume_mounts import unmount_volumes
 from naru.engine.context import EngineContext
+from naru.engine.live.open_files import BreakOff, Hold
 from naru.engine.model import Container, MountRecord
-from naru.engine.open_files import BreakOff, Hold
 from naru.errors import ConflictError, NotFoundError
 from naru.runtime import bundle as bundles
 from naru.runtime.file_view import ContainerFiles, ViewMount, open_running, open_stopped

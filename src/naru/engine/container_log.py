@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from naru.engine.attachments import log_path
 from naru.engine.context import EngineContext
+from naru.engine.live.attachments import log_path
 from naru.engine.model import Container
 from naru.runtime import bundle as bundles
 from naru.runtime.fluentd_sink import FluentdSink

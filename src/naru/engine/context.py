@@ -12,15 +12,15 @@ from pathlib import Path
 from naru.aio import KeyedLock, TaskSet
 from naru.builder.services import BuildServices
 from naru.clock import Clock
-from naru.engine.attachments import Attachments
-from naru.engine.events import EventBus
-from naru.engine.exec_sessions import ExecSessions
-from naru.engine.health_watches import HealthWatches
-from naru.engine.open_files import OpenFiles
+from naru.engine.events.bus import EventBus
+from naru.engine.live.attachments import Attachments
+from naru.engine.live.exec_sessions import ExecSessions
+from naru.engine.live.health_watches import HealthWatches
+from naru.engine.live.open_files import OpenFiles
+from naru.engine.live.registry import Registry
+from naru.engine.live.samplers import Samplers
+from naru.engine.live.waiters import Waiters
 from naru.engine.pruning import Pruning
-from naru.engine.registry import Registry
-from naru.engine.samplers import Samplers
-from naru.engine.waiters import Waiters
 from naru.images.services import ImageServices
 from naru.network.networks import Networks
 from naru.network.resolver import Resolver

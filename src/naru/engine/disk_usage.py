@@ -14,10 +14,10 @@ from collections.abc import Collection
 from naru.aio import in_thread
 from naru.api.filters import Filters
 from naru.api.version import ApiVersion
-from naru.engine.build_cache import list_build_cache
+from naru.engine.builds.cache import list_build_cache
 from naru.engine.containers.listing import list_containers
 from naru.engine.context import EngineContext
-from naru.engine.image_listing import list_images
+from naru.engine.images.listing import list_images
 from naru.engine.model import Json
 from naru.engine.volumes import volume_users, volume_view
 from naru.errors import InvalidInputError, NaruError

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 
 from naru.aio import in_thread
-from naru.engine.build_steps import sweep_builds
+from naru.engine.builds.steps import sweep_builds
 from naru.engine.containers.finish import container_exited
 from naru.engine.containers.oom import ran_out_of_memory
 from naru.engine.context import EngineContext
-from naru.engine.exec import exec_ended
 from naru.engine.health import watch_health
 from naru.engine.reconcile import reconcile
+from naru.engine.streams.exec import exec_ended
 from naru.ids import short_id
 from naru.images.recover import recover
 from naru.runtime import exec_process

@@ -12,11 +12,8 @@ import contextlib
 
 from naru.aio import TaskSet, uncancelled
 from naru.api.exec import ExecConfig
-from naru.engine.attachments import STDERR, STDOUT, AttachStreams
 from naru.engine.containers.health_actions import act_on_failure
 from naru.engine.context import EngineContext
-from naru.engine.exec import announce_exec, kill_exec, launch_exec
-from naru.engine.exec_sessions import ExecSession
 from naru.engine.health_rule import (
     NO_EXIT_CODE,
     OUTPUT_LIMIT,
@@ -28,8 +25,11 @@ from naru.engine.health_rule import (
     timed_out_text,
     wait_before_probe,
 )
+from naru.engine.live.attachments import STDERR, STDOUT, AttachStreams
+from naru.engine.live.exec_sessions import ExecSession
 from naru.engine.model import Container
-from naru.engine.views import container_attributes
+from naru.engine.streams.exec import announce_exec, kill_exec, launch_exec
+from naru.engine.views.containers import container_attributes
 from naru.errors import NaruError
 from naru.faults import fault_point
 from naru.ids import new_id

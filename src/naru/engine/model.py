@@ -1,7 +1,7 @@
 """What the engine knows of one container: the record, the state, and both together.
 
 The record keeps the request in the API's own structs, merged with the image's defaults; there
-is no further model of a container. `engine.views` turns it into answers, `specgen` into a
+is no further model of a container. `engine.views.containers` turns it into answers, `specgen` into a
 runtime spec.
 """
 
@@ -119,7 +119,7 @@ def network_name(text: str) -> str:
 
 @dataclass(slots=True)
 class Container:
-    """A container in memory; `engine.registry` keeps it equal to its row."""
+    """A container in memory; `engine.live.registry` keeps it equal to its row."""
 
     id: str
     name: str

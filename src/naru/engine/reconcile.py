@@ -19,6 +19,7 @@ from naru.engine.containers.recreation import finish_recreation, snapshots_in_us
 from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.replace import take_over
 from naru.engine.containers.republish import finish_republish
+from naru.engine.containers.restart_policy import restarts_with_engine
 from naru.engine.containers.start import launch, look_after
 from naru.engine.containers.tidying import release_resources
 from naru.engine.containers.update import finish_update
@@ -26,7 +27,6 @@ from naru.engine.context import EngineContext
 from naru.engine.health_rule import at_start, check_of
 from naru.engine.model import Container, ContainerState, Status
 from naru.engine.network_membership import agree_with_record
-from naru.engine.restart import restarts_with_engine
 from naru.errors import NaruError
 from naru.runtime import bundle as bundles
 from naru.runtime import user_namespaces

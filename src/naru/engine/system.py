@@ -14,8 +14,8 @@ from naru.api.version import MAXIMUM, MINIMUM, ApiVersion, dotted
 from naru.distribution.hosts import DOCKER_HUB
 from naru.distribution.proxies import without_login
 from naru.engine.context import EngineContext
-from naru.engine.info_versions import info_for
 from naru.engine.model import Json
+from naru.engine.views.info import info_for
 from naru.network.router import is_ipv4_router
 from naru.oci.platform import host_platform
 from naru.runtime.cdi_files import read_registry

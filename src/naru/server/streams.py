@@ -10,7 +10,7 @@ from aiohttp import WSMsgType, web
 from naru.aio import TaskSet
 from naru.api.stream import MULTIPLEXED_TYPE, RAW_TYPE, frame
 from naru.api.version import ApiVersion
-from naru.engine.attachments import AttachStreams
+from naru.engine.live.attachments import AttachStreams
 from naru.errors import InvalidInputError
 from naru.server.connection import RawStream
 from naru.server.hijack import HijackedResponse, hijack

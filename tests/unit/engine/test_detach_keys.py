@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naru.engine.detach_keys import DEFAULT_KEYS, DetachFilter, parse_keys
+from naru.engine.live.detach_keys import DEFAULT_KEYS, DetachFilter, parse_keys
 from naru.errors import InvalidInputError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from naru.api.filters import Filters
-from naru.engine.event_filters import EventFilter
+from naru.engine.events.filters import EventFilter
 from naru.errors import InvalidInputError
 
 

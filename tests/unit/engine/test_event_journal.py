@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from naru.engine.event_journal import EventJournal
+from naru.engine.events.journal import EventJournal
 
 
 def _event(second: int, **more: Any) -> dict[str, Any]:

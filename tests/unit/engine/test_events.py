@@ -11,8 +11,8 @@ import pytest
 
 from naru.api.filters import Filters
 from naru.clock import SystemClock
-from naru.engine.event_journal import EventJournal
-from naru.engine.events import EventBus, follow_events
+from naru.engine.events.bus import EventBus, follow_events
+from naru.engine.events.journal import EventJournal
 from naru.errors import InvalidInputError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from naru.engine.info_versions import info_for, option_name
+from naru.engine.views.info import info_for, option_name
 
 VIEW = {
     "ContainerdCommit": {"ID": ""},

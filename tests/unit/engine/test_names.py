@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from naru.engine.names import generate_name
+from naru.engine.containers.names import generate_name
 from naru.errors import FaultError
 from naru.ids import is_valid_name
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from naru.engine import open_files
-from naru.engine.open_files import Hold, OpenFiles
+from naru.engine.live import open_files
+from naru.engine.live.open_files import Hold, OpenFiles
 from naru.errors import ConflictError, NaruError
 from naru.runtime.file_view import ContainerFiles
 

@@ -8,8 +8,8 @@ from naru.api.container_config import ContainerConfig
 from naru.api.host_config import HostConfig
 from naru.db.containers import ContainerRows
 from naru.db.database import Database
+from naru.engine.live.registry import Registry
 from naru.engine.model import Container, ContainerRecord, ContainerState
-from naru.engine.registry import Registry
 from naru.errors import ConflictError, InvalidInputError, NotFoundError
 
 

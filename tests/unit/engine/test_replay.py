@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naru.engine.replay import LiveAfterReplay, Replay, overlap
+from naru.engine.streams.replay import LiveAfterReplay, Replay, overlap
 from naru.runtime.log_lines import Record
 
 _BEFORE, _CONNECTED, _AFTER = b"2026-01-01", b"2026-01-02", b"2026-01-03"

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import cast
 
 from naru.aio import TaskSet
-from naru.engine.samplers import Reading, Samplers
+from naru.engine.live.samplers import Reading, Samplers
 
 
 class _Clock:

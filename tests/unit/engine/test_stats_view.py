@@ -6,9 +6,9 @@ import msgspec
 
 from naru.api.container_config import ContainerConfig
 from naru.api.host_config import HostConfig
+from naru.engine.live.samplers import Reading
 from naru.engine.model import Container, ContainerRecord, ContainerState
-from naru.engine.samplers import Reading
-from naru.engine.stats_view import stats_view
+from naru.engine.views.stats import stats_view
 from naru.runtime.stats import (
     BlockCount,
     CpuUsage,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from naru.engine.waiters import Waiters
+from naru.engine.live.waiters import Waiters
 from naru.errors import FaultError
 
 

@@ -14,9 +14,9 @@ from naru.engine.containers.freezing import frozen
 from naru.engine.containers.merge import merge_config
 from naru.engine.containers.rootfs import refuse_removed
 from naru.engine.context import EngineContext
-from naru.engine.images import publish_image_event
+from naru.engine.images.images import publish_image_event
 from naru.engine.system import ENGINE_VERSION
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import InvalidInputError, NotFoundError
 from naru.images.catalog import check_tag_target
 from naru.images.commit import NewImage, commit_snapshot

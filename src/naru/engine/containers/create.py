@@ -13,6 +13,7 @@ from naru.engine.containers.image_mounts import provide_views
 from naru.engine.containers.links import wanted_links
 from naru.engine.containers.merge import merge_config
 from naru.engine.containers.mount_requests import wanted_mounts
+from naru.engine.containers.names import generate_name
 from naru.engine.containers.networking import wanted_endpoints
 from naru.engine.containers.replace import spare_name, take_over
 from naru.engine.containers.user_namespace import check_user_namespace
@@ -26,8 +27,7 @@ from naru.engine.containers.volume_mounts import (
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import validate_check
 from naru.engine.model import Container, ContainerRecord, ContainerState
-from naru.engine.names import generate_name
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import InvalidInputError, NotFoundError
 from naru.faults import fault_point
 from naru.ids import is_valid_name, new_id, short_id

@@ -6,14 +6,14 @@ import logging
 
 from naru.engine.container_log import end_log
 from naru.engine.containers.removal import remove_stopped
+from naru.engine.containers.restart_policy import next_delay, restarts_after_exit
 from naru.engine.containers.start import launch
 from naru.engine.containers.tidying import release_resources
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import at_rest
 from naru.engine.model import Container, ContainerState
-from naru.engine.network_views import tell_networks
-from naru.engine.restart import next_delay, restarts_after_exit
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
+from naru.engine.views.networks import tell_networks
 from naru.errors import NaruError
 from naru.faults import fault_point
 from naru.runtime.exits import ContainerExit

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from naru.aio import uncancelled
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import ConflictError, NaruError, NotFoundError
 from naru.faults import fault_point
 

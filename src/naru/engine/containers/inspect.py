@@ -9,7 +9,7 @@ from naru.api.version import MAXIMUM, ApiVersion
 from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
-from naru.engine.views import container_attributes, inspect_view
+from naru.engine.views.containers import container_attributes, inspect_view
 from naru.errors import ConflictError
 from naru.runtime import processes
 

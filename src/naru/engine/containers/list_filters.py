@@ -8,8 +8,8 @@ from __future__ import annotations
 from naru.api.filters import Filters
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, Json
-from naru.engine.network_views import networks_view, port_list
-from naru.engine.views import mounts_view
+from naru.engine.views.containers import mounts_view
+from naru.engine.views.networks import networks_view, port_list
 from naru.errors import ConflictError, InvalidInputError, NotFoundError
 
 FILTERS = frozenset(

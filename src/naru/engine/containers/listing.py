@@ -13,8 +13,8 @@ from naru.engine.containers.list_filters import WantedContainers
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import Health
 from naru.engine.model import Container
-from naru.engine.network_views import link_names, network_summaries, port_list
-from naru.engine.views import host_summary_view, mounts_view
+from naru.engine.views.containers import host_summary_view, mounts_view
+from naru.engine.views.networks import link_names, network_summaries, port_list
 from naru.errors import NotFoundError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 
 
 def watch_memory(ctx: EngineContext, container: Container) -> None:

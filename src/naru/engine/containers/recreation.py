@@ -30,7 +30,7 @@ from naru.engine.model import (
     MountRecord,
     Recreation,
 )
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import ConflictError, FaultError, NaruError
 from naru.faults import fault_point
 from naru.images.catalog import Image

@@ -10,7 +10,7 @@ from naru.engine.containers.tidying import tidy
 from naru.engine.containers.volume_mounts import remove_anonymous_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import FaultError, NaruError
 from naru.faults import fault_point
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from naru.aio import in_thread
 from naru.engine.containers.create import check_name
 from naru.engine.context import EngineContext
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import ConflictError, InvalidInputError
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from naru.aio import in_thread, pieces_of_thread
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, Json
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import ConflictError
 from naru.store.changes import Change
 from naru.store.tar_create import write_mounted

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from naru.aio import in_thread, uncancelled
-from naru.engine.attachments import AttachStreams, log_path
 from naru.engine.container_log import keep_log
 from naru.engine.containers.links import follow_links
 from naru.engine.containers.networking import join_networks
@@ -22,9 +21,10 @@ from naru.engine.containers.tidying import release_resources, tidy
 from naru.engine.containers.user_namespace import id_maps, provide_user_namespace
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import at_start, check_of
+from naru.engine.live.attachments import AttachStreams, log_path
 from naru.engine.model import Container, ContainerState
-from naru.engine.network_views import tell_networks
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
+from naru.engine.views.networks import tell_networks
 from naru.errors import ConflictError, NaruError, NotModifiedError, StartFailedError
 from naru.faults import fault_point
 from naru.network.model import Sandbox

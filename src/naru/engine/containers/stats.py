@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from naru.aio import in_thread
 from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
+from naru.engine.live.samplers import Reading
 from naru.engine.model import Container, Json
-from naru.engine.samplers import Reading
-from naru.engine.stats_view import stats_view
+from naru.engine.views.stats import stats_view
 from naru.errors import InvalidInputError, NotFoundError
 from naru.runtime import stats
 

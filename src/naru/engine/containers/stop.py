@@ -9,7 +9,7 @@ from naru.engine.containers.start import launch
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import at_rest
 from naru.engine.model import Container
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import (
     ConflictError,
     FaultError,

@@ -13,7 +13,7 @@ from naru.engine.containers.republish import PortsChange, plan_ports, republish
 from naru.engine.containers.spec_request import cgroup_path
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import (
     ConflictError,
     FaultError,

@@ -10,7 +10,8 @@ from aiohttp import web
 from naru import untrusted_json
 from naru.api.host_config import HostConfig, Ulimit
 from naru.builder.request import BuildRequest
-from naru.engine import build_cache, builds
+from naru.engine.builds import builds
+from naru.engine.builds import cache as build_cache
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.oci.platform import Platform, parse_platform
 from naru.oci.reference import Reference

@@ -12,7 +12,6 @@ from naru.api.recreate_request import read_changes
 from naru.api.stream import frame
 from naru.api.update_request import UpdateRequest
 from naru.api.update_request import adapt as adapt_update
-from naru.engine import attach, logs
 from naru.engine.containers import (
     create,
     inspect,
@@ -27,6 +26,7 @@ from naru.engine.containers import (
     wait,
 )
 from naru.engine.containers import prune as prune_use_case
+from naru.engine.streams import attach, logs
 from naru.errors import InvalidInputError, NaruError
 from naru.server import params
 from naru.server.answers import (

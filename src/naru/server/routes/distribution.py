@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from naru.api.auth_request import AuthRequest
-from naru.engine import distribution
-from naru.engine.image_push import push_image
-from naru.engine.search import search_images
+from naru.engine.images import distribution
+from naru.engine.images.push import push_image
+from naru.engine.images.search import search_images
 from naru.server import params
 from naru.server.answers import json_answer, json_stream, stops_with_client
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from naru.engine import events
+from naru.engine.events import bus as events
 from naru.server import params
 from naru.server.answers import json_stream, stops_with_client
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from naru.aio import uncancelled
 from naru.api.exec import ExecConfig, ExecStartConfig
-from naru.engine import exec as exec_use_cases
+from naru.engine.streams import exec as exec_use_cases
 from naru.errors import NaruError
 from naru.server import params
 from naru.server.answers import json_answer, stops_with_client

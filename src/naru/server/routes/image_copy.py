@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from naru.api.image_content import BlobsRequest, MissingRequest
-from naru.engine import image_copy
+from naru.engine.images import copying as image_copy
 from naru.server import params
 from naru.server.answers import json_answer, stops_with_client, whole_stream
 

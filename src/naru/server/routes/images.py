@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from naru.engine import image_listing, image_removal, images
+from naru.engine.images import images
+from naru.engine.images import listing as image_listing
+from naru.engine.images import removal as image_removal
 from naru.errors import InvalidInputError
 from naru.server import params
 from naru.server.answers import json_answer, json_stream, stops_with_client, whole_stream

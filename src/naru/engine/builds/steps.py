@@ -12,12 +12,12 @@ from naru.api.container_config import ContainerConfig
 from naru.api.host_config import HostConfig, LogConfig
 from naru.builder.step_runner import Output, Report, StepContainer
 from naru.distribution.auth import RegistryAuth
-from naru.engine.attachments import STDERR, STDOUT, AttachStreams
 from naru.engine.containers.create import create_container
 from naru.engine.containers.remove import remove_container
 from naru.engine.containers.start import start_container
 from naru.engine.context import EngineContext
-from naru.engine.images import publish_image_event
+from naru.engine.images.images import publish_image_event
+from naru.engine.live.attachments import STDERR, STDOUT, AttachStreams
 from naru.errors import NaruError, NotFoundError
 from naru.images.catalog import Image
 from naru.images.pull import pull

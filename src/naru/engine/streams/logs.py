@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from naru.engine.attachments import STDERR, STDOUT, log_path
 from naru.engine.container_log import log_attributes
 from naru.engine.context import EngineContext
+from naru.engine.live.attachments import STDERR, STDOUT, log_path
 from naru.engine.model import Container
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.runtime import log_file

@@ -15,8 +15,8 @@ from weakref import WeakSet
 from naru.aio import in_thread
 from naru.api.filters import Filters
 from naru.clock import Clock
-from naru.engine.event_filters import EventFilter
-from naru.engine.event_journal import Event, EventJournal
+from naru.engine.events.filters import EventFilter
+from naru.engine.events.journal import Event, EventJournal
 from naru.errors import InvalidInputError
 from naru.units import parse_time
 

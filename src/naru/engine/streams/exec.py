@@ -9,13 +9,13 @@ from typing import Any
 
 from naru.aio import in_thread, uncancelled
 from naru.api.exec import ExecConfig
-from naru.engine.attachments import STDERR, STDOUT, AttachStreams
 from naru.engine.containers.user_namespace import id_maps
 from naru.engine.context import EngineContext
-from naru.engine.detach_keys import DEFAULT_KEYS, parse_keys
-from naru.engine.exec_sessions import ExecSession
+from naru.engine.live.attachments import STDERR, STDOUT, AttachStreams
+from naru.engine.live.detach_keys import DEFAULT_KEYS, parse_keys
+from naru.engine.live.exec_sessions import ExecSession
 from naru.engine.model import Container
-from naru.engine.views import container_attributes
+from naru.engine.views.containers import container_attributes
 from naru.errors import ConflictError, InvalidInputError, NotFoundError, StartFailedError
 from naru.ids import new_id
 from naru.runtime import bundle as bundles

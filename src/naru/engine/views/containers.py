@@ -10,10 +10,10 @@ import msgspec
 from naru.api.version import ApiVersion
 from naru.engine.container_log import json_path
 from naru.engine.context import EngineContext
-from naru.engine.graph_driver import graph_driver_view
 from naru.engine.health_rule import Health
 from naru.engine.model import Container, Json, MountRecord
-from naru.engine.network_views import network_settings_view, shown_links
+from naru.engine.views.graph_driver import graph_driver_view
+from naru.engine.views.networks import network_settings_view, shown_links
 from naru.specgen.security import hidden_paths, parse_security_options
 from naru.units import ZERO_TIME, print_rfc3339
 

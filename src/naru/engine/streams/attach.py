@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from naru.aio import in_thread
-from naru.engine.attachments import STDERR, STDOUT, AttachStreams, log_path
 from naru.engine.containers.start import connect
 from naru.engine.context import EngineContext
-from naru.engine.detach_keys import DEFAULT_KEYS, parse_keys
+from naru.engine.live.attachments import STDERR, STDOUT, AttachStreams, log_path
+from naru.engine.live.detach_keys import DEFAULT_KEYS, parse_keys
 from naru.engine.model import Container
-from naru.engine.replay import LiveAfterReplay, Replay
-from naru.engine.views import container_attributes
+from naru.engine.streams.replay import LiveAfterReplay, Replay
+from naru.engine.views.containers import container_attributes
 from naru.errors import ConflictError
 from naru.runtime import bundle as bundles
 from naru.runtime import log_file

@@ -9,9 +9,9 @@ from naru.builder.errors import StepFailedError
 from naru.builder.execute import build_image as build
 from naru.builder.progress import Progress
 from naru.builder.request import BuildRequest
-from naru.engine.build_steps import EngineStepRunner
+from naru.engine.builds.steps import EngineStepRunner
 from naru.engine.context import EngineContext
-from naru.engine.images import publish_image_event
+from naru.engine.images.images import publish_image_event
 from naru.engine.model import Json
 from naru.engine.progress import Report, records_of
 from naru.errors import InvalidInputError, NaruError

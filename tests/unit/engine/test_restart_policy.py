@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from naru.api.host_config import RestartPolicy
-from naru.engine.restart import (
+from naru.engine.containers.restart_policy import (
     FIRST_DELAY,
     LONGEST_DELAY,
     next_delay,

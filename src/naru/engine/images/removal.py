@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from naru.aio import in_thread
 from naru.api.filters import Filters, go_list
 from naru.engine.context import EngineContext
-from naru.engine.images import publish_image_event
+from naru.engine.images.images import publish_image_event
 from naru.engine.model import Json
 from naru.engine.pruning import FILTERS, has_pruned_labels, until_ns
 from naru.errors import InvalidInputError

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from naru.engine.live.samplers import Reading
 from naru.engine.model import Container, Json
-from naru.engine.samplers import Reading
 from naru.runtime.stats import BlockCount, CpuUsage, GroupUsage, MemoryUsage, Sample
 from naru.units import print_rfc3339
 

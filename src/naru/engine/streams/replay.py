@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final
 
-from naru.engine.attachments import StreamSource
+from naru.engine.live.attachments import StreamSource
 from naru.runtime.log_lines import Record
 
 # What may come twice is what is written while a log is read.

@@ -6,9 +6,9 @@ from naru.aio import in_thread
 from naru.api.filters import Filters
 from naru.api.version import ApiVersion
 from naru.engine.context import EngineContext
-from naru.engine.graph_driver import image_graph_driver
 from naru.engine.model import Json
 from naru.engine.pruning import until_moments
+from naru.engine.views.graph_driver import image_graph_driver
 from naru.images import manifest_views, views
 from naru.images.history import history
 from naru.images.selection import FILTERS, Selection

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from naru.aio import in_thread, pieces_of_thread
 from naru.api.image_content import ImageContent, MissingAnswer, MissingRequest
 from naru.engine.context import EngineContext
-from naru.engine.images import publish_image_event
+from naru.engine.images.images import publish_image_event
 from naru.images.archives.at_hand import missing_blobs, missing_layers
 from naru.images.verbatim import stored_manifest, write_layers
 from naru.oci.digest import DiffId, is_digest, parse_digest

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Protocol
 
-from naru.engine.detach_keys import DetachFilter
+from naru.engine.live.detach_keys import DetachFilter
 
 STDOUT = 1
 STDERR = 2

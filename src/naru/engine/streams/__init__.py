@@ -1,0 +1,1 @@
+"""What clients exchange with containers' processes: attach, exec, logs."""

@@ -1,0 +1,1 @@
+"""From what the engine knows to the API's answers; decides nothing."""
