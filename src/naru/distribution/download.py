@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from naru.distribution.hosts import shown, stranger_at
+from naru.distribution.pace import paced
 from naru.distribution.session import HttpClient
 from naru.errors import FaultError, InvalidInputError
 
@@ -14,7 +15,7 @@ async def download(client: HttpClient, url: str) -> AsyncIterator[bytes]:
 
     Raises:
         InvalidInputError: `url` is none that we fetch.
-        RegistryUnreachableError: no answer, or it broke off.
+        RegistryUnreachableError: no answer, or it broke off or only drips.
         FaultError: the server says no.
     """
     whole = url if "://" in url else f"http://{url}"
@@ -26,5 +27,5 @@ async def download(client: HttpClient, url: str) -> AsyncIterator[bytes]:
             raise FaultError(
                 f"Got HTTP status code >= 400: {response.status} {response.reason or ''}".rstrip()
             )
-        async for chunk in response.content.iter_any():
+        async for chunk in paced(response):
             yield chunk

@@ -10,6 +10,7 @@ import aiohttp
 
 from naru.aio import in_thread, uncancelled
 from naru.distribution.failures import RangeRefusedError
+from naru.distribution.pace import paced
 from naru.errors import CorruptDataError
 from naru.oci.descriptor import Descriptor
 
@@ -44,6 +45,7 @@ async def receive(
     Raises:
         RangeRefusedError: it begins behind what `sink` has, or does not say where.
         CorruptDataError: it is of another size than the descriptor says.
+        RegistryUnreachableError: as `paced`.
     """
     # A server may ignore the range; then what we have is skipped.
     skip = sink.offset - _first_byte(response)
@@ -58,7 +60,7 @@ async def receive(
     waiting = 0
     received = sink.offset
     try:
-        async for chunk in response.content.iter_any():
+        async for chunk in paced(response):
             if skip:
                 skip, chunk = max(0, skip - len(chunk)), chunk[skip:]
             received += len(chunk)

@@ -367,6 +367,12 @@ def worth_asking(endpoint: Endpoint, failure: NaruError) -> bool:
     return failure.tls_host != endpoint.host or endpoint.base_url.startswith("https://")
 
 
+def asked_for(response: aiohttp.ClientResponse) -> str:
+    """Return what was asked, as Docker's errors begin. Where a redirect led has permission in it."""
+    asked = response.history[0].url if response.history else response.url
+    return f'{response.method.capitalize()} "{shown(asked)}"'
+
+
 async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return the body.
 
@@ -382,10 +388,8 @@ async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
                 if len(body) > limit:
                     raise FaultError(f"answer of {response.url.host} is longer than {limit} bytes")
     except TimeoutError as error:
-        # What a redirect led to has its permission in its query.
-        asked = response.history[0].url if response.history else response.url
         raise RegistryUnreachableError(
-            f'{response.method.capitalize()} "{shown(asked)}": context deadline exceeded '
+            f"{asked_for(response)}: context deadline exceeded "
             "(Client.Timeout or context cancellation while reading body)"
         ) from error
     return bytes(body)

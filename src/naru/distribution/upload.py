@@ -28,7 +28,9 @@ from naru.errors import FaultError, NaruError, NotFoundError
 from naru.oci.digest import Digest
 from naru.oci.manifest import Index, Manifest
 
-# A peer that takes nothing for so long will not take more.
+# A peer that takes no more than so many bytes for so long will not take more. A slow line that
+# several layers share takes them.
+_SIP = 64 << 10
 _STALL_S = 60.0
 # When all is there, a registry may have gigabytes to hash and to move.
 _PATIENCE_S = 600.0
@@ -239,8 +241,9 @@ def _watched(body: Body, guard: asyncio.Timeout) -> Body:
     async def pieces() -> AsyncIterator[bytes]:
         guard.reschedule(loop.time() + _STALL_S)
         async for piece in body():
-            yield piece
-            guard.reschedule(loop.time() + _STALL_S)
+            for start in range(0, len(piece), _SIP):
+                yield piece[start : start + _SIP]
+                guard.reschedule(loop.time() + _STALL_S)
         guard.reschedule(loop.time() + _PATIENCE_S)
 
     return pieces

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 from yarl import URL
 
-from fakes.lying_registry import LyingRegistry, answer, challenge, dripping, endless
+from fakes.lying_registry import Lie, LyingRegistry, answer, challenge, dripping, endless
 from naru.clock import SystemClock
-from naru.distribution import failures, fetch, session
+from naru.distribution import failures, fetch, pace, session
 from naru.distribution.auth import RegistryAuth
 from naru.distribution.download import download
 from naru.distribution.fetch import RemoteRepository
@@ -21,7 +23,15 @@ from naru.distribution.session import EndpointSession, HttpClient, RegistryUnrea
 from naru.distribution.upload import Answer
 from naru.errors import FaultError, InvalidInputError, NaruError
 from naru.oci.descriptor import Descriptor
-from naru.oci.digest import Digest
+from naru.oci.digest import Digest, digest_bytes
+
+
+class _Sink:
+    offset = 0
+
+    def write_all(self, pieces: object) -> None:
+        raise AssertionError("nothing of this is to be kept")
+
 
 _NESTED = b'{"x":' + b"[" * 100_000
 _LATIN = b'{"tags":["\xff"],"repositories":["\xff"],"token":"\xff"}'
@@ -148,6 +158,80 @@ async def test_peers_that_give_a_byte_now_and_then_are_left(
             await _remote(client, registry.host).manifest("1")
 
 
+class _Kept(_Sink):
+    def __init__(self) -> None:
+        self.data = b""
+
+    @property
+    def offset(self) -> int:  # type: ignore[override]
+        return len(self.data)
+
+    def write_all(self, pieces: object) -> None:
+        assert isinstance(pieces, list)
+        self.data += b"".join(pieces)
+
+
+def _slowly(data: bytes, start: int, sip: int, *, every_s: float) -> Lie:
+    """Return a part of a blob that comes in sips."""
+    head = (
+        f"HTTP/1.1 206 Part\r\nContent-Length: {len(data) - start}\r\n"
+        f"Content-Range: bytes {start}-{len(data) - 1}/{len(data)}\r\n\r\n"
+    )
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield head.encode()
+        for position in range(start, len(data), sip):
+            yield data[position : position + sip]
+            await asyncio.sleep(every_s)
+
+    return pieces
+
+
+async def test_blobs_that_drip_are_asked_for_again_and_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pace, "_WINDOW_S", 0.2)
+    monkeypatch.setattr(fetch, "pause_s", lambda _: 0)
+    data = os.urandom(200_000)
+    layer = Descriptor(digest=digest_bytes(data), size=len(data))
+    client = HttpClient(HostsConfig(), attempts=3)
+    sink = _Kept()
+    async with LyingRegistry({"/v2/": answer(200)}) as registry:
+        path = f"/v2/x/blobs/{layer.digest}"
+        registry.lies[path] = _slowly(data, 0, 10, every_s=0.01)
+        words = (
+            rf'^Get "http://{registry.host}{path}": {registry.host} sent no more than '
+            r"[0-9]+ bytes in 0\.2 seconds$"
+        )
+        with pytest.raises(RegistryUnreachableError, match=words):
+            await _remote(client, registry.host).blob(layer, sink, lambda _: None)
+        ranges = [
+            headers.get("range", "") for _, told, headers, _ in registry.requests if told == path
+        ]
+        assert len(ranges) == 3
+        assert ranges[0] == ""
+        assert all(wanted.startswith("bytes=") for wanted in ranges[1:])
+        assert 0 < sink.offset < 1000, "what came is kept"
+        # A line that is slow, and no worse, is waited for: here for five times the patience.
+        registry.requests.clear()
+        registry.lies[path] = _slowly(data, sink.offset, 20_000, every_s=0.1)
+        await _remote(client, registry.host).blob(layer, sink, lambda _: None)
+        assert sink.data == data
+        assert len([told for _, told, _, _ in registry.requests if told == path]) == 1
+    await client.close()
+
+
+async def test_files_that_drip_are_left(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "_WINDOW_S", 0.2)
+    start = b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"
+    async with LyingRegistry({"/f": dripping(start, b"x", every_s=0.01)}) as server:
+        with pytest.raises(RegistryUnreachableError, match=r" sent no more than [0-9]+ bytes in "):
+            async for _ in download(client, f"http://{server.host}/f"):
+                pass
+
+
 async def test_refusals_that_come_in_pieces_are_read_whole(client: HttpClient) -> None:
     words = b'{"errors":[{"code":"DENIED","message":"' + b"no " * 9000 + b'"}]}'
     async with LyingRegistry({"/v2/": answer(200), "/v2/x": answer(403, words)}) as registry:
@@ -211,13 +295,6 @@ async def test_a_layer_that_is_said_to_be_everywhere_is_looked_for_in_some_place
         with pytest.raises(RegistryUnreachableError, match=r"127\.0\.0\.1:8: connect"):
             await _remote(client, registry.host).blob(layer, _Sink(), lambda _: None)
     assert len(client._contexts) == 3
-
-
-class _Sink:
-    offset = 0
-
-    def write_all(self, pieces: object) -> None:
-        raise AssertionError("nothing of this is to be kept")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -22,6 +24,8 @@ from naru.oci.digest import Digest
 from naru.oci.distribution_errors import DigestInvalidError, UnauthorizedError
 from naru.oci.manifest import parse_manifest
 
+# What TLS begins with.
+_HANDSHAKE = b"\x16"
 _PIECE = 100_000
 _DATA = os.urandom(3 * _PIECE + 17)
 
@@ -312,6 +316,40 @@ async def test_peer_that_takes_nothing_is_left(
             await writer.ask(
                 "PATCH", begun.location(), headers={"Content-Length": "2"}, body=stuck, attempts=1
             )
+
+
+async def test_peer_that_takes_little_at_a_time_is_waited_for(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("naru.distribution.upload._STALL_S", 0.3)
+    size = 10 << 20
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield bytes(size)
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            if await reader.readexactly(1) == _HANDSHAKE:
+                raise asyncio.IncompleteReadError(b"", None)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"UT"):
+                for _ in range(10):
+                    await asyncio.sleep(0.1)
+                    await reader.readexactly(size // 10)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+    server = await asyncio.start_server(slowly, sock=listening)
+    async with server:
+        host = f"127.0.0.1:{listening.getsockname()[1]}"
+        writer = RepositoryWriter(client, host, "x", None, FastClock())
+        await writer.connect()
+        answer = await writer.ask(
+            "PUT", "x", headers={"Content-Length": str(size)}, body=whole, attempts=1
+        )
+    assert answer.status == 200
 
 
 def test_relative_and_absolute_locations_keep_their_escapes() -> None:
