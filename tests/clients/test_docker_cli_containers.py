@@ -53,7 +53,7 @@ def test_a_terminal_that_is_resized_tells_the_process(engine: Engine) -> None:
         shell.setwinsize(44, 110)
         shell.setwinsize(45, 111)
         shell.sendline("stty size")
-        return shell.expect(["45 111", pexpect.TIMEOUT], timeout=1) == 0
+        return bool(shell.expect(["45 111", pexpect.TIMEOUT], timeout=1) == 0)
 
     eventually(resized, "the size is known inside")
     shell.sendline("exit")

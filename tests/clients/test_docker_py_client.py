@@ -14,9 +14,7 @@ from docker.errors import APIError, ContainerError, ImageNotFound, NotFound
 from docker.types import LogConfig, Mount, Ulimit
 
 from harness.archives import busybox_archive, busybox_layer, docker_archive
-from harness.engine import LABEL, Engine
-
-_LABELS = dict([LABEL.split("=")])
+from harness.engine import LABEL, LABELS, Engine
 
 
 @pytest.fixture
@@ -28,21 +26,21 @@ def client(engine: Engine) -> Iterator[DockerClient]:
 
 
 def test_run_returns_the_output(client: DockerClient) -> None:
-    output = client.containers.run("busybox", "echo hello", labels=_LABELS, remove=True)
+    output = client.containers.run("busybox", "echo hello", labels=LABELS, remove=True)
     assert output == b"hello\n"
 
 
 def test_run_raises_what_the_process_returned(client: DockerClient) -> None:
     with pytest.raises(ContainerError) as caught:
         client.containers.run(
-            "busybox", ["sh", "-c", "echo no >&2; exit 7"], labels=_LABELS, remove=True
+            "busybox", ["sh", "-c", "echo no >&2; exit 7"], labels=LABELS, remove=True
         )
     assert caught.value.exit_status == 7
     assert caught.value.stderr == b"no\n"
 
 
 def test_a_container_lives_and_dies(client: DockerClient) -> None:
-    container = client.containers.create("busybox", "sleep 1000", labels=_LABELS, tty=True)
+    container = client.containers.create("busybox", "sleep 1000", labels=LABELS, tty=True)
     assert container.status == "created"
     container.start()
     container.reload()
@@ -60,7 +58,7 @@ def test_a_container_lives_and_dies(client: DockerClient) -> None:
 
 
 def test_exec_returns_code_and_both_streams(client: DockerClient) -> None:
-    container = client.containers.run("busybox", "sleep 1000", labels=_LABELS, detach=True)
+    container = client.containers.run("busybox", "sleep 1000", labels=LABELS, detach=True)
     code, (out, err) = container.exec_run(
         ["sh", "-c", "echo out; echo err >&2; exit 4"], demux=True
     )
@@ -71,7 +69,7 @@ def test_exec_returns_code_and_both_streams(client: DockerClient) -> None:
 
 def test_logs_are_read_and_followed(client: DockerClient) -> None:
     container = client.containers.run(
-        "busybox", ["sh", "-c", "echo 1; sleep 0.3; echo 2"], labels=_LABELS, detach=True
+        "busybox", ["sh", "-c", "echo 1; sleep 0.3; echo 2"], labels=LABELS, detach=True
     )
     assert b"".join(container.logs(stream=True, follow=True)) == b"1\n2\n"
     assert container.logs(tail=1) == b"2\n"
@@ -80,7 +78,7 @@ def test_logs_are_read_and_followed(client: DockerClient) -> None:
 
 def test_a_socket_is_attached(client: DockerClient) -> None:
     container = client.containers.create(
-        "busybox", "cat", labels=_LABELS, stdin_open=True, detach=True
+        "busybox", "cat", labels=LABELS, stdin_open=True, detach=True
     )
     stream = container.attach_socket(params={"stdin": 1, "stdout": 1, "stream": 1})
     container.start()
@@ -92,9 +90,7 @@ def test_a_socket_is_attached(client: DockerClient) -> None:
 
 
 def test_a_websocket_is_attached(engine: Engine, client: DockerClient) -> None:
-    container = client.containers.create(
-        "busybox", "cat", labels=_LABELS, stdin_open=True, tty=True
-    )
+    container = client.containers.create("busybox", "cat", labels=LABELS, stdin_open=True, tty=True)
     container.start()
     with socket.socket(socket.AF_UNIX) as stream:
         stream.settimeout(10)
@@ -120,8 +116,8 @@ def test_a_websocket_is_attached(engine: Engine, client: DockerClient) -> None:
 
 
 def test_lists_heed_filters(client: DockerClient) -> None:
-    running = client.containers.run("busybox", "sleep 1000", labels=_LABELS, detach=True)
-    stopped = client.containers.create("busybox", "true", labels=_LABELS)
+    running = client.containers.run("busybox", "sleep 1000", labels=LABELS, detach=True)
+    stopped = client.containers.create("busybox", "true", labels=LABELS)
     mine = {"label": LABEL}
     assert [item.id for item in client.containers.list(filters=mine)] == [running.id]
     everything = client.containers.list(all=True, filters=mine)
@@ -133,7 +129,7 @@ def test_mounts_limits_and_ports(client: DockerClient, tmp_path: Path) -> None:
     output = client.containers.run(
         "busybox",
         ["sh", "-c", "cat /mnt/in; ulimit -n; df -k /fast | tail -1 | awk '{print $2}'"],
-        labels=_LABELS,
+        labels=LABELS,
         remove=True,
         mounts=[Mount("/mnt", str(tmp_path), type="bind", read_only=True)],
         tmpfs={"/fast": "size=2m"},
@@ -146,7 +142,7 @@ def test_mounts_limits_and_ports(client: DockerClient, tmp_path: Path) -> None:
 
 
 def test_top_and_attributes_are_read(client: DockerClient) -> None:
-    container = client.containers.run("busybox", "sleep 1234", labels=_LABELS, detach=True)
+    container = client.containers.run("busybox", "sleep 1234", labels=LABELS, detach=True)
     assert container.top()["Processes"][0][-1] == "sleep 1234"
     container.reload()
     assert container.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
@@ -172,9 +168,9 @@ def test_a_missing_image_is_told(client: DockerClient) -> None:
 
 
 def test_conflicts_are_told(client: DockerClient) -> None:
-    client.containers.create("busybox", "true", name="naru-test-py-name", labels=_LABELS)
+    client.containers.create("busybox", "true", name="naru-test-py-name", labels=LABELS)
     with pytest.raises(APIError) as caught:
-        client.containers.create("busybox", "true", name="naru-test-py-name", labels=_LABELS)
+        client.containers.create("busybox", "true", name="naru-test-py-name", labels=LABELS)
     assert caught.value.status_code == 409
     assert 'Conflict. The container name "/naru-test-py-name" is already in use' in (
         caught.value.explanation
@@ -183,9 +179,7 @@ def test_conflicts_are_told(client: DockerClient) -> None:
 
 def test_events_are_decoded(client: DockerClient) -> None:
     events = client.events(decode=True, filters={"event": "create", "label": LABEL})
-    timer = threading.Timer(
-        0.3, lambda: client.containers.create("busybox", "true", labels=_LABELS)
-    )
+    timer = threading.Timer(0.3, lambda: client.containers.create("busybox", "true", labels=LABELS))
     timer.start()
     assert next(iter(events))["Action"] == "create"
     timer.join()

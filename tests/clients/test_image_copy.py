@@ -169,7 +169,7 @@ def test_archives_are_what_skopeo_reads_and_writes(engine: Engine, tmp_path: Pat
         made, theirs = tmp_path / f"{kind}.tar", tmp_path / f"{kind}-skopeo.tar"
         copy(engine, "app:1", f"{kind}:{made}").ok()
         skopeo("copy", "--insecure-policy", "-q", f"{kind}:{made}", f"{kind}:{theirs}:{name}")
-        assert copy(engine, f"{kind}:{theirs}", f"engine:{kind}:back").ok()
+        copy(engine, f"{kind}:{theirs}", f"engine:{kind}:back").ok()
         assert image_id(engine, f"{kind}:back") == image_id(engine, "app:1")
     assert sorted(os.listdir(tmp_path)) == sorted(
         f"{kind}{part}.tar"

@@ -150,8 +150,8 @@ def test_a_helper_keeps_what_it_is_named_for(
             assert ours == theirs, (config, words)
             assert users[1].config == users[0].config, (config, words)
     assert '"Secret":"secret"' in users[1].asked
-    theirs, ours = (user.asked.split("erase")[0].split() for user in users)
-    assert ours == theirs
+    of_docker, of_naru = (user.asked.split("erase")[0].split() for user in users)
+    assert of_naru == of_docker
 
 
 def test_a_password_is_asked_for_at_a_terminal(engine: Engine, registry: FakeRegistry) -> None:

@@ -54,7 +54,6 @@ push --help
 def registry(engine: Engine) -> Iterator[WritableRegistry]:
     """Give a registry with an image that came out of an index, which is here too."""
     with in_thread(WritableRegistry()) as made:
-        assert isinstance(made, WritableRegistry)
         config = image_config([LAYER], {})
         inner = made.add_image("x", "inner", config, [gzip.compress(LAYER, mtime=0)])
         platform = {"os": "linux", "architecture": host_platform().architecture}

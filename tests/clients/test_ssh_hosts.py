@@ -39,7 +39,8 @@ def test_a_container_runs_over_there(client: Client, env: dict[str, str]) -> Non
 
 def test_a_path_names_the_socket_over_there(client: Client, env: dict[str, str]) -> None:
     url = f"{env['DOCKER_HOST']}{client.engine.socket}"
-    assert client("version", "-f", "{{.Server.Os}}", env=env | {"DOCKER_HOST": url}).ok()
+    there = client("version", "-f", "{{.Server.Os}}", env=env | {"DOCKER_HOST": url}).ok()
+    assert there.out == "linux\n"
     nowhere = client("ps", env=env | {"DOCKER_HOST": f"{env['DOCKER_HOST']}/tmp/nothing"})
     assert nowhere.code == 1
     assert "Cannot connect to the Docker daemon at" in nowhere.err

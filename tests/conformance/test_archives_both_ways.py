@@ -50,6 +50,7 @@ def _before_1_10(archive: bytes) -> bytes:
 @requires("dockerd", "containerd", "iptables", "unshare", "root", "crun", "conmon", "nft")
 def test_archives_go_both_ways(engine: Engine) -> None:
     with dockerd.running() as theirs:
+        archive = b""
         for one, other in ((engine, theirs), (theirs, engine)):
             one.load(docker_archive([_NAME], _LAYERS, {"Cmd": ["cat", "/d/kept"]}))
             ran = one.run("sh", "-c", "echo hi > /f; rm /d/kept; ln /bin/vi /v", image=_NAME)

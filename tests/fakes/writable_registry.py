@@ -32,8 +32,8 @@ class _Upload:
 class WritableRegistry(FakeRegistry):
     """Repositories that can be written."""
 
-    def __init__(self, **options: object) -> None:
-        super().__init__(**options)  # type: ignore[arg-type]  # those of FakeRegistry, passed on
+    def __init__(self, *, auth: str = "", users: dict[str, str] | None = None) -> None:
+        super().__init__(auth=auth, users=users)
         self.held: set[tuple[str, str]] = set()
         """which repository has which blob"""
         self.mishaps: dict[str, list[str]] = defaultdict(list)

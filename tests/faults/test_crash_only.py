@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from harness.engine import LABEL
+from harness.engine import LABELS
 from harness.narud import EngineUnderTest
 from harness.ports import free_port
 from harness.requirements import requires
@@ -404,7 +404,7 @@ def test_a_replacement_that_was_cut_short_is_finished(own_engine: EngineUnderTes
     own_engine.start_engine(env={"NARU_FAULT": "engine.replace.before_removal=kill"})
     own_engine.create("true", name="naru-test-other")
     old = own_engine.up(name="naru-test-web")
-    body = {"Image": "busybox:latest", "Labels": dict([LABEL.split("=")])}
+    body = {"Image": "busybox:latest", "Labels": LABELS}
     query = {"name": "naru-test-web", "replace": True}
     with contextlib.suppress(OSError, http.client.HTTPException):
         own_engine.api("POST", "/containers/create", body, query=query)

@@ -21,7 +21,7 @@ import pytest
 
 import naru
 from harness.archives import Tree, busybox_layer, docker_archive
-from harness.engine import LABEL
+from harness.engine import LABELS
 from harness.leaks import Footprint
 from harness.narud import EngineUnderTest
 from harness.registry import serving
@@ -92,12 +92,11 @@ class _Tour:
         self.api("POST", "/images/create", busybox_layer(), fromSrc="-", repo=name, tag=tag)
         self.api("POST", "/images/create", fromImage=self._pulled)
         self.push_something()
-        label, value = LABEL.split("=")
         log = {"Type": "json-file", "Config": {"max-size": "10k", "max-file": "2"}}
         request = {
             "Image": _IMAGE,
             "Cmd": ["sh", "-c", "seq 1 4000 | tee /written; sleep 1000"],
-            "Labels": {label: value},
+            "Labels": LABELS,
             "Volumes": {"/anonymous": {}},
             "ExposedPorts": {"7000/tcp": {}},
             "HostConfig": {

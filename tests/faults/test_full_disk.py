@@ -12,7 +12,7 @@ import pytest
 
 from fakes.fake_registry import FakeRegistry
 from harness.archives import Tree, busybox_layer, docker_archive, image_config
-from harness.engine import LABEL
+from harness.engine import LABELS
 from harness.narud import EngineUnderTest
 from harness.registry import in_thread
 from harness.requirements import requires
@@ -45,8 +45,7 @@ class Desk:
         return ""
 
     def container(self, name: str, **body: object) -> str:
-        label, value = LABEL.split("=")
-        whole = {"Labels": {label: value}, **body}
+        whole = {"Labels": LABELS, **body}
         return self.ask("POST", "/containers/create", whole, name=name)
 
     def fill(self, free: int) -> None:
@@ -104,8 +103,8 @@ def build_copy(desk: Desk) -> str:
 
 def create_and_start(desk: Desk) -> str:
     """Make a container with a volume that an image fills, and start it."""
-    volumes = {"/data": {}}
-    failure = desk.container("filled", Image=_LOADED, Cmd=["true"], Volumes=volumes)
+    body: dict[str, object] = {"Image": _LOADED, "Cmd": ["true"], "Volumes": {"/data": {}}}
+    failure = desk.container("filled", **body)
     return failure or desk.ask("POST", "/containers/filled/start")
 
 

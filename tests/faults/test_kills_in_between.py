@@ -22,7 +22,7 @@ import pytest
 from fakes.writable_registry import WritableRegistry
 from harness import narud
 from harness.archives import Tree, busybox_layer, docker_archive, image_config
-from harness.engine import LABEL
+from harness.engine import LABELS
 from harness.narud import EngineUnderTest
 from harness.registry import in_thread
 from harness.requirements import requires
@@ -147,9 +147,8 @@ def bench() -> Iterator[Bench]:
             packed = [gzip.compress(layer, 1, mtime=0) for layer in (noise("three"), noise("four"))]
             config = image_config([noise("three"), noise("four")], {})
             registry.add_image("x", "1", config, packed)
-            label, value = LABEL.split("=")
             script = "head -c 3000000 /dev/urandom > /noise"
-            body = {"Image": "busybox", "Cmd": ["sh", "-c", script], "Labels": {label: value}}
+            body = {"Image": "busybox", "Cmd": ["sh", "-c", script], "Labels": LABELS}
             engine.api("POST", "/containers/create", body, query={"name": "writer"}).ok(201)
             engine.start("writer")
             assert engine.wait("writer") == 0

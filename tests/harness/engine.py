@@ -34,6 +34,7 @@ from harness.waiting import eventually
 
 # Marks what tests made, so that cleaning up touches nothing else on a shared engine.
 LABEL = f"naru-test={os.getpid()}"
+LABELS = dict([LABEL.split("=", 1)])
 _numbers = itertools.count(1)
 
 
@@ -213,9 +214,8 @@ class Engine:
         **config: Any,
     ) -> str:
         """Create a container and return its id; `config` and `host` are the API's own keys."""
-        label, value = LABEL.split("=")
         body = {"Image": image, "HostConfig": dict(host or {}), **config}
-        body["Labels"] = {label: value, **(config.get("Labels") or {})}
+        body["Labels"] = LABELS | (config.get("Labels") or {})
         if cmd:
             body["Cmd"] = list(cmd)
         answer = self.api("POST", "/containers/create", body, query={"name": name}).ok(201)
@@ -276,14 +276,12 @@ class Engine:
     def await_status(self, container: str, status: str, *, timeout_s: float = 15) -> dict[str, Any]:
         """Wait until a container has this status; return its state."""
 
-        def probe() -> dict[str, Any] | None:
+        def probe() -> dict[str, Any]:
             state = self.state(container)
             assert state["Status"] == status, state
             return state
 
-        found = eventually(probe, f"{container[:12]} is {status}", timeout_s=timeout_s)
-        assert found is not None
-        return found
+        return eventually(probe, f"{container[:12]} is {status}", timeout_s=timeout_s)
 
     def await_made(self, container: str, status: str) -> None:
         """Wait until somebody else has made a container and it has this status."""
@@ -348,9 +346,8 @@ class Engine:
 
     def network(self, name: str | None = None, **body: Any) -> str:
         """Make a network and return its name; `body` is the API's own keys."""
-        label, value = LABEL.split("=")
         name = name or f"nt-{os.getpid()}-{next(_numbers)}"
-        labels = {label: value, **body.pop("Labels", {})}
+        labels = LABELS | body.pop("Labels", {})
         self.api("POST", "/networks/create", {"Name": name, "Labels": labels, **body}).ok(201)
         return name
 

@@ -21,13 +21,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fakes.certificates import Authority
 from fakes.fake_registry import FakeRegistry
 from harness.ports import free_port
 from harness.token_server import ISSUER, SERVICE, TokenServer
 from harness.waiting import eventually
+
+AnyFake = TypeVar("AnyFake", bound=FakeRegistry)
 
 USER, PASSWORD = "user", "secret"
 # bcrypt of that password, so that no test needs the htpasswd program.
@@ -141,15 +143,17 @@ def serving(
 
 
 @contextlib.contextmanager
-def in_thread(registry: FakeRegistry) -> Iterator[FakeRegistry]:
+def in_thread(registry: AnyFake) -> Iterator[AnyFake]:
     """Serve a registry beside a test that waits for programs."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
         asyncio.run_coroutine_threadsafe(registry.__aenter__(), loop).result(30)
-        yield registry
-        asyncio.run_coroutine_threadsafe(registry.__aexit__(), loop).result(30)
+        try:
+            yield registry
+        finally:
+            asyncio.run_coroutine_threadsafe(registry.__aexit__(), loop).result(30)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

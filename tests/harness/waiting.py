@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def eventually(
-    probe: Callable[[], T], what: str, *, timeout_s: float = 10.0, every_s: float = 0.02
+    probe: Callable[[], T | None], what: str, *, timeout_s: float = 10.0, every_s: float = 0.02
 ) -> T:
     """Call `probe` until it returns something true, and return that.
 

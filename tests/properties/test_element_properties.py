@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naru.network.elements import port_elements
-from naru.network.model import PROTOCOLS, Endpoint, Network, Pool, PublishedPort
+from naru.network.model import PROTOCOLS, Endpoint, Network, Pool, PublishedPort, Version
 from naru.network.rules import Element, additions, removals
 
 _ENDPOINT = Endpoint(
@@ -36,7 +36,7 @@ _PORTS = st.lists(
 
 
 def _elements(ports: list[PublishedPort], *, asks_host: bool) -> set[Element]:
-    owners = {4: _ENDPOINT, 6: _ENDPOINT}
+    owners: dict[Version, Endpoint] = {4: _ENDPOINT, 6: _ENDPOINT}
     return port_elements(ports, owners, {"n": _NETWORK}, asks_host=asks_host)
 
 

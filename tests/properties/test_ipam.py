@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from naru.errors import FaultError, ForbiddenError, InvalidInputError
 from naru.network.ipam import Leases, choose_subnet, mac_for
-from naru.network.model import DEFAULT_ADDRESS_POOLS, NetworkRequest, Pool
+from naru.network.model import DEFAULT_ADDRESS_POOLS, Address, NetworkRequest, Pool
 from naru.network.pools import settle_pools
 
 SUBNET = IPv4Network("10.0.0.0/28")
@@ -24,7 +24,7 @@ class LeaseMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.leases = Leases("test", SUBNET, [GATEWAY])
-        self.held: set[IPv4Address] = set()
+        self.held: set[Address] = set()
 
     @property
     def free(self) -> list[IPv4Address]:
@@ -117,7 +117,7 @@ def test_gateway_neighbours_and_containers_never_share_an_address(
     others = [IPv4Address(text) for text in auxiliary.values()]
     assert gateway in ip_range
     leases = Leases("n", subnet, [gateway, *others], ip_range)
-    held = [gateway, *others]
+    held: list[Address] = [gateway, *others]
     for _ in range(3):
         try:
             held.append(leases.take_any())

@@ -14,7 +14,8 @@ _WORDS = st.sampled_from(["", "a", "b"])
 _KEYS = st.sampled_from(["x", "y"])
 _ARGV = st.none() | st.lists(_WORDS, max_size=2)
 _MAPS = st.none() | st.dictionaries(_KEYS, _WORDS, max_size=2)
-_SETS = st.none() | st.dictionaries(_KEYS, st.just({}), max_size=2)
+_NOTHING: dict[str, str] = {}
+_SETS = st.none() | st.dictionaries(_KEYS, st.just(_NOTHING), max_size=2)
 _CONFIGS = st.builds(
     ContainerConfig,
     user=_WORDS,

@@ -137,7 +137,7 @@ class Agreement(RuleBasedStateMachine):
     @invariant()
     def trees_agree(self) -> None:
         for key in KEYS:
-            trees = []
+            trees: list[dict[str, str] | None] = []
             for snapshots in self.both:
                 if snapshots.stat(key) is None:
                     trees.append(None)

@@ -33,10 +33,12 @@ async def test_work_in_a_thread_does_not_stop_the_loop() -> None:
             ticks += 1
             await asyncio.sleep(0.005)
 
+    def slow() -> int:
+        time.sleep(0.1)
+        return threading.get_ident()
+
     ticker = asyncio.ensure_future(tick())
-    assert await in_thread(lambda: time.sleep(0.1) or threading.get_ident()) != (
-        threading.get_ident()
-    )
+    assert await in_thread(slow) != threading.get_ident()
     ticker.cancel()
     assert ticks > 3
 
@@ -168,7 +170,11 @@ async def test_a_thread_that_writes_on_after_its_reader_went_is_no_trouble() -> 
 
 
 async def test_many_slow_readers_leave_threads_to_others() -> None:
-    streams = [pieces_of_thread(lambda write: [write(b"x") for _ in range(20)]) for _ in range(50)]
+    def work(write: Callable[[bytes], None]) -> None:
+        for _ in range(20):
+            write(b"x")
+
+    streams = [pieces_of_thread(work) for _ in range(50)]
     for stream in streams:
         assert await anext(stream) == b"x"
     assert await in_thread(lambda: 1) == 1

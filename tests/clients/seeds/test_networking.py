@@ -87,8 +87,8 @@ def test_the_engine_draws_ports_for_what_is_exposed(client: Client) -> None:
 
 @pytest.mark.seed("S037", "S038")
 def test_hosts_and_servers_of_names_are_what_was_asked_for(client: Client) -> None:
-    words = ("--add-host=db:10.1.2.3", "--add-host", "gate:host-gateway", "--dns=10.9.8.7")
-    words += ("--dns-search", "example.org", "--dns-option", "ndots:2")
+    words = ["--add-host=db:10.1.2.3", "--add-host", "gate:host-gateway", "--dns=10.9.8.7"]
+    words += ["--dns-search", "example.org", "--dns-option", "ndots:2"]
     container = client.up(*words, "busybox", "sleep", "1000")
     hosts = client.say("exec", container, "cat", "/etc/hosts").splitlines()
     assert "10.1.2.3\tdb" in hosts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Network, ip_address, ip_network
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_a_network_is_made_with_the_addresses_one_wants(client: Client) -> None:
         client.say("network", "inspect", "-f", "{{json .IPAM.Config}}", "seeds-ranged")
     )
     assert pools[0]["Subnet"] == "10.250.94.0/24"
-    assert ip_network(pools[1]["Subnet"]).subnet_of(ip_network("fd00::/8"))
+    assert IPv6Network(pools[1]["Subnet"]).subnet_of(IPv6Network("fd00::/8"))
     client.up("--name", "seeds-in", "--net", "seeds-ranged", "busybox", "sleep", "99")
     ends = json.loads(client.show("{{json .NetworkSettings.Networks}}", "seeds-in"))
     end = ends["seeds-ranged"]

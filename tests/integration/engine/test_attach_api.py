@@ -11,7 +11,11 @@ from harness.engine import Engine
 from harness.wire import Hijacked, split_frames
 
 _ALL = {"stream": True, "stdin": True, "stdout": True, "stderr": True}
-_STDIN = {"OpenStdin": True, "StdinOnce": True, "AttachStdin": True}
+
+
+def _open(engine: Engine, *cmd: str, **config: Any) -> str:
+    """Create a container whose stdin is open until the first client has gone."""
+    return engine.create(*cmd, OpenStdin=True, StdinOnce=True, AttachStdin=True, **config)
 
 
 def _attach(engine: Engine, container: str, **query: Any) -> Hijacked:
@@ -20,7 +24,7 @@ def _attach(engine: Engine, container: str, **query: Any) -> Hijacked:
 
 def test_stdin_goes_in_and_both_streams_come_out(engine: Engine) -> None:
     script = "cat; echo err >&2; exit 5"
-    container = engine.create("sh", "-c", script, **_STDIN)
+    container = _open(engine, "sh", "-c", script)
     with _attach(engine, container) as stream:
         assert stream.status == 101
         assert stream.headers["connection"].lower() == "upgrade"
@@ -48,7 +52,7 @@ def test_old_clients_hijack_without_an_upgrade(engine: Engine) -> None:
 
 
 def test_much_data_goes_through_unharmed(engine: Engine) -> None:
-    container = engine.create("cat", **_STDIN)
+    container = _open(engine, "cat")
     data = bytes(range(256)) * 8192
     got = b""
     with _attach(engine, container) as stream:
@@ -63,7 +67,7 @@ def test_much_data_goes_through_unharmed(engine: Engine) -> None:
 
 
 def test_a_terminal_is_raw_and_has_one_stream(engine: Engine) -> None:
-    container = engine.create("sh", Tty=True, **_STDIN)
+    container = _open(engine, "sh", Tty=True)
     with _attach(engine, container) as stream:
         engine.start(container)
         stream.send(b"tty; echo er''ror >&2; exit 4\n")
@@ -74,7 +78,7 @@ def test_a_terminal_is_raw_and_has_one_stream(engine: Engine) -> None:
 
 
 def test_a_terminal_has_the_size_it_is_told(engine: Engine) -> None:
-    container = engine.create("sh", Tty=True, **_STDIN)
+    container = _open(engine, "sh", Tty=True)
     with _attach(engine, container) as stream:
         engine.start(container)
         engine.api("POST", f"/containers/{container}/resize", query={"h": 33, "w": 101}).ok(200)
@@ -83,7 +87,7 @@ def test_a_terminal_has_the_size_it_is_told(engine: Engine) -> None:
 
 
 def test_detach_keys_end_the_attachment_and_not_the_process(engine: Engine) -> None:
-    container = engine.create("sh", Tty=True, **_STDIN)
+    container = _open(engine, "sh", Tty=True)
     with _attach(engine, container) as stream:
         engine.start(container)
         stream.send(b"\x10\x11")
@@ -95,7 +99,7 @@ def test_detach_keys_end_the_attachment_and_not_the_process(engine: Engine) -> N
 
 
 def test_detach_keys_may_be_chosen(engine: Engine) -> None:
-    container = engine.create("cat", Tty=True, **_STDIN)
+    container = _open(engine, "cat", Tty=True)
     with _attach(engine, container, detachKeys="ctrl-a,x") as stream:
         engine.start(container)
         # The old keys are keys like any other now.
@@ -106,7 +110,7 @@ def test_detach_keys_may_be_chosen(engine: Engine) -> None:
 
 
 def test_detach_keys_that_make_no_sense_are_refused(engine: Engine) -> None:
-    container = engine.create("cat", Tty=True, **_STDIN)
+    container = _open(engine, "cat", Tty=True)
     path = f"/containers/{container}/attach"
     answer = engine.api("POST", path, query={**_ALL, "detachKeys": "ctrl-no"})
     assert answer.status == 400

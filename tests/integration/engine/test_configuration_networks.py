@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from harness.engine import LABEL, Engine
+from harness.engine import LABELS, Engine
 from harness.narud import EngineUnderTest
 from harness.wire import Response
 
 _SAID = {"Subnet": "10.250.40.0/24", "IPRange": "10.250.40.128/25", "Gateway": "10.250.40.5"}
-_LABELS = dict([LABEL.split("=")], kept="yes")
+_LABELS = LABELS | {"kept": "yes"}
 
 
 def _kept(engine: Engine, name: str, **body: Any) -> None:
@@ -61,8 +61,7 @@ def test_a_network_has_what_its_configuration_says(engine: Engine) -> None:
 def test_a_configuration_is_no_network_to_be_on(engine: Engine) -> None:
     _kept(engine, "nt-kept")
     words = "cannot create endpoint on configuration-only network"
-    body = {"Container": engine.up()}
-    answer = engine.api("POST", "/networks/nt-kept/connect", body)
+    answer = engine.api("POST", "/networks/nt-kept/connect", {"Container": engine.up()})
     assert (answer.status, answer.message) == (403, words)
     body = {"Image": "busybox", "HostConfig": {"NetworkMode": "nt-kept"}}
     answer = engine.api("POST", "/containers/create", body)

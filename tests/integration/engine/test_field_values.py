@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from harness.engine import LABEL, Engine
+from harness.engine import LABELS, Engine
 
 _VOLUME = "naru-test-fields"
 
 
 def _create(engine: Engine, version: str | None = None, **body: Any) -> Any:
-    label, value = LABEL.split("=")
-    request = {"Image": "busybox:latest", "Cmd": ["true"], "Labels": {label: value}, **body}
+    request = {"Image": "busybox:latest", "Cmd": ["true"], "Labels": LABELS, **body}
     return engine.api("POST", "/containers/create", request, version=version)
 
 
@@ -36,7 +35,7 @@ def test_what_docker_refuses_is_refused_in_its_words(
     assert answer.json()["message"] == problem
 
 
-_ELSEWHERE = {"EndpointsConfig": {"bridge": {}}}
+_ELSEWHERE: dict[str, Any] = {"EndpointsConfig": {"bridge": {}}}
 
 
 @pytest.mark.naru_only
@@ -91,15 +90,14 @@ def test_what_would_be_without_effect_is_refused(
 
 
 def test_what_is_of_use_to_images_goes_to_the_image(engine: Engine) -> None:
-    of_images = {"OnBuild": ["RUN true"], "Shell": ["/bin/sh", "-ec"]}
-    container = engine.create("true", **of_images)
+    container = engine.create("true", OnBuild=["RUN true"], Shell=["/bin/sh", "-ec"])
     config = engine.inspect(container)["Config"]
-    assert {key: config[key] for key in of_images} == of_images
+    assert (config["OnBuild"], config["Shell"]) == (["RUN true"], ["/bin/sh", "-ec"])
     query = {"container": container, "repo": "naru-test/fields", "tag": "1"}
     engine.api("POST", "/commit", query=query).ok(201)
     try:
         image = engine.api("GET", "/images/naru-test/fields:1/json").ok(200).json()["Config"]
-        assert image["Shell"] == of_images["Shell"]
+        assert image["Shell"] == ["/bin/sh", "-ec"]
     finally:
         engine.api("DELETE", "/images/naru-test/fields:1", query={"force": True}).ok(200)
 

@@ -28,7 +28,7 @@ def _ids(items: list[dict[str, Any]]) -> list[str]:
 
 
 def test_inspect_gives_back_what_was_asked_for(engine: Engine) -> None:
-    config = {
+    config: dict[str, Any] = {
         "Hostname": "inside",
         "Domainname": "example.test",
         "User": "1000:1000",

@@ -20,10 +20,10 @@ def _status(engine: Engine, field: str, **options: Any) -> str:
     return done.out.strip()
 
 
-def _refused(engine: Engine, version: str | None = None, **host: Any) -> str:
+def _refused(engine: Engine, **host: Any) -> str:
     """Return why a container is refused, at its creation or at its start."""
     body = {"Image": BUSYBOX, "Cmd": ["true"], "HostConfig": host}
-    answer = engine.api("POST", "/containers/create", body, version=version)
+    answer = engine.api("POST", "/containers/create", body)
     if answer.status == 201:
         container = answer.json()["Id"]
         answer = engine.api("POST", f"/containers/{container}/start")
@@ -217,7 +217,7 @@ def test_paths_are_hidden_as_asked(engine: Engine) -> None:
     done = engine.sh(f"mkdir -p /home/x; {script}", host=host)
     assert done.out == "1\n"
     assert "Read-only file system" in done.err
-    opened = {"MaskedPaths": [], "ReadonlyPaths": []}
+    opened: dict[str, list[str]] = {"MaskedPaths": [], "ReadonlyPaths": []}
     assert engine.sh("head -c1 /proc/timer_list | wc -c", host=opened).out == "1\n"
 
 

@@ -120,9 +120,6 @@ def test_the_containers_own_timeout_holds_when_none_is_asked_for(engine: Engine)
     assert engine.state(container)["ExitCode"] == 137
 
 
-_STREAMS = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Tty": True}
-
-
 def _told(engine: Engine, container: str, since: float, action: str) -> dict[str, str]:
     def probe() -> dict[str, str]:
         told = dict(_actions(engine, container, since))
@@ -134,7 +131,7 @@ def _told(engine: Engine, container: str, since: float, action: str) -> dict[str
 
 def test_detaching_is_told(engine: Engine) -> None:
     since = time.time()
-    container = engine.create("sh", OpenStdin=True, **_STREAMS)
+    container = engine.create("sh", OpenStdin=True, Tty=True)
     query = {"stream": True, "stdin": True, "stdout": True, "stderr": True}
     with engine.hijack(f"/containers/{container}/attach", query=query) as stream:
         engine.start(container)
@@ -148,7 +145,8 @@ def test_detaching_from_an_exec_is_told(engine: Engine) -> None:
     # It is among Docker's events, but 20.10 never sends it.
     container = engine.up()
     since = time.time()
-    body: dict[str, Any] = {"Cmd": ["sh"], **_STREAMS}
+    streams = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True}
+    body = {"Cmd": ["sh"], "Tty": True, **streams}
     exec_id = engine.api("POST", f"/containers/{container}/exec", body).ok(201).json()["Id"]
     with engine.hijack(f"/exec/{exec_id}/start", {"Detach": False, "Tty": True}) as stream:
         stream.send(b"\x10\x11")

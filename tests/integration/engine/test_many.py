@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from harness.engine import LABEL, Engine
+from harness.engine import LABELS, Engine
 from harness.waiting import eventually
 
 
@@ -27,11 +28,12 @@ def test_twenty_start_at_once_through_twenty_connections(engine: Engine) -> None
         found = engine.inspect(container)
         assert found["State"]["Running"] is True
         addresses.add(found["NetworkSettings"]["IPAddress"])
-        expected = f"{number}\n".encode()
-        eventually(
-            lambda c=container, e=expected: engine.logs(c)["stdout"] == e, "it has said its number"
-        )
+        eventually(partial(_has_said, engine, container, number), "it has said its number")
     assert len(addresses) == 20
+
+
+def _has_said(engine: Engine, container: str, number: int) -> bool:
+    return engine.logs(container)["stdout"] == f"{number}\n".encode()
 
 
 def test_only_one_of_many_gets_a_name(engine: Engine) -> None:
@@ -39,8 +41,7 @@ def test_only_one_of_many_gets_a_name(engine: Engine) -> None:
 
     def one(_: int) -> int:
         barrier.wait(30)
-        key, value = LABEL.split("=")
-        body = {"Image": "busybox", "Cmd": ["true"], "Labels": {key: value}}
+        body = {"Image": "busybox", "Cmd": ["true"], "Labels": LABELS}
         query = {"name": "naru-test-only"}
         return engine.api("POST", "/containers/create", body, query=query).status
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.archives import BUSYBOX
-from harness.engine import LABEL, Engine, Finished
+from harness.engine import LABELS, Engine, Finished
 from harness.wire import Response
 
 # What knows all kinds of mounts.
@@ -19,11 +19,10 @@ _VERSION = "1.48"
 
 
 def _create(engine: Engine, script: str, *mounts: dict[str, Any], **host: Any) -> Response:
-    label, value = LABEL.split("=")
     body = {
         "Image": BUSYBOX,
         "Cmd": ["sh", "-c", script],
-        "Labels": {label: value},
+        "Labels": LABELS,
         "HostConfig": {"Mounts": list(mounts), **host},
     }
     return engine.api("POST", "/containers/create", body, version=_VERSION)

@@ -24,7 +24,7 @@ def _server(
 ) -> str:
     """Start a server on port 7000 that greets whoever connects."""
     host = {"PortBindings": bindings, **options.pop("host", {})}
-    exposed = {port: {} for port in bindings}
+    exposed: dict[str, dict[str, str]] = {port: {} for port in bindings}
     return engine.up(
         "nc", "-ll", "-p", "7000", "-e", "echo", text, host=host, ExposedPorts=exposed, **options
     )

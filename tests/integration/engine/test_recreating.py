@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from harness.archives import Tree, busybox_layer, docker_archive
-from harness.engine import LABEL, Engine
+from harness.engine import LABELS, Engine
 from harness.ports import free_port
 from harness.waiting import eventually
+from harness.wire import Response
 
 pytestmark = pytest.mark.naru_only
 _NAME = "naru-test-recreated"
@@ -31,8 +32,8 @@ def _clean(engine: Engine) -> Iterator[None]:
     engine.api("DELETE", f"/images/{_OTHER}", query={"force": True}).ok(200, 404)
 
 
-def _recreate(engine: Engine, body: dict[str, Any], name: str = _NAME, **query: object) -> Any:
-    path = f"/containers/{name}/recreate"
+def _recreate(engine: Engine, body: dict[str, Any], **query: object) -> Response:
+    path = f"/containers/{_NAME}/recreate"
     return engine.api("POST", path, body, query={"t": 0, **query}, version="")
 
 
@@ -197,12 +198,11 @@ def test_what_must_be_healthy_and_is_not_is_gone_back_from(engine: Engine) -> No
 
 
 def test_a_container_that_does_not_run_changes_and_does_not_start(engine: Engine) -> None:
-    label, value = LABEL.split("=")
     engine.create("sh", "-c", "echo $A", name=_NAME, Env=["A=1"])
     # Its programs are in the new volume, or there are none.
     _recreate(engine, {"Env": ["A=2"], "Volumes": {"/bin": {}}}).ok(200)
     assert engine.state(_NAME)["Status"] == "created"
-    assert engine.inspect(_NAME)["Config"]["Labels"][label] == value
+    assert engine.inspect(_NAME)["Config"]["Labels"] == LABELS
     engine.start(_NAME)
     assert engine.wait(_NAME) == 0
     assert engine.logs(_NAME)["stdout"] == b"2\n"

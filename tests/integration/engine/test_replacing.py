@@ -9,15 +9,14 @@ from typing import Any
 
 import pytest
 
-from harness.engine import LABEL, Engine
+from harness.engine import LABELS, Engine
 
 pytestmark = pytest.mark.naru_only
 _NAME = "naru-test-replaced"
 
 
 def _replace(engine: Engine, name: str | None = _NAME, **body: Any) -> Any:
-    label, value = LABEL.split("=")
-    request = {"Image": "busybox:latest", "Cmd": ["sleep", "1000"], "Labels": {label: value}}
+    request = {"Image": "busybox:latest", "Cmd": ["sleep", "1000"], "Labels": LABELS}
     query = {"name": name, "replace": True}
     return engine.api("POST", "/containers/create", request | body, query=query)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.engine import LABEL, Engine
+from harness.engine import LABELS, Engine
 from harness.waiting import eventually
 
 _M = 1 << 20
@@ -130,13 +131,7 @@ def test_the_kernel_has_what_was_asked_for(
 
 
 def _warnings(engine: Engine, host: dict[str, Any], **options: Any) -> list[str]:
-    label, value = LABEL.split("=")
-    body = {
-        "Image": "busybox",
-        "Cmd": ["sleep", "1000"],
-        "HostConfig": host,
-        "Labels": {label: value},
-    }
+    body = {"Image": "busybox", "Cmd": ["sleep", "1000"], "HostConfig": host, "Labels": LABELS}
     answer = engine.api("POST", "/containers/create", body, **options).ok(201).json()
     return answer["Warnings"] or []
 
@@ -249,7 +244,7 @@ def test_a_parent_of_ones_own(engine: Engine) -> None:
         engine.remove(container)
     root = Path("/sys/fs/cgroup")
     for tree in root.iterdir() if _V1 else [root]:
-        eventually(lambda where=tree / name: _rmdir(where), f"{tree / name} is empty")
+        eventually(partial(_rmdir, tree / name), f"{tree / name} is empty")
 
 
 def _rmdir(path: Path) -> bool:

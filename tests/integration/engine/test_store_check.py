@@ -15,7 +15,7 @@ import pytest
 from fakes.fake_registry import FakeRegistry
 from harness import narud
 from harness.archives import Tree, busybox_layer, docker_archive, image_config
-from harness.engine import LABEL
+from harness.engine import LABELS
 from harness.narud import EngineUnderTest
 from harness.registry import in_thread
 from harness.requirements import requires
@@ -72,8 +72,7 @@ def unpacked(engine: EngineUnderTest) -> Path:
 
 
 def container(engine: EngineUnderTest, *cmd: str, name: str) -> None:
-    label, value = LABEL.split("=")
-    body = {"Image": IMAGE, "Cmd": list(cmd), "Labels": {label: value}}
+    body = {"Image": IMAGE, "Cmd": list(cmd), "Labels": LABELS}
     engine.api("POST", "/containers/create", body, query={"name": name}).ok(201)
 
 
@@ -117,8 +116,7 @@ def test_an_image_without_containers_is_repaired_at_once(engine: EngineUnderTest
     old.unlink()
     assert engine.naru("system", "check", "--repair", "--quiet").out == ""
     assert not old.parent.exists()
-    label, value = LABEL.split("=")
-    body = {"Image": IMAGE, "Cmd": ["cat", "/data/file"], "Labels": {label: value}}
+    body = {"Image": IMAGE, "Cmd": ["cat", "/data/file"], "Labels": LABELS}
     made = engine.api("POST", "/containers/create", body).ok(201).json()["Id"]
     engine.start(made)
     assert engine.wait(made) == 0

@@ -120,7 +120,7 @@ def test_restart_policies_change_while_it_runs(engine: Engine) -> None:
 
     def restarted() -> bool:
         found = engine.inspect(container)
-        return found["RestartCount"] == 1 and found["State"]["Status"] == "running"
+        return (found["RestartCount"], found["State"]["Status"]) == (1, "running")
 
     eventually(restarted, "it was restarted", timeout_s=30)
     _update(engine, container, RestartPolicy={"Name": "no"})

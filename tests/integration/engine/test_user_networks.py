@@ -142,8 +142,8 @@ def test_networks_of_a_stopped_container_are_those_of_its_next_start(engine: Eng
 def test_published_ports_follow_the_way_out(engine: Engine) -> None:
     one, other = engine.network(), engine.network()
     ports = {"PortBindings": {"7000/tcp": [{"HostPort": ""}]}}
-    exposed = {"ExposedPorts": {"7000/tcp": {}}}
-    container = engine.up(*_SERVE, host={**_joined(one), **ports}, **exposed)
+    host = {**_joined(one), **ports}
+    container = engine.up(*_SERVE, host=host, ExposedPorts={"7000/tcp": {}})
     engine.api("POST", f"/networks/{other}/connect", {"Container": container}).ok(200)
     before = engine.inspect(container)["NetworkSettings"]["Ports"]["7000/tcp"][0]["HostPort"]
     gateway = engine.api("GET", f"/networks/{one}").ok(200).json()["IPAM"]["Config"][0]["Gateway"]
@@ -335,8 +335,13 @@ def test_many_networks_with_several_containers_come_and_go(engine: Engine) -> No
         for container in found
     }
     assert len(addresses) == 12
+
+    def empty(name: str) -> None:
+        for container in containers[name]:
+            engine.remove(container)
+
     with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(lambda found: [engine.remove(one) for one in found], containers.values()))
+        list(pool.map(empty, names))
         list(pool.map(lambda name: engine.api("DELETE", f"/networks/{name}").ok(204), names))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.engine import LABEL, Engine
+from harness.engine import LABELS, Engine
 
 pytestmark = pytest.mark.naru_only
 _NEWEST = "1.50"
@@ -18,8 +18,7 @@ def _before(version: str) -> str:
 
 
 def _create(engine: Engine, version: str, body: dict[str, Any], **query: object) -> Any:
-    label, value = LABEL.split("=")
-    request = {"Image": "busybox:latest", "Cmd": ["sleep", "1000"], "Labels": {label: value}}
+    request = {"Image": "busybox:latest", "Cmd": ["sleep", "1000"], "Labels": LABELS}
     return engine.api("POST", "/containers/create", request | body, version=version, query=query)
 
 
@@ -69,7 +68,7 @@ def test_a_field_counts_from_its_version_on(
 
 
 _BIND = {"Type": "bind", "Source": "/tmp", "Target": "/x", "ReadOnly": True}
-_TWO = {"EndpointsConfig": {"bridge": {}, "naru-test-second": {}}}
+_TWO: dict[str, Any] = {"EndpointsConfig": {"bridge": {}, "naru-test-second": {}}}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -58,7 +58,7 @@ def built(layout: Layout, *architectures: str) -> dict[str, Any]:
     return layout.document({"manifests": entries}, _INDEX)
 
 
-def loaded_env(store: Store, name: str) -> Sequence[str]:
+def loaded_env(store: Store, name: str) -> tuple[str, ...] | None:
     assert store.read(name, "etc/upper") == b"upper\n"
     assert store.read(name, "gone") is None
     return store.services.catalog.resolve(name).config.config.env

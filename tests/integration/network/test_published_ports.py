@@ -12,7 +12,7 @@ from harness.requirements import requires
 from harness.waiting import eventually
 from naru.errors import InvalidInputError, NotSupportedError
 from naru.linux import nftables
-from naru.network.model import PortRequest, PublishError
+from naru.network.model import PortRequest, Protocol, PublishError
 
 if TYPE_CHECKING:
     from harness.rig import Rig
@@ -173,7 +173,9 @@ def test_a_port_of_another_container_is_refused_in_dockers_words(rig: Rig) -> No
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
-def test_a_port_of_another_program_is_refused_in_dockers_words(rig: Rig, protocol: str) -> None:
+def test_a_port_of_another_program_is_refused_in_dockers_words(
+    rig: Rig, protocol: Protocol
+) -> None:
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
     port = _free_port(kind)
     with socket.socket(socket.AF_INET, kind) as other:
@@ -189,7 +191,7 @@ def test_a_port_of_another_program_is_refused_in_dockers_words(rig: Rig, protoco
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_another_program_cannot_take_a_published_port(rig: Rig, kind: socket.SocketKind) -> None:
     port = _free_port(kind)
-    protocol = "tcp" if kind is socket.SOCK_STREAM else "udp"
+    protocol: Protocol = "tcp" if kind is socket.SOCK_STREAM else "udp"
     rig.connect(PortRequest(80, protocol, host_port=port))
     with socket.socket(socket.AF_INET, kind) as other:
         if protocol == "tcp":

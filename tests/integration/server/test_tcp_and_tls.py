@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,7 +55,7 @@ class SecuredEngine:
 
 
 @pytest.fixture
-def secured(tmp_path: Path, make_engine: Callable[..., EngineUnderTest]) -> Iterator[SecuredEngine]:
+def secured(tmp_path: Path, make_engine: Callable[..., EngineUnderTest]) -> SecuredEngine:
     return SecuredEngine(tmp_path, make_engine)
 
 

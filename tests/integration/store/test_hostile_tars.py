@@ -143,14 +143,11 @@ class Ground:
     def try_everywhere(self, *members: bytes) -> None:
         """Apply the members by every way in."""
         data = raw.archive(*members)
-        for way in (
-            lambda: self.layer(data, alone=True),
-            lambda: self.layer(data, alone=False),
-            lambda: self.extraction(data, deep=True),
-            lambda: self.extraction(data, deep=False),
-        ):
+        for choice in (True, False):
             with self.guarded():
-                way()
+                self.layer(data, alone=choice)
+            with self.guarded():
+                self.extraction(data, deep=choice)
 
     def names_outside(self, text: bytes) -> bytes:
         """Put the absolute path in."""
@@ -168,6 +165,12 @@ def _through(make: Callable[[str], bytes]) -> list[tuple[bytes, ...]]:
     """Return archives that first lay a link, then use it: of every kind, to every place."""
     targets = (OUTSIDE, b"../../../../outside", b"/proc/self/cwd", b"/proc/self/root", b"..", b"/")
     return [(raw.symlink("l", target), make("l/secret")) for target in targets]
+
+
+def _sparse(size: bytes, places: bytes, **more: bytes) -> tuple[bytes, ...]:
+    records = {b"GNU.sparse.size": size, b"GNU.sparse.map": places}
+    records |= {b"GNU.sparse.%b" % key.encode(): value for key, value in more.items()}
+    return raw.pax(records), raw.member("f", b"x")
 
 
 _LINK_TARGETS = (OUTSIDE + b"/secret", b"../outside/secret", b"/proc/self/exe", b"l/secret")
@@ -280,23 +283,12 @@ CASES: dict[str, list[tuple[bytes, ...]]] = {
         (*[raw.pax({b"comment": b"x" * 60_000})] * 30, raw.member("f", b"x")),
     ],
     "sparse": [
-        (raw.pax({b"GNU.sparse.size": size, b"GNU.sparse.map": places}), raw.member("f", b"x"))
-        for size, places in (
-            (b"9223372036854775807", b"9223372036854775800,1"),
-            (b"99999999999999999999", b"0,1"),
-            (b"-1", b"0,1"),
-            (b"5", b"0,1,0,1"),
-            (b"9999999999", b"4294967296,1"),
-        )
-    ]
-    + [
-        (
-            raw.pax(
-                {b"GNU.sparse.name": b"../outside/secret", b"GNU.sparse.size": b"1"}
-                | {b"GNU.sparse.map": b"0,1"}
-            ),
-            raw.member("f", b"x"),
-        )
+        _sparse(b"9223372036854775807", b"9223372036854775800,1"),
+        _sparse(b"99999999999999999999", b"0,1"),
+        _sparse(b"-1", b"0,1"),
+        _sparse(b"5", b"0,1,0,1"),
+        _sparse(b"9999999999", b"4294967296,1"),
+        _sparse(b"1", b"0,1", name=b"../outside/secret"),
     ],
 }
 

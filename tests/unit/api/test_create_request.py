@@ -75,8 +75,9 @@ def test_old_clients_share_their_ipc_namespace_unless_they_say_otherwise() -> No
 
 def test_options_of_another_mount_type_are_dropped_for_old_clients_and_refused_for_new() -> None:
     mounts = [{"Type": "bind", "Target": "/a", "TmpfsOptions": {}}]
-    [old] = adapted((1, 41), host={"Mounts": mounts}).host_config.mounts or ()
-    assert old.tmpfs_options is None
+    mounts_of_old = adapted((1, 41), host={"Mounts": mounts}).host_config.mounts
+    assert mounts_of_old is not None
+    assert [mount.tmpfs_options for mount in mounts_of_old] == [None]
     with pytest.raises(
         InvalidInputError, match=r'^TmpfsOptions must not be specified on mount type "bind"$'
     ):

@@ -48,7 +48,12 @@ def test_engine_is_started_once_and_waited_for(
 ) -> None:
     pids: list[int] = []
     spawn = autostart._spawn
-    monkeypatch.setattr(autostart, "_spawn", lambda program: pids.append(spawn(program)) or pids[0])
+
+    def noted(program: list[str]) -> int:
+        pids.append(spawn(program))
+        return pids[0]
+
+    monkeypatch.setattr(autostart, "_spawn", noted)
     program = _program(tmp_path, _SERVER.format(path=endpoint.path))
     monkeypatch.setattr(autostart, "_engine_program", lambda: program)
     stderr = io.StringIO()

@@ -68,8 +68,9 @@ def test_error_in_the_stream_ends_it() -> None:
 
 
 def test_streams_are_printed_as_they_are_and_aux_goes_elsewhere() -> None:
-    out, seen = io.StringIO(), []
-    records = [{"stream": "Loaded image: x\n"}, {"aux": {"ID": "y"}}]
+    out = io.StringIO()
+    seen: list[dict[str, str]] = []
+    records: list[dict[str, Any]] = [{"stream": "Loaded image: x\n"}, {"aux": {"ID": "y"}}]
     progress.show(records, out, is_terminal=True, on_aux=seen.append)
     assert out.getvalue() == "Loaded image: x\n"
     assert seen == [{"ID": "y"}]

@@ -263,12 +263,13 @@ async def test_layer_that_the_registry_lacks_comes_from_its_urls(
     ):
         digest = elsewhere.add_blob(data)
         elsewhere.faults.cut_after[digest] = [2 << 20]
-        urls = ("ftp://nowhere/x", f"http://{elsewhere.host}/v2/x/blobs/{'0' * 64}")
+        blobs = f"http://{elsewhere.host}/v2/x/blobs"
+        useless = ("ftp://nowhere/x", f"{blobs}/{'0' * 64}")
         remote = repository(client, registry, clock, RegistryAuth("me", "pw"))
-        wanted = Descriptor(digest=Digest(digest), size=len(data), urls=urls)
+        wanted = Descriptor(digest=Digest(digest), size=len(data), urls=useless)
         with pytest.raises(BlobUnknownError):
             await remote.blob(wanted, Memory(), lambda _: None)
-        urls = (*urls, f"http://{elsewhere.host}/v2/x/blobs/{digest}")
+        urls = (*useless, f"{blobs}/{digest}")
         sink = Memory()
         wanted = Descriptor(digest=Digest(digest), size=len(data), urls=urls)
         await remote.blob(wanted, sink, lambda _: None)

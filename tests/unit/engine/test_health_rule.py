@@ -23,8 +23,8 @@ _SECOND = 10**9
 _STARTED = 1000 * _SECOND
 
 
-def _config(*test: str, shell: list[str] | None = None, **settings: int) -> ContainerConfig:
-    return ContainerConfig(healthcheck=HealthConfig(test=list(test), **settings), shell=shell)
+def _config(*test: str, shell: list[str] | None = None) -> ContainerConfig:
+    return ContainerConfig(healthcheck=HealthConfig(test=list(test)), shell=shell)
 
 
 def _probe(exit_code: int, *, after_s: float = 60) -> ProbeResult:

@@ -127,20 +127,18 @@ def test_malformed_mounts_are_refused(mount: Mount) -> None:
 
 
 def test_read_only_means_all_of_a_tree_or_its_top() -> None:
-    def options(**flags: bool) -> list[str]:
-        mount = Mount(
-            type="bind", source="/s", target="/x", read_only=True, bind_options=BindOptions(**flags)
-        )
+    def options(bind: BindOptions) -> list[str]:
+        mount = Mount(type="bind", source="/s", target="/x", read_only=True, bind_options=bind)
         (found,) = wanted_mounts(ContainerConfig(), HostConfig(mounts=[mount]))
         return found.options
 
-    assert options() == ["required"]
-    assert options(read_only_non_recursive=True) == ["ro-top", "required"]
-    assert options(read_only_force_recursive=True) == ["ro-all", "required"]
-    assert options(non_recursive=True) == ["bind", "required"]
-    assert options(create_mountpoint=True) == ["create"]
+    assert options(BindOptions()) == ["required"]
+    assert options(BindOptions(read_only_non_recursive=True)) == ["ro-top", "required"]
+    assert options(BindOptions(read_only_force_recursive=True)) == ["ro-all", "required"]
+    assert options(BindOptions(non_recursive=True)) == ["bind", "required"]
+    assert options(BindOptions(create_mountpoint=True)) == ["create"]
     with pytest.raises(InvalidInputError, match="mount options conflict"):
-        options(read_only_force_recursive=True, read_only_non_recursive=True)
+        options(BindOptions(read_only_force_recursive=True, read_only_non_recursive=True))
 
 
 def test_an_image_is_mounted_read_only() -> None:

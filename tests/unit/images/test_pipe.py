@@ -13,7 +13,13 @@ from naru.images.layers.pipe import Pipe, PipeClosedError, written_by
 def test_bytes_arrive_in_order_whatever_the_counts() -> None:
     pipe = Pipe(capacity=2)
     sent = [bytes([n]) * (n * 37 % 100) for n in range(200)]
-    writer = threading.Thread(target=lambda: ([pipe.put(piece) for piece in sent], pipe.end()))
+
+    def write() -> None:
+        for piece in sent:
+            pipe.put(piece)
+        pipe.end()
+
+    writer = threading.Thread(target=write)
     writer.start()
     got, count = b"", 1
     while piece := pipe.read(count):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from naru.network.elements import link_elements, network_elements, port_elements
 from naru.network.model import Endpoint, Network, Pool, PublishedPort
 from naru.network.options import (
@@ -22,10 +20,12 @@ FOUR = Pool(subnet="172.18.0.0/16", gateway="172.18.0.1")
 SIX = Pool(subnet="fd00::/64", gateway="fd00::1")
 
 
-def _network(*pools: Pool, internal: bool = False, **options: str) -> Network:
+def _network(
+    *pools: Pool, internal: bool = False, options: dict[str, str] | None = None
+) -> Network:
     return Network(
         id="n", name="net", driver="bridge", created_ns=0, pools=pools or (FOUR,),
-        internal=internal, options={OPTION_BRIDGE: "br0", **options},
+        internal=internal, options={OPTION_BRIDGE: "br0", **(options or {})},
     )  # fmt: skip
 
 
@@ -50,11 +50,11 @@ def test_networks_without_a_bridge_have_none() -> None:
 
 def test_options_change_the_elements() -> None:
     drop = Element("neighbours", (BR, BR), ("drop",))
-    assert drop in network_elements(_network(**{OPTION_ICC: "false"}))
-    assert "masquerade4" not in _places(_network(**{OPTION_MASQUERADE: "false"}))
-    sourced = network_elements(_network(**{OPTION_SOURCE4: "192.0.2.1"}))
+    assert drop in network_elements(_network(options={OPTION_ICC: "false"}))
+    assert "masquerade4" not in _places(_network(options={OPTION_MASQUERADE: "false"}))
+    sourced = network_elements(_network(options={OPTION_SOURCE4: "192.0.2.1"}))
     assert Element("source4", ("172.18.0.0/16",), ("192.0.2.1",)) in sourced
-    trusted = network_elements(_network(**{OPTION_TRUSTED: "eth1:eth2"}))
+    trusted = network_elements(_network(options={OPTION_TRUSTED: "eth1:eth2"}))
     assert Element("trusted", (interface("eth2"), BR)) in trusted
 
 
@@ -64,11 +64,11 @@ def test_an_internal_network_hides_behind_nobody() -> None:
 
 
 def test_modes_are_per_version() -> None:
-    routed = network_elements(_network(FOUR, SIX, **{OPTION_MODE6: "routed"}))
+    routed = network_elements(_network(FOUR, SIX, options={OPTION_MODE6: "routed"}))
     assert Element("routed", (BR, "ipv6")) in routed
     assert Element("masquerade4", ("172.18.0.0/16",)) in routed
     assert "masquerade6" not in {element.place for element in routed}
-    open4 = _network(**{OPTION_MODE4: "nat-unprotected"})
+    open4 = _network(options={OPTION_MODE4: "nat-unprotected"})
     assert Element("unprotected", (BR, "ipv4")) in network_elements(open4)
 
 
@@ -95,16 +95,16 @@ def test_ports_lead_to_the_address_of_their_version() -> None:
 
 
 def test_a_routed_port_is_opened_and_not_translated() -> None:
-    network = _network(**{OPTION_MODE4: "routed"})
+    network = _network(options={OPTION_MODE4: "routed"})
     assert _ports(network, PublishedPort(80, "tcp", "0.0.0.0", 0)) == {
         Element("open4", ("172.18.0.2", "tcp", "80"))
     }
 
 
 def test_a_trusted_interface_may_use_both_ways() -> None:
-    values: dict[str, Any] = {OPTION_TRUSTED: "eth1"}
-    places = {e.place for e in _ports(_network(**values), PublishedPort(80, "tcp", "0.0.0.0", 1))}
-    assert places == {"open4", "published"}
+    network = _network(options={OPTION_TRUSTED: "eth1"})
+    found = _ports(network, PublishedPort(80, "tcp", "0.0.0.0", 1))
+    assert {element.place for element in found} == {"open4", "published"}
 
 
 def test_a_link_opens_the_ports_that_are_exposed() -> None:

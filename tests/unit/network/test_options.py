@@ -7,42 +7,49 @@ import pytest
 from naru.errors import InvalidInputError
 from naru.network import options as words
 from naru.network.model import Network
-from naru.network.options import bridge_settings, enabled_versions, endpoint_settings
+from naru.network.options import (
+    BridgeSettings,
+    bridge_settings,
+    enabled_versions,
+    endpoint_settings,
+)
 from naru.network.parent_options import parent_settings, routes_by_device, vlan_of
 
 
-def _network(driver: str = "bridge", *, internal: bool = False, **options: str) -> Network:
+def _network(driver: str, options: dict[str, str], *, internal: bool = False) -> Network:
     return Network(
         id="0123456789abcdef", name="n", driver=driver, created_ns=0, internal=internal,
         options=options,
     )  # fmt: skip
 
 
+def _bridge(options: dict[str, str], *, internal: bool = False) -> BridgeSettings:
+    return bridge_settings(_network("bridge", options, internal=internal))
+
+
 def test_a_network_without_options_has_dockers_defaults() -> None:
-    settings = bridge_settings(_network())
+    settings = _bridge({})
     assert settings.bridge == "br-0123456789ab"
     assert (settings.mtu, settings.inter_container, settings.masquerade) == (1500, True, True)
     assert (settings.mode4, settings.mode6, settings.interface_prefix) == ("nat", "nat", "eth")
 
 
 def test_every_option_is_read() -> None:
-    settings = bridge_settings(
-        _network(
-            internal=True,
-            **{
-                words.OPTION_BRIDGE: "lan0",
-                words.OPTION_MTU: "9000",
-                words.OPTION_ICC: "F",
-                words.OPTION_MASQUERADE: "0",
-                words.OPTION_HOST_IP: "127.0.0.1",
-                words.OPTION_MODE4: "isolated",
-                words.OPTION_MODE6: "routed",
-                words.OPTION_INHIBIT4: "true",
-                words.OPTION_PREFIX: "lan",
-                words.OPTION_TRUSTED: "eth1:eth2",
-                words.OPTION_SOURCE4: "192.0.2.1",
-            },
-        )
+    settings = _bridge(
+        {
+            words.OPTION_BRIDGE: "lan0",
+            words.OPTION_MTU: "9000",
+            words.OPTION_ICC: "F",
+            words.OPTION_MASQUERADE: "0",
+            words.OPTION_HOST_IP: "127.0.0.1",
+            words.OPTION_MODE4: "isolated",
+            words.OPTION_MODE6: "routed",
+            words.OPTION_INHIBIT4: "true",
+            words.OPTION_PREFIX: "lan",
+            words.OPTION_TRUSTED: "eth1:eth2",
+            words.OPTION_SOURCE4: "192.0.2.1",
+        },
+        internal=True,
     )
     assert (settings.bridge, settings.mtu, settings.host_ip) == ("lan0", 9000, "127.0.0.1")
     assert not settings.inter_container
@@ -71,12 +78,12 @@ def test_every_option_is_read() -> None:
 )
 def test_an_option_that_means_nothing_is_refused(key: str, value: str, message: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        bridge_settings(_network(**{key: value}))
+        _bridge({key: value})
     assert message in caught.value.message
 
 
 def test_notes_of_others_are_let_through() -> None:
-    assert bridge_settings(_network(**{"com.example.note": "x"})).bridge
+    assert _bridge({"com.example.note": "x"}) == _bridge({})
 
 
 def test_versions_may_be_said_by_option() -> None:
@@ -110,18 +117,18 @@ def test_a_setting_of_anything_else_is_refused(text: str) -> None:
 
 
 def test_a_network_on_an_interface_has_dockers_defaults() -> None:
-    settings = parent_settings(_network("macvlan", parent="eth0"))
+    settings = parent_settings(_network("macvlan", {"parent": "eth0"}))
     assert (settings.parent, settings.mode, settings.is_dummy) == ("eth0", "bridge", False)
-    assert parent_settings(_network("ipvlan")).parent == "di-0123456789ab"
-    internal = parent_settings(_network("macvlan", internal=True, parent="eth0"))
+    assert parent_settings(_network("ipvlan", {})).parent == "di-0123456789ab"
+    internal = parent_settings(_network("macvlan", {"parent": "eth0"}, internal=True))
     assert (internal.parent, internal.is_dummy) == ("dm-0123456789ab", True)
 
 
 def test_layer_three_routes_by_device_unless_it_leads_nowhere() -> None:
-    assert routes_by_device(_network("ipvlan", parent="eth0", ipvlan_mode="l3"))
-    assert not routes_by_device(_network("ipvlan", parent="eth0"))
-    assert not routes_by_device(_network("ipvlan", ipvlan_mode="l3"))
-    assert not routes_by_device(_network())
+    assert routes_by_device(_network("ipvlan", {"parent": "eth0", "ipvlan_mode": "l3"}))
+    assert not routes_by_device(_network("ipvlan", {"parent": "eth0"}))
+    assert not routes_by_device(_network("ipvlan", {"ipvlan_mode": "l3"}))
+    assert not routes_by_device(_network("bridge", {}))
 
 
 def test_a_vlan_is_named_by_interface_and_number() -> None:

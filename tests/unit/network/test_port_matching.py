@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from naru.errors import InvalidInputError, NotSupportedError
-from naru.network.model import PortRequest, PublishedPort
+from naru.network.model import PortRequest, PublishedPort, Version
 from naru.network.port_matching import has_place, hosts_of, port_difference
 
 EVERYWHERE = ("0.0.0.0",)
-BOTH = (4, 6)
+BOTH: tuple[Version, ...] = (4, 6)
+FOUR: tuple[Version, ...] = (4,)
+SIX: tuple[Version, ...] = (6,)
 
 
 def _hosts(request: PortRequest) -> list[str]:
@@ -22,23 +24,23 @@ def _published(number: int, *hosts: str, port: int = 80) -> list[PublishedPort]:
 
 def test_nobody_said_where_means_everywhere() -> None:
     assert hosts_of(PortRequest(80), EVERYWHERE, BOTH) == ["0.0.0.0", "::"]
-    assert hosts_of(PortRequest(80), EVERYWHERE, (4,)) == ["0.0.0.0"]
+    assert hosts_of(PortRequest(80), EVERYWHERE, FOUR) == ["0.0.0.0"]
     assert hosts_of(PortRequest(80, host_ip="0.0.0.0"), EVERYWHERE, BOTH) == ["0.0.0.0"]
 
 
 def test_defaults_count_where_the_request_names_no_address() -> None:
     loopback = ("127.0.0.1", "::1")
     assert hosts_of(PortRequest(80), loopback, BOTH) == ["127.0.0.1", "::1"]
-    assert hosts_of(PortRequest(80), loopback, (6,)) == ["::1"]
+    assert hosts_of(PortRequest(80), loopback, SIX) == ["::1"]
     assert hosts_of(PortRequest(80, host_ip="192.0.2.1"), loopback, BOTH) == ["192.0.2.1"]
 
 
 def test_an_address_of_a_version_that_is_not_there_is_refused() -> None:
     with pytest.raises(NotSupportedError, match=r"cannot publish on ::1: .* has no IPv6"):
-        hosts_of(PortRequest(80, host_ip="::1"), EVERYWHERE, (4,))
+        hosts_of(PortRequest(80, host_ip="::1"), EVERYWHERE, FOUR)
     with pytest.raises(NotSupportedError, match=r"cannot publish on 127\.0\.0\.1"):
-        hosts_of(PortRequest(80), ("127.0.0.1",), (6,))
-    assert not has_place(PortRequest(80), ("127.0.0.1",), (6,))
+        hosts_of(PortRequest(80), ("127.0.0.1",), SIX)
+    assert not has_place(PortRequest(80), ("127.0.0.1",), SIX)
     with pytest.raises(InvalidInputError, match="invalid IP address: nope"):
         hosts_of(PortRequest(80, host_ip="nope"), EVERYWHERE, BOTH)
 

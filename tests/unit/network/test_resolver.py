@@ -73,7 +73,7 @@ def _ask(port: int) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(10)
         client.sendto(dns.message.make_query("web.", "A").to_wire(), ("127.0.0.1", port))
-        return dns.message.from_wire(client.recv(512)).answer[0][0].to_text()
+        return str(dns.message.from_wire(client.recv(512)).answer[0][0])
 
 
 def test_names_are_gathered_when_somebody_asks_and_not_before(

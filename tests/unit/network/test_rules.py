@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from naru.network.rules import Element, additions, elements_in, interface, removals
 
 ANY = Element("published", ("tcp", "8080"), ("172.17.0.2", "80"))
@@ -22,7 +24,7 @@ def test_a_removal_succeeds_from_either_state() -> None:
 
 
 def test_elements_of_every_shape_are_read_back() -> None:
-    listed = [
+    listed: list[dict[str, dict[str, Any]]] = [
         {"table": {"name": "t"}},
         {"map": {"name": "empty", "type": "ifname", "map": "verdict"}},
         {"set": {"name": "bridges", "type": "ifname", "elem": ["br-0"]}},

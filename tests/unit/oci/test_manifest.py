@@ -56,8 +56,8 @@ def test_a_built_index_reads_back() -> None:
 
 def test_dockers_types_are_known() -> None:
     raw = encoded(mediaType=mediatype.DOCKER_MANIFEST, config=CONFIG, layers=[])
-    assert parse_manifest(raw).media_type == mediatype.DOCKER_MANIFEST
-    assert parse_manifest(raw, "application/json; charset=utf-8")
+    for kind in ("", "application/json; charset=utf-8"):
+        assert parse_manifest(raw, kind).media_type == mediatype.DOCKER_MANIFEST
 
 
 @pytest.mark.parametrize(

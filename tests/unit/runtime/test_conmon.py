@@ -68,10 +68,10 @@ def _fake_conmon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -
     return bundle
 
 
-async def _create(tmp_path: Path, bundle: Bundle, **options: Path) -> None:
+async def _create(tmp_path: Path, bundle: Bundle, log_path: Path | None = None) -> None:
     runtime = OciRuntime("fake", "/bin/false", tmp_path / "root")
     await conmon.create(
-        runtime, bundle, "x", MonitorOptions(exit_dir=tmp_path / "exits", **options)
+        runtime, bundle, "x", MonitorOptions(log_path=log_path, exit_dir=tmp_path / "exits")
     )
 
 

@@ -17,7 +17,7 @@ _TREE = {
 _FACTS = HostFacts(find_devices=lambda path: _TREE.get(path, ()))
 
 
-def _mapped(*mappings: DeviceMapping) -> tuple[list[str], list[object]]:
+def _mapped(*mappings: DeviceMapping) -> tuple[list[str], list[dict[str, object]]]:
     nodes, rules = devices(HostConfig(devices=list(mappings)), _FACTS)
     return [node["path"] for node in nodes], rules[12:]
 
