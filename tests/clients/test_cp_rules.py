@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.archives import members
 from harness.engine import Engine, Result
 from harness.requirements import requires
 
@@ -77,13 +78,11 @@ def _local_tree(path: Path) -> dict[str, str]:
 
 def _box_trees(engine: Engine) -> dict[str, str]:
     answer = engine.api("GET", f"/containers/{_NAME}/archive", query={"path": "/w"}).ok(200)
-    with tarfile.open(fileobj=io.BytesIO(answer.body)) as archive:
-        found = {}
-        for member in archive:
-            file = archive.extractfile(member) if member.isreg() else None
-            content = file.read().decode() if file else f"-> {member.linkname}"
-            found[member.name] = f"{member.type!r} {member.mode & 0o7777:o} {content}"
-        return found
+    found = {}
+    for member, data in members(answer.body):
+        content = data.decode() if member.isreg() else f"-> {member.linkname}"
+        found[member.name] = f"{member.type!r} {member.mode & 0o7777:o} {content}"
+    return found
 
 
 def _words(direction: str, source: str, destination: str, box: str, here: Path) -> list[str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import dockerd, leaks
-from harness.archives import Tree, busybox_layer, docker_archive
+from harness.archives import Tree, busybox_layer, docker_archive, members
 from harness.engine import Engine
 from harness.requirements import requires
 
@@ -36,13 +34,8 @@ def _facts(engine: Engine) -> object:
 
 def _before_1_10(archive: bytes) -> bytes:
     """Return what dockerd saved as its elders did, without what they did not know."""
-    tree = Tree()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for member in tar:
-            if not member.name.endswith(".json"):
-                file = tar.extractfile(member) if member.isfile() else None
-                tree.entries.append((member, file.read() if file else b""))
-    return tree.tar()
+    kept = [entry for entry in members(archive) if not entry[0].name.endswith(".json")]
+    return Tree(kept).tar()
 
 
 @pytest.mark.slow

@@ -76,6 +76,21 @@ class Tree:
         return buffer.getvalue()
 
 
+def members(archive: bytes) -> list[tuple[tarfile.TarInfo, bytes]]:
+    """Return the entries of a tar in their order, as `Tree` keeps them; only files have content."""
+    found = []
+    with tarfile.open(fileobj=io.BytesIO(archive), errors="surrogateescape") as tar:
+        for info in tar:
+            file = tar.extractfile(info) if info.isreg() else None
+            found.append((info, file.read() if file else b""))
+    return found
+
+
+def files(archive: bytes) -> dict[str, bytes]:
+    """Return the content of each regular file of a tar, by its name there."""
+    return {info.name: content for info, content in members(archive) if info.isreg()}
+
+
 @cache
 def busybox_layer() -> bytes:
     """Return a root filesystem with the machine's static busybox and a link for each applet."""

@@ -14,7 +14,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from harness.archives import Tree, busybox_layer, docker_archive
+from harness.archives import Tree, busybox_layer, docker_archive, files, members
 from harness.engine import Engine
 from harness.wire import Response
 
@@ -208,22 +208,13 @@ def _without_sums(text: str) -> str:
 
 
 def _layers(archive: bytes) -> list[list[list[Any]]]:
-    with tarfile.open(fileobj=io.BytesIO(archive)) as outer:
-        reader = outer.extractfile("manifest.json")
-        assert reader is not None
-        (manifest,) = json.load(reader)
-        found = []
-        for path in manifest["Layers"]:
-            layer = outer.extractfile(path)
-            assert layer is not None
-            with tarfile.open(fileobj=layer) as inner:
-                found.append(sorted(_entry(inner, info) for info in inner))
-        return found
+    saved = files(archive)
+    [manifest] = json.loads(saved["manifest.json"])
+    layers = [members(saved[path]) for path in manifest["Layers"]]
+    return [sorted(_entry(info, data) for info, data in layer) for layer in layers]
 
 
-def _entry(archive: tarfile.TarFile, info: tarfile.TarInfo) -> list[Any]:
-    reader = archive.extractfile(info) if info.isreg() else None
-    data = reader.read() if reader else b""
+def _entry(info: tarfile.TarInfo, data: bytes) -> list[Any]:
     content = data.decode() if data.isascii() else f"{len(data)} bytes"
     kind = {b"0": "file", b"1": "hard link", b"2": "link", b"5": "directory", b"6": "fifo"}
     # Which of two names is the link depends on the order of entries.

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypedDict, Unpack
 
 END = bytes(1024)
+
+
+class Fields(TypedDict, total=False):
+    """What else a header may say; see `header`."""
+
+    size: int | bytes
+    link: bytes
+    mode: int
+    uid: int | bytes
+    gid: int | bytes
+    mtime: int | bytes
+    major: int
+    minor: int
+    magic: bytes
+    prefix: bytes
+    checksum: bytes
 
 
 def octal(value: int, width: int) -> bytes:
@@ -66,20 +83,22 @@ def padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 512)
 
 
-def member(name: str | bytes, data: bytes = b"", kind: bytes = b"0", **fields: object) -> bytes:
+def member(
+    name: str | bytes, data: bytes = b"", kind: bytes = b"0", **fields: Unpack[Fields]
+) -> bytes:
     """Return header and data; long names go into GNU's extra entries."""
     raw = name.encode() if isinstance(name, str) else name
     link = fields.get("link", b"")
-    assert isinstance(link, bytes)
     before = long_name(raw) if len(raw) > 100 else b""
     before += long_name(link, b"K") if len(link) > 100 else b""
     fields.setdefault("size", len(data))
-    return before + header(raw, kind, **fields) + padded(data)  # type: ignore[arg-type]
+    return before + header(raw, kind, **fields) + padded(data)
 
 
-def directory(name: str | bytes, *, mode: int = 0o755, **fields: object) -> bytes:
+def directory(name: str | bytes, **fields: Unpack[Fields]) -> bytes:
     raw = name.encode() if isinstance(name, str) else name
-    return member(raw + b"/", b"", b"5", mode=mode, **fields)
+    fields.setdefault("mode", 0o755)
+    return member(raw + b"/", b"", b"5", **fields)
 
 
 def symlink(name: str | bytes, to: str | bytes) -> bytes:

@@ -14,7 +14,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from naru.errors import FaultError
@@ -73,7 +73,9 @@ class TreeArchive:
         self._small: list[bytes] = []
         self._small_bytes = 0
 
-    def add(self, descriptor: int, name: bytes, *, with_children: bool = True) -> Iterator[bytes]:
+    def add(
+        self, descriptor: int, name: bytes, *, with_children: bool = True
+    ) -> Generator[bytes, None, None]:
         """Yield blocks of the archive of what `descriptor` names, and of all below it if wanted.
 
         The descriptor may be one of O_PATH; it stays the caller's. Several trees may be added.

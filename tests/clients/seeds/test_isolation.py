@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from pathlib import Path
 
 import pytest
 
+from harness.archives import files
 from harness.clients import Client
 from harness.requirements import requires
 
@@ -57,14 +57,10 @@ def test_one_image_serves_many_and_each_takes_only_what_it_writes(client: Client
 @pytest.mark.seed("S012")
 def test_an_image_is_its_layers_and_a_config(client: Client, tmp_path: Path) -> None:
     client("save", "-o", str(tmp_path / "saved.tar"), "busybox").ok()
-    with tarfile.open(tmp_path / "saved.tar") as archive:
-        manifest = archive.extractfile("manifest.json")
-        assert manifest is not None
-        [entry] = json.load(manifest)
-        config = archive.extractfile(entry["Config"])
-        assert config is not None
-        document = json.load(config)
-        assert set(entry["Layers"]) <= set(archive.getnames())
+    saved = files((tmp_path / "saved.tar").read_bytes())
+    [entry] = json.loads(saved["manifest.json"])
+    document = json.loads(saved[entry["Config"]])
+    assert set(entry["Layers"]) <= saved.keys()
     told = json.loads(client.say("image", "inspect", "busybox"))[0]
     assert told["RootFS"]["Layers"] == document["rootfs"]["diff_ids"]
     assert len(entry["Layers"]) == len(told["RootFS"]["Layers"])

@@ -11,6 +11,7 @@ import pytest
 
 from harness.archives import Tree, busybox_layer, docker_archive
 from harness.engine import Engine
+from harness.narud import EngineUnderTest
 from harness.requirements import requires
 
 pytestmark = [requires("root", "crun", "conmon", "nft"), pytest.mark.naru_only]
@@ -76,7 +77,8 @@ def test_the_manifest_behind_an_image_is_told_with_what_it_takes(
     assert data["Size"]["Unpacked"] == found["Size"]
     content = manifest["Size"]["Content"]
     assert manifest["Size"]["Total"] == content + found["Size"]
-    blob = Path(engine.content_root, "content", "blobs", *digest.split(":"))  # type: ignore[attr-defined] # ours
+    assert isinstance(engine, EngineUnderTest)
+    blob = engine.content_root.joinpath("content", "blobs", *digest.split(":"))
     document = json.loads(blob.read_bytes())
     assert found["Descriptor"]["mediaType"] == document["mediaType"]
     assert found["Descriptor"]["size"] == blob.stat().st_size

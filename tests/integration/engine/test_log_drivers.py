@@ -30,20 +30,18 @@ def _entries(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
-class _Lines(socketserver.StreamRequestHandler):
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.server.lines.append(line)  # type: ignore[attr-defined]
-
-
 @contextmanager
 def _tcp_server(port: int = 0) -> Iterator[tuple[int, list[bytes]]]:
     """Take lines on a port of this machine."""
+    lines: list[bytes] = []
+
+    class Lines(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            lines.extend(self.rfile)
+
     socketserver.ThreadingTCPServer.allow_reuse_address = True
-    with socketserver.ThreadingTCPServer(("127.0.0.1", port), _Lines) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", port), Lines) as server:
         server.daemon_threads = True
-        lines: list[bytes] = []
-        server.lines = lines  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1], lines
         server.shutdown()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from naru.linux import mount
 from naru.oci.image_config import RunDefaults
 from naru.oci.manifest import MAX_MANIFEST_SIZE, Manifest, parse_manifest
 from naru.oci.reference import Reference
+from naru.store.changes import Change
 from naru.store.tar_create import write_layer
 
 pytestmark = requires("root")
@@ -111,9 +113,9 @@ async def test_a_parent_that_goes_meanwhile_leaves_its_layers(
 ) -> None:
     base = await active(store, "echo new > etc/a")
 
-    def remove(*arguments: object) -> None:
+    def remove(root: int, changes: Iterable[Change], write: Callable[[bytes], object]) -> None:
         store.remove("base:1", force=True)
-        write_layer(*arguments)  # type: ignore[arg-type]
+        write_layer(root, changes, write)
 
     monkeypatch.setattr("naru.images.commit.write_layer", remove)
     image_id = commit_snapshot(store.services, "c", NewImage(base, RunDefaults()))

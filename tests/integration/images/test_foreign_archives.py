@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
-import tarfile
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from harness.archives import Layout, Tree, docker_archive, image_config, named
+from harness.archives import Layout, Tree, docker_archive, image_config, members, named
 from harness.image_store import Store
 from harness.requirements import requires
 from naru.errors import InvalidInputError, NaruError, NotFoundError
@@ -139,12 +137,7 @@ async def test_a_statement_too_large_to_keep_is_passed_over(store: Store) -> Non
 
 
 def _reversed(archive: bytes) -> bytes:
-    tree = Tree()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for info in reversed(tar.getmembers()):
-            file = tar.extractfile(info) if info.isfile() else None
-            tree.entries.append((info, file.read() if file else b""))
-    return tree.tar()
+    return Tree(members(archive)[::-1]).tar()
 
 
 def _layout_archive() -> bytes:
@@ -167,10 +160,7 @@ async def test_the_order_of_members_does_not_matter(
 async def test_members_that_nothing_names_are_left_out(store: Store) -> None:
     tree = Tree().file("README", b"no tar, no document\n" * 200).file("etc/x.json", b'{"a": 1}')
     tree.file("leftover/layer.tar", Tree().file("leftover", b"x").tar())
-    with tarfile.open(fileobj=io.BytesIO(docker_archive(["x:1"], LAYERS))) as tar:
-        for info in tar:
-            file = tar.extractfile(info) if info.isfile() else None
-            tree.entries.append((info, file.read() if file else b""))
+    tree.entries += members(docker_archive(["x:1"], LAYERS))
     tree.symlink("passwd", "/etc/passwd").symlink("up", "../../../etc/passwd")
     assert await store.load(tree.tar()) == ["x:1"]
     assert len(store.blobs()) == 4

@@ -6,11 +6,9 @@ import asyncio
 import bz2
 import gzip
 import hashlib
-import io
 import json
 import lzma
 import subprocess
-import tarfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from harness.archives import Tree, docker_archive, image_config, oci_archive
+from harness.archives import Tree, docker_archive, image_config, members, oci_archive
 from harness.image_store import Store
 from harness.requirements import requires
 from naru.errors import CorruptDataError, InvalidInputError, NaruError
@@ -31,13 +29,6 @@ BASE = Tree().directory("etc").file("etc/base", b"base\n").file("gone", b"x").ta
 UPPER = Tree().file("etc/upper", b"upper\n").file(".wh.gone").tar()
 TOP = Tree().file("etc/base", b"changed\n").tar()
 BIG = Tree().file("big", bytes(range(256)) * 20_000).tar()
-
-
-def members(archive: bytes) -> list[tuple[tarfile.TarInfo, bytes]]:
-    with tarfile.open(fileobj=io.BytesIO(archive)) as reader:
-        return [
-            (info, (file.read() if (file := reader.extractfile(info)) else b"")) for info in reader
-        ]
 
 
 def rewritten(archive: bytes, change: Callable[[str, bytes], bytes | None]) -> bytes:

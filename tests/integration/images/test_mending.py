@@ -27,7 +27,7 @@ from naru.images.layers.settling import Settling
 from naru.images.pull import pull
 from naru.images.recover import recover
 from naru.linux import mount
-from naru.oci.digest import Digest, digest_bytes
+from naru.oci.digest import ChainId, Digest, digest_bytes
 from naru.oci.image_config import RunDefaults, chain_ids
 from naru.oci.reference import Reference
 
@@ -133,7 +133,7 @@ def test_what_nobody_needs_is_found_and_cleared(loaded: Store) -> None:
         ingest.write(b"half")
     services.leases.take("old", owner="test", expires_ns=1)
     services.snapshots.prepare("unpack-x", None)
-    nobody = chain_ids([digest_bytes(b"nobody's layer")])[0]  # type: ignore[list-item]  # any digest will do
+    nobody = ChainId(digest_bytes(b"nobody's layer"))
     services.snapshots.commit(nobody, "unpack-x")
     (loaded.root / "snapshots/777").mkdir()
     found = look(loaded)

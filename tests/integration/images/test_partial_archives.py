@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import tarfile
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from harness.archives import Tree, docker_archive, image_config, oci_archive
+from harness.archives import Tree, docker_archive, files, image_config, members, oci_archive
 from harness.image_store import Store
 from harness.requirements import requires
 from naru.errors import CorruptDataError, FaultError, InvalidInputError
@@ -35,13 +33,8 @@ def digest(data: bytes) -> DiffId:
 
 def without(archive: bytes, *left_out: str) -> bytes:
     """Return an archive without the members whose name has one of these words in it."""
-    tree = Tree()
-    with tarfile.open(fileobj=io.BytesIO(archive)) as reader:
-        for info in reader:
-            if not any(word in info.name for word in left_out):
-                file = reader.extractfile(info)
-                tree.entries.append((info, file.read() if file else b""))
-    return tree.tar()
+    entries = members(archive)
+    return Tree([each for each in entries if not any(w in each[0].name for w in left_out)]).tar()
 
 
 def hexes(*layers: bytes) -> list[str]:
@@ -68,10 +61,7 @@ async def test_a_layout_without_its_layers_keeps_its_manifest(store: Store) -> N
     whole = oci_archive("app:1", [BASE, TOP])
     base = stored_manifest(store.services, store.services.catalog.resolve("base:1"))
     await store.load(without(whole, base.layers[0].digest.partition(":")[2]))
-    with tarfile.open(fileobj=io.BytesIO(whole)) as reader:
-        file = reader.extractfile("index.json")
-        assert file is not None
-        index = json.loads(file.read())
+    index = json.loads(files(whole)["index.json"])
     image = store.services.catalog.resolve("app:1")
     assert image.manifest_digest == index["manifests"][0]["digest"]
     assert store.read("app:1", "etc/top") == b"top\n"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.archives import Tree, docker_archive, oci_archive
+from harness.archives import Tree, docker_archive, members, oci_archive
 from harness.image_store import Store
 from harness.requirements import requires
 from naru.errors import CorruptDataError, InvalidInputError, NaruError, NotFoundError
@@ -39,18 +39,14 @@ def saved(store: Store, *names: str, platform: Platform | None = None) -> bytes:
     return b"".join(pieces)
 
 
-def members(archive: bytes) -> dict[str, bytes]:
-    found = {}
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for member in tar:
-            file = tar.extractfile(member)
-            found[member.name] = file.read() if file else b""
-            assert member.mtime == 0
-    return found
+def contents(archive: bytes) -> dict[str, bytes]:
+    found = members(archive)
+    assert {info.mtime for info, _ in found} == {0}
+    return {info.name: content for info, content in found}
 
 
 def document(archive: bytes, name: str) -> Any:
-    return json.loads(members(archive)[name])
+    return json.loads(contents(archive)[name])
 
 
 @pytest.fixture
@@ -79,7 +75,7 @@ async def test_a_saved_image_comes_back_as_it_was(store: Store, other: Store, fo
 async def test_an_archive_is_dockers_and_ocis_at_once(store: Store) -> None:
     await store.load(oci_archive("sub/x:1", LAYERS))
     image = store.services.catalog.resolve("sub/x:1")
-    found = members(saved(store, "sub/x:1"))
+    found = contents(saved(store, "sub/x:1"))
     config, base, upper = (
         f"blobs/sha256/{digest.removeprefix('sha256:')}" for digest in (image.id, *image.layers)
     )

@@ -335,9 +335,9 @@ _attributes = st.sampled_from(
 
 
 @st.composite
-def _members(draw: st.DrawFn) -> tuple[bytes, bytes, bytes, dict[str, int], bytes]:
+def _members(draw: st.DrawFn) -> tuple[bytes, bytes, bytes, raw.Fields, bytes]:
     kind = draw(st.sampled_from([b"0", b"0", b"1", b"1", b"2", b"2", b"5", b"5", b"3", b"6", b"7"]))
-    fields = {
+    fields: raw.Fields = {
         "mode": draw(st.sampled_from([0, 0o644, 0o755, 0o1777, 0o4755, 0o7777])),
         "uid": draw(st.sampled_from([0, 1, 65534])),
         "minor": draw(st.integers(0, 9)),
@@ -352,12 +352,12 @@ def _members(draw: st.DrawFn) -> tuple[bytes, bytes, bytes, dict[str, int], byte
 @given(st.lists(_members(), min_size=1, max_size=12))
 @example([(b"2", b"l", OUTSIDE, {}, b""), (b"0", b"l/secret", b"", {}, b"user.x")])
 def test_no_sequence_of_entries_touches_anything_outside(
-    ground: Ground, members: list[tuple[bytes, bytes, bytes, dict[str, int], bytes]]
+    ground: Ground, members: list[tuple[bytes, bytes, bytes, raw.Fields, bytes]]
 ) -> None:
     written = []
     for kind, name, target, fields, attribute in members:
         if attribute:
             written.append(raw.pax({b"SCHILY.xattr." + attribute: b"y"}))
-        link = ground.names_outside(target)
-        written.append(raw.member(name, b"x" if kind == b"0" else b"", kind, link=link, **fields))
+        whole = fields | {"link": ground.names_outside(target)}
+        written.append(raw.member(name, b"x" if kind == b"0" else b"", kind, **whole))
     ground.try_everywhere(*written)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.archives import files
 from naru.cli.build_context import ContextFolder, single_file
 from naru.cli.failure import CommandFailedError
 
@@ -52,11 +53,9 @@ def test_a_dockerfile_from_elsewhere_goes_along_and_is_ignored(tmp_path: Path) -
     (tmp_path / ".dockerignore").write_text("x")
     context = ContextFolder(str(tmp_path), "Dockerfile")
     context.add_dockerfile(".dockerfile.1", b"FROM a\n")
-    with tarfile.open(fileobj=io.BytesIO(b"".join(context.archive()))) as archive:
-        reader = archive.extractfile(".dockerignore")
-        assert reader is not None
-        assert reader.read() == b"x\n.dockerignore\n.dockerfile.1\n"
-        assert archive.getnames() == [".dockerfile.1", ".dockerignore"]
+    packed_files = files(b"".join(context.archive()))
+    assert list(packed_files) == [".dockerfile.1", ".dockerignore"]
+    assert packed_files[".dockerignore"] == b"x\n.dockerignore\n.dockerfile.1\n"
 
 
 def test_a_single_file_is_a_context() -> None:

@@ -8,6 +8,7 @@ from naru.api.container_config import ContainerConfig, HealthConfig
 from naru.engine.health_rule import (
     Health,
     HealthCheck,
+    HealthStatus,
     ProbeResult,
     after_probe,
     at_rest,
@@ -70,26 +71,26 @@ def test_no_check_is_none(config: ContainerConfig) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"interval": 999_999}, "Interval in Healthcheck cannot be less than 1ms"),
-        ({"interval": -1}, "Interval in Healthcheck cannot be less than 1ms"),
-        ({"timeout": 1}, "Timeout in Healthcheck cannot be less than 1ms"),
-        ({"start_period": 1}, "StartPeriod in Healthcheck cannot be less than 1ms"),
-        ({"start_interval": 1}, "StartInterval in Healthcheck cannot be less than 1ms"),
-        ({"retries": -1}, "Retries in Healthcheck cannot be negative"),
-        ({"test": ["CMD"]}, "Test in Healthcheck has no command after CMD"),
+        (HealthConfig(interval=999_999), "Interval in Healthcheck cannot be less than 1ms"),
+        (HealthConfig(interval=-1), "Interval in Healthcheck cannot be less than 1ms"),
+        (HealthConfig(timeout=1), "Timeout in Healthcheck cannot be less than 1ms"),
+        (HealthConfig(start_period=1), "StartPeriod in Healthcheck cannot be less than 1ms"),
+        (HealthConfig(start_interval=1), "StartInterval in Healthcheck cannot be less than 1ms"),
+        (HealthConfig(retries=-1), "Retries in Healthcheck cannot be negative"),
+        (HealthConfig(test=["CMD"]), "Test in Healthcheck has no command after CMD"),
         (
-            {"test": ["CMD", "x"], "on_failure": "cry"},
+            HealthConfig(test=["CMD", "x"], on_failure="cry"),
             "invalid OnFailure in Healthcheck: 'cry': must be one of none, restart, stop, kill",
         ),
         (
-            {"on_failure": "kill"},
+            HealthConfig(on_failure="kill"),
             "OnFailure in Healthcheck is 'kill', but there is no health check",
         ),
     ],
 )
-def test_what_cannot_be_is_refused(given: dict[str, object], message: str) -> None:
+def test_what_cannot_be_is_refused(given: HealthConfig, message: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        validate_check(HealthConfig(**given))  # type: ignore[arg-type]
+        validate_check(given)
     assert caught.value.message == message
 
 
@@ -131,10 +132,12 @@ def test_who_was_healthy_has_no_start_period_any_more() -> None:
     ("status", "ran_for", "expected"),
     [("starting", 9.0, 2.0), ("starting", 10.0, 30.0), ("healthy", 1.0, 30.0)],
 )
-def test_probes_come_often_while_it_starts(status: str, ran_for: float, expected: float) -> None:
+def test_probes_come_often_while_it_starts(
+    status: HealthStatus, ran_for: float, expected: float
+) -> None:
     check = HealthCheck(("x",), start_period=10 * _SECOND, start_interval=2 * _SECOND)
     now = _STARTED + int(ran_for * _SECOND)
-    health = Health(status=status)  # type: ignore[arg-type]
+    health = Health(status=status)
     assert wait_before_probe(check, health, started_ns=_STARTED, now_ns=now) == expected
 
 

@@ -83,7 +83,9 @@ def test_what_is_not_all_here_is_not_available(
     content.delete(digest_bytes(_LAYER))
     [told] = manifests(catalog, content, image, {})["Manifests"]
     assert told["Available"] is False
-    assert told["Size"]["Content"] == content.stat(image.manifest_digest) + len(image.config.raw)  # type: ignore[operator] # it is there
+    manifest_size = content.stat(image.manifest_digest)
+    assert manifest_size is not None
+    assert told["Size"]["Content"] == manifest_size + len(image.config.raw)
     assert told["ImageData"]["Containers"] == []
 
 

@@ -11,9 +11,9 @@ from naru.oci.digest import Digest
 from naru.oci.manifest import Manifest, build_manifest, parse_manifest
 
 
-def blob(letter: str, media_type: str = "", **more: object) -> Descriptor:
+def blob(letter: str, media_type: str = "", urls: tuple[str, ...] = ()) -> Descriptor:
     digest = Digest("sha256:" + letter * 64)
-    return Descriptor(media_type=media_type, digest=digest, size=7, **more)  # type: ignore[arg-type]  # what the test names
+    return Descriptor(media_type=media_type, digest=digest, size=7, urls=urls)
 
 
 CONFIG = blob("c", mediatype.OCI_CONFIG)

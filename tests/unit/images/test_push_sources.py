@@ -6,7 +6,9 @@ import asyncio
 import gzip
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -58,9 +60,8 @@ async def test_layer_is_there_as_far_as_it_is_compressed(
 ) -> None:
     may_end = threading.Event()
 
-    def in_two_parts(source: object, _kind: str, write: object) -> None:
-        assert callable(write)
-        packed = gzip.compress(source.read(len(DATA)))  # type: ignore[attr-defined]  # a stream
+    def in_two_parts(source: BinaryIO, _kind: str, write: Callable[[bytes], object]) -> None:
+        packed = gzip.compress(source.read(len(DATA)))
         write(packed[:1000])
         may_end.wait(10)
         write(packed[1000:])

@@ -56,10 +56,17 @@ def remove(
     ]
 
 
-def message(rows: ImageRows, image_id: str, name: str, **options: object) -> str:
+def message(
+    rows: ImageRows,
+    image_id: str,
+    name: str,
+    *,
+    force: bool = False,
+    users: Sequence[ImageUser] = (),
+) -> str:
     before = rows.names()
     with pytest.raises(ConflictError) as caught:
-        remove(rows, image_id, name, **options)  # type: ignore[arg-type]
+        remove(rows, image_id, name, force=force, users=users)
     assert rows.names() == before
     return caught.value.message
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -38,7 +38,7 @@ async def heard() -> _Heard:
 
 
 @pytest.fixture
-async def notices(v2: Path, heard: _Heard) -> Iterator[OomNotices]:  # type: ignore[misc]
+async def notices(v2: Path, heard: _Heard) -> AsyncIterator[OomNotices]:
     found = OomNotices(heard, v2)
     yield found
     found.close()

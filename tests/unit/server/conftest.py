@@ -95,7 +95,7 @@ class Served:
         if body:
             await self.streams.say(1, b"body:" + body + b"\n")
         carrier = Carrier(request, tty=self.streams.tty, api_version=(1, 50))
-        return await carrier.carry(self.streams)  # type: ignore[arg-type]
+        return await carrier.carry(self.streams)  # type: ignore[arg-type]  # all of them that it uses
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -99,9 +99,9 @@ def test_what_becomes_a_fifo_meanwhile_is_not_opened(
 ) -> None:
     (tmp_path / "f").write_bytes(b"12345")
 
-    def swap(*arguments: object, **options: object) -> os.stat_result:
+    def swap(path: str, *, dir_fd: int, follow_symlinks: bool) -> os.stat_result:
         monkeypatch.undo()
-        found = os.stat(*arguments, **options)  # type: ignore[arg-type]
+        found = os.stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
         (tmp_path / "f").unlink()
         os.mkfifo(tmp_path / "f")
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -29,18 +30,9 @@ kinds = st.sampled_from(
 )
 
 
-def entry(**fields: object) -> Entry:
-    values: dict[str, object] = {
-        "kind": tar_read.REGULAR,
-        "name": b"a",
-        "link": b"",
-        "mode": 0o644,
-        "uid": 0,
-        "gid": 0,
-        "size": 0,
-        "mtime_ns": 0,
-    }
-    return Entry(**{**values, **fields})  # type: ignore[arg-type]
+PLAIN = Entry(
+    kind=tar_read.REGULAR, name=b"a", link=b"", mode=0o644, uid=0, gid=0, size=0, mtime_ns=0
+)
 
 
 def read_back(blocks: bytes) -> Entry:
@@ -80,7 +72,8 @@ def test_what_is_written_is_read_as_it_was(
     is_link = kind in (tar_read.SYMLINK, tar_read.HARD_LINK)
     if kind != tar_read.CHARACTER:
         major = minor = 0
-    written = entry(
+    written = replace(
+        PLAIN,
         kind=kind,
         name=name,
         link=link if is_link else b"",
@@ -102,7 +95,7 @@ def test_what_is_written_is_read_as_it_was(
 @example(8**11 - 1)
 @example(8**11)
 def test_any_size_fits(size: int) -> None:
-    found = TarReader(io.BytesIO(entry_blocks(entry(size=size)))).next()
+    found = TarReader(io.BytesIO(entry_blocks(replace(PLAIN, size=size)))).next()
     assert found is not None
     assert found.size == size
 
@@ -110,14 +103,14 @@ def test_any_size_fits(size: int) -> None:
 @pytest.mark.parametrize("length", [*range(80, 105), 985, 986, 987, 988, 989, 990, 991])
 def test_the_length_of_a_record_counts_its_own_digits(length: int) -> None:
     name = b"n" * length
-    blocks = entry_blocks(entry(name=name))
+    blocks = entry_blocks(replace(PLAIN, name=name))
     assert read_back(blocks).name == name
     assert (raw_tar.pax_record(b"path", name) in blocks) == (length > 100)
 
 
 def test_a_plain_entry_is_one_block_and_other_readers_agree() -> None:
     blocks = entry_blocks(
-        entry(name=b"bin/ls", mode=0o104755, size=3, mtime_ns=1_600_000_000 * 10**9)
+        replace(PLAIN, name=b"bin/ls", mode=0o104755, size=3, mtime_ns=1_600_000_000 * 10**9)
     )
     assert len(blocks) == tar_read.BLOCK
     data = b"abc" + padding(3)
@@ -134,7 +127,9 @@ def test_a_plain_entry_is_one_block_and_other_readers_agree() -> None:
 def test_python_reads_long_names_and_attributes() -> None:
     name = "ö" * 200
     blocks = entry_blocks(
-        entry(name=name.encode(), xattrs={b"security.capability": b"\x01\x00\n"}, uid=3_000_000)
+        replace(
+            PLAIN, name=name.encode(), xattrs={b"security.capability": b"\x01\x00\n"}, uid=3_000_000
+        )
     )
     with tarfile.open(fileobj=io.BytesIO(blocks + END)) as archive:
         (member,) = archive.getmembers()

@@ -28,10 +28,17 @@ def root(tmp_path: Path) -> Iterator[Path]:
     assert sorted(os.listdir(tmp_path)) == ["outside", "root"]
 
 
-def _extract(root: Path, *members: bytes, place: bytes = b"to", **options: bool) -> None:
+def _extract(
+    root: Path,
+    *members: bytes,
+    place: bytes = b"to",
+    keeps_types: bool = False,
+    owner: tuple[int, int] | None = None,
+) -> None:
+    archive = io.BytesIO(raw_tar.archive(*members))
     descriptor = os.open(root, os.O_PATH)
     try:
-        extract(io.BytesIO(raw_tar.archive(*members)), descriptor, place, **options)  # type: ignore[arg-type]
+        extract(archive, descriptor, place, keeps_types=keeps_types, owner=owner)
     finally:
         os.close(descriptor)
 
@@ -90,7 +97,7 @@ def test_kinds_are_kept_where_asked(root: Path) -> None:
 
 def test_an_owner_takes_the_place_of_the_archives(root: Path) -> None:
     member = raw_tar.member("f", b"x", uid=5, gid=6)
-    _extract(root, raw_tar.directory("d", uid=5, gid=6), member, owner=(1000, 50))  # type: ignore[arg-type]
+    _extract(root, raw_tar.directory("d", uid=5, gid=6), member, owner=(1000, 50))
     for name in ("d", "f"):
         status = (root / "to" / name).stat()
         assert (status.st_uid, status.st_gid) == (1000, 50)
