@@ -1,7 +1,7 @@
 """What was meant by a command or an option that there is not: a line below docker's own words.
 
 Loaded only when there is a mistake to explain. Nothing is guessed at that is far from what was
-typed: docker has commands that are not ours, and `plugin` is no slip of the hand for `pull`.
+typed, nor at what docker has and Naru has not.
 """
 
 from __future__ import annotations
@@ -13,6 +13,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Docker's own, which Naru has not; and what does instead, where something does.
+_DOCKERS = {
+    "buildx": "'naru build' builds; there is no BuildKit",
+    "checkpoint": "",
+    "compose": "docker-compose works with Naru's engine, by DOCKER_HOST",
+    "config": "",
+    "context": "docker's contexts are used, by --context, but not made",
+    "manifest": "",
+    "node": "",
+    "plugin": "",
+    "secret": "",
+    "service": "",
+    "stack": "",
+    "swarm": "",
+    "trust": "",
+}
 _MOST = 3
 # From this length on, two slips are forgiven in one word.
 _LONG = 6
@@ -25,6 +41,9 @@ def instead_of_command(words: list[str]) -> str:
     `words` are what stood in the command's place: one word, or a group and a word.
     """
     *group, word = words
+    if not group and word in _DOCKERS:
+        instead = _DOCKERS[word]
+        return f"\ndocker has such a command, Naru has not{instead and ': '}{instead}"
     prefix = " ".join([*group, ""])
     siblings = {path.removeprefix(prefix) for path in index.COMMANDS if path.startswith(prefix)}
     names = {name for name in siblings if " " not in name}

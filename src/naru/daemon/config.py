@@ -19,7 +19,7 @@ from naru.daemon.flags import SETTINGS, Setting
 from naru.daemon.settings import DaemonConfig
 from naru.distribution.proxies import without_login
 from naru.errors import InvalidInputError
-from naru.units import parse_bytes
+from naru.units import parse_bytes, print_bytes_binary
 
 _TRUE = frozenset({"1", "t", "true"})
 _FALSE = frozenset({"0", "f", "false"})
@@ -52,17 +52,31 @@ def build_parser(version: str) -> argparse.ArgumentParser:
                 nargs="?",
                 const="true",
                 metavar="true|false",
-                help=setting.help,
+                help=_help(setting),
             )
         elif kind in ("list", "map"):
             parser.add_argument(
-                *names, dest=setting.name, action="append", metavar=kind, help=setting.help
+                *names, dest=setting.name, action="append", metavar=kind, help=_help(setting)
             )
         else:
             # As dockerd's help calls it.
             shown = "string" if kind == "text" else kind
-            parser.add_argument(*names, dest=setting.name, metavar=shown, help=setting.help)
+            parser.add_argument(*names, dest=setting.name, metavar=shown, help=_help(setting))
     return parser
+
+
+def _help(setting: Setting) -> str:
+    """Return what `--help` says of a setting, with its default as dockerd's shows it."""
+    match setting.default:
+        case "" | () | False:
+            return setting.help
+        case True | int() as value:
+            shown = print_bytes_binary(value) if setting.kind == "bytes" else _shown(value)
+        case tuple() as values:
+            shown = f"[{', '.join(values)}]"
+        case value:
+            shown = f'"{value}"'
+    return f"{setting.help} (default {shown})"
 
 
 def load_config(arguments: Sequence[str], *, version: str) -> DaemonConfig:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from naru.daemon.settings import DEFAULT_HOST
+
 DEFAULT_FIREWALL_RULES = "/etc/naru/firewall.nft"
 Kind = Literal["text", "bool", "int", "bytes", "list", "map"]
 
@@ -97,7 +99,12 @@ SETTINGS = (
     Setting("fixed-cidr-v6", "text", "", "IPv6 subnet of the bridge's containers", "fixed-cidr-v6"),
     Setting("group", "text", "docker", "Group that may use the unix socket", "group", "G"),
     Setting(
-        "host", "list", (), "Where to listen: unix://PATH, tcp://HOST:PORT or fd://", "hosts", "H"
+        "host",
+        "list",
+        (),
+        f"Where to listen: unix://PATH, tcp://HOST:PORT or fd:// (default {DEFAULT_HOST})",
+        "hosts",
+        "H",
     ),
     Setting("host-gateway-ip", "text", "", "What host-gateway means", "host-gateway-ip"),
     Setting("http-proxy", "text", "", "Proxy for http, else HTTP_PROXY", "proxies.http-proxy"),

@@ -103,11 +103,16 @@ def parse_host_side(text: str) -> HostSide:
         InvalidInputError: it is no such thing.
     """
     address, _, port = text.rpartition(":")
-    numbers, protocol = _split(port)
-    first, last = _range(numbers)
-    if first == 0:
-        raise _invalid(text)
-    return HostSide(_host_ip(address), first, last, protocol)
+    try:
+        numbers, protocol = _split(port)
+        first, last = _range(numbers)
+        if first == 0:
+            raise _invalid(text)
+        return HostSide(_host_ip(address), first, last, protocol)
+    except InvalidInputError as error:
+        # People write `8080:80`, as for publishing.
+        error.hint = f'"{text}": expected [ADDRESS:]PORT[-PORT][/PROTOCOL], ports of the host alone'
+        raise
 
 
 def parse_port(text: str) -> tuple[int, Protocol]:

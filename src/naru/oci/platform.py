@@ -34,7 +34,13 @@ _ARCHITECTURES = {
 _IMPLIED_VARIANTS = {"armhf": "v7", "armel": "v6", "armv6l": "v6", "armv7l": "v7", "armv8l": "v8"}
 _OPERATING_SYSTEMS = {"macos": "darwin"}
 _KNOWN_SYSTEMS = frozenset(
-    {"linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "solaris", "aix", "wasip1"}
+    "aix android darwin dragonfly freebsd illumos ios js linux netbsd openbsd plan9 solaris "
+    "wasip1 windows".split()
+)
+# As Go spells them, by which a word alone is told from a slip.
+_KNOWN_ARCHITECTURES = frozenset(
+    "386 amd64 arm arm64 arm64be armbe loong64 mips mips64 mips64le mipsle ppc ppc64 ppc64le riscv "
+    "riscv64 s390 s390x sparc sparc64 wasm".split()
 )
 _COMPONENT = re.compile(r"[A-Za-z0-9_.-]+")
 # A 64-bit arm machine runs these as well, in this order.
@@ -96,7 +102,12 @@ def parse_platform(text: str) -> Platform:
             return Platform(
                 os=alone, architecture=host.architecture, variant=host.variant
             ).normalised()
-        return Platform(os=host.os, architecture=alone).normalised()
+        platform = Platform(os=host.os, architecture=alone).normalised()
+        if platform.architecture not in _KNOWN_ARCHITECTURES:
+            raise InvalidInputError(
+                f'"{text}": unknown operating system or architecture: invalid argument'
+            )
+        return platform
     return Platform(os=parts[0], architecture=parts[1], variant="".join(parts[2:])).normalised()
 
 

@@ -40,7 +40,16 @@ def test_the_command_that_was_meant_is_named(typed: str, meant: str) -> None:
     assert instead_of_command(typed.split()) == f"\nDid you mean {meant}?"
 
 
-@pytest.mark.parametrize("typed", ["swarm", "stack", "xyz", "x", "container tomcat", "nosuchthing"])
+def test_of_dockers_commands_it_is_said_that_they_are_not_here(cli: Cli) -> None:
+    assert cli("swarm", "init").err.startswith(
+        "naru: unknown command: naru swarm\ndocker has such a command, Naru has not\n\nRun"
+    )
+    # Near to 'login', by its letters.
+    assert "Did you mean" not in instead_of_command(["plugin"])
+    assert "'naru build' builds" in instead_of_command(["buildx"])
+
+
+@pytest.mark.parametrize("typed", ["xyz", "x", "container tomcat", "nosuchthing"])
 def test_nothing_is_guessed_that_is_far_away(typed: str) -> None:
     assert instead_of_command(typed.split()) == ""
 

@@ -285,6 +285,22 @@ def test_help_names_every_flag(file: Path, capsys: pytest.CaptureFixture[str]) -
     assert all(f"--{setting.flag}" in text for setting in SETTINGS)
 
 
+def test_help_tells_defaults(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        load_config(["--help"], version="1")
+    text = " ".join(capsys.readouterr().out.split())
+    for shown in (
+        'Where everything lasting is kept (default "/var/lib/naru")',
+        "Size of /dev/shm (default 64MiB)",
+        "specifications of devices (default [/etc/cdi, /var/run/cdi])",
+        "Switch on IP forwarding (default true)",
+        "Where to listen: unix://PATH, tcp://HOST:PORT or fd:// (default unix:///run/naru.sock)",
+        "MTU of the bridge (default 1500)",
+        "Give the default network IPv6 --label",
+    ):
+        assert shown in text
+
+
 def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         load_config(["--version"], version="1.2.3")

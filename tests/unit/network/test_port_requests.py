@@ -115,5 +115,6 @@ def test_a_port_of_the_host_without_address_is_that_of_all_addresses() -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "banana", "80:90:100", "1-70000", "9-8", "80/warp"])
 def test_what_is_no_port_of_the_host_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError) as told:
         parse_host_side(text)
+    assert told.value.hint.startswith(f'"{text}": expected [ADDRESS:]PORT[-PORT][/PROTOCOL]')

@@ -45,6 +45,12 @@ def test_what_is_no_platform_is_refused(text: str) -> None:
         parse_platform(text)
 
 
+def test_a_word_alone_must_be_a_system_or_a_processor() -> None:
+    with pytest.raises(InvalidInputError, match=r'^"bogus": unknown operating system or arch'):
+        parse_platform("bogus")
+    assert parse_platform("x86_64").architecture == "amd64"
+
+
 def test_wildcards_are_refused_as_such() -> None:
     with pytest.raises(InvalidInputError, match=r'^"lin\*": wildcards not yet supported'):
         parse_platform("lin*")

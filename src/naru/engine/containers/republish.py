@@ -54,8 +54,13 @@ def plan_ports(ctx: EngineContext, container: Container, request: UpdateRequest)
     sandbox = ctx.networks.sandbox(container.id)
     published = sandbox.published if sandbox else ()
     added, removed = request.publish_add, request.publish_remove
+    try:
+        record = changed_ports(container.record, published, added, removed)
+    except InvalidInputError as error:
+        error.message = _of(container, error)
+        raise
     return PortsChange(
-        changed_ports(container.record, published, added, removed),
+        record,
         tuple(
             one
             for one in published
@@ -103,6 +108,11 @@ def changed_ports(
         config=msgspec.structs.replace(record.config, exposed_ports=exposed or None),
         host_config=msgspec.structs.replace(record.host_config, port_bindings=bindings),
     )
+
+
+def _of(container: Container, error: NaruError) -> str:
+    # Of several containers at once, people must see which it was.
+    return f"Cannot update container {container.id}: {error.message}"
 
 
 def _key(port: str) -> str:
@@ -176,7 +186,7 @@ async def republish(ctx: EngineContext, container: Container, change: PortsChang
     except NaruError as error:
         ctx.registry.save_record(container, before)
         _note_pending(ctx, container, is_pending=False)
-        error.message = f"Cannot update container {container.id}: {error.message}"
+        error.message = _of(container, error)
         raise
     _note_pending(ctx, container, is_pending=False)
 
