@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import (
@@ -13,6 +14,7 @@ from collections.abc import (
     Callable,
     Coroutine,
     Iterator,
+    Sequence,
 )
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
@@ -137,16 +139,18 @@ class TaskSet:
     ) -> asyncio.Task[T]:
         """Run `work` until it ends or the set closes.
 
-        A failure is logged, unless `reports_failure` is off because somebody awaits the task.
+        A failure is logged, unless `reports_failure` is off because somebody awaits the task, or
+        another one that failed first.
         """
         task = asyncio.get_running_loop().create_task(work, name=f"{self._name}:{name}")
         self._tasks.add(task)
-        task.add_done_callback(self._ended if reports_failure else self._tasks.discard)
+        task.add_done_callback(functools.partial(self._ended, reports_failure=reports_failure))
         return task
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _ended(self, task: asyncio.Task[Any], *, reports_failure: bool) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
+        # Asked for in any case: asyncio logs what nobody asked for.
+        if not task.cancelled() and (error := task.exception()) and reports_failure:
             _log.error("%s failed", task.get_name(), exc_info=error)
 
     def cancel(self) -> None:
@@ -159,6 +163,21 @@ class TaskSet:
         tasks = list(self._tasks)
         self.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def all_or_first_failure(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait until all have ended, or one has failed: its failure is raised, the others go on."""
+    if not tasks:
+        return
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in tasks:
+        if task in done:
+            task.result()
+
+
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Wait until all have ended, however they do."""
+    await asyncio.wait(tasks)
 
 
 class Backlog:

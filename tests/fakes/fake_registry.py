@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import secrets
@@ -38,7 +39,7 @@ class Faults:
     cut_after: dict[str, list[int]] = field(default_factory=dict)
     """digest → number of body bytes after which the connection is cut"""
     hang_after: dict[str, list[int]] = field(default_factory=dict)
-    """digest → number of body bytes after which nothing more comes"""
+    """digest → number of body bytes after which nothing more comes before `flows` is set"""
     wrong_bytes: dict[str, bytes] = field(default_factory=dict)
     """digest → what to send instead"""
     ignore_range: bool = False
@@ -74,6 +75,7 @@ class FakeRegistry:
         self.token_requests: list[dict[str, str]] = []
         self.tokens: dict[str, str] = {}
         self.faults = Faults()
+        self.flows = asyncio.Event()
         self.page_size = 100
         self.index: list[dict[str, object]] | None = None
         self.index_page = ""
@@ -279,8 +281,11 @@ class FakeRegistry:
             return response
         hangs = self.faults.hang_after.get(digest)
         if hangs:
-            await response.write(data[start : start + hangs.pop(0)])
-            await asyncio.sleep(60)
+            count = hangs.pop(0)
+            await response.write(data[start : start + count])
+            start += count
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.flows.wait(), 60)
         await response.write(data[start:])
         await response.write_eof()
         return response

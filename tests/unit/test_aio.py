@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import threading
 import time
@@ -18,10 +19,13 @@ from naru.aio import (
     KeyedThreadLock,
     ReaderGoneError,
     TaskSet,
+    all_or_first_failure,
+    ended,
     in_thread,
     pieces_of_thread,
     uncancelled,
 )
+from naru.errors import FaultError
 
 
 async def test_work_in_a_thread_does_not_stop_the_loop() -> None:
@@ -82,6 +86,24 @@ async def test_a_task_that_fails_is_logged_and_takes_nobody_down(
         await asyncio.wait_for(finished.wait(), 5)
     assert "test:failing" in caplog.text
     await tasks.close()
+
+
+async def test_the_first_of_several_failures_is_raised_and_the_others_are_no_news(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tasks = TaskSet("test")
+
+    async def fails(words: str) -> None:
+        raise FaultError(words)
+
+    started = [tasks.start(fails(words), reports_failure=False) for words in "abc"]
+    await ended(*started)
+    with pytest.raises(FaultError, match=r"^a$"):
+        await all_or_first_failure(started)
+    await all_or_first_failure([])
+    del started
+    gc.collect()
+    assert not caplog.records
 
 
 async def test_closing_ends_every_task() -> None:

@@ -186,11 +186,12 @@ class Catalog:
         self._changed()
         return superseded
 
-    def add_pulled(self, row: ImageRow, tag: Reference | None, digest: Reference) -> None:
+    def add_pulled(self, row: ImageRow, tag: Reference | None, digest: Reference) -> Image:
         """Make a pulled image known under its tag and under the digest that the registry uses.
 
-        All of it, or nothing. Durable, idempotent. Unlike tagging, pulling is no event in the life of
-        the image, so the time of its last tagging stays.
+        Returns it as it then is. All of it, or nothing. Durable, idempotent. Its manifest, config
+        and layers must be stored, and leased until this returns. Unlike tagging, pulling is no
+        event in the life of the image, so the time of its last tagging stays.
         """
         with self._rows.write():
             self._rows.put(row)
@@ -198,8 +199,10 @@ class Catalog:
                 if reference is not None:
                     name = NameRow(reference, row.image_id, row.manifest_digest)
                     self._rows.set_name(name)
+            image = self._image(self._rows.get(row.image_id) or row, self._rows.names(row.image_id))
         self._rows.sync()
         self._changed()
+        return image
 
     def add_pushed(self, image_id: str, digest: Reference) -> None:
         """Name an image as the registry does that it was pushed to. Idempotent.

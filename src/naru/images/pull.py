@@ -62,8 +62,8 @@ async def pull(
     """Fetch an image, name it, and return it; with `all_tags`, every tag of the repository.
 
     `report` is called on the loop with Docker's progress records. What is wrong with the
-    request comes as an exception before the first record. Two pulls of one name take turns;
-    others share what they have in common. An index gives the image that fits `platform` best,
+    request comes as an exception before the first record. Pulls share what they have in common,
+    and each tells how that comes along. An index gives the image that fits `platform` best,
     or else this host.
 
     Raises:
@@ -103,22 +103,27 @@ async def _pull_one(
     *,
     shown: str,
 ) -> Image:
-    async with services.locks.hold(f"pull {reference.canonical}"):
-        lease_id = f"{OWNER} {reference.canonical}"
-        services.take_lease(lease_id, OWNER)
-        one = _Pull(services, remote, reference, platform, report, lease_id)
-        try:
-            image = await one.run(shown)
-        except NaruError as error:
-            if isinstance(error, _FINAL) or _is_disk_full(error):
+    lease_id = f"{OWNER} {reference.canonical}"
+    services.take_lease(lease_id, OWNER)
+    services.pulls[lease_id] += 1
+    one = _Pull(services, remote, reference, platform, report, lease_id)
+    # Most failures, a cancellation and a kill leave what came to the next try.
+    is_of_use, is_garbage = True, False
+    try:
+        image = await one.run(shown)
+        is_of_use = False
+    except NaruError as error:
+        is_garbage = isinstance(error, _FINAL) or _is_disk_full(error)
+        is_of_use = not is_garbage
+        raise
+    finally:
+        services.pulls[lease_id] -= 1
+        if not services.pulls[lease_id]:
+            del services.pulls[lease_id]
+            if not is_of_use or not _holds_anything(services, lease_id):
                 services.leases.release(lease_id)
-                await in_thread(services.garbage.collect)
-            raise
-        finally:
-            # Any other failure, a cancellation and a kill leave what came to the next try.
-            if not _holds_anything(services, lease_id):
-                services.leases.release(lease_id)
-        services.leases.release(lease_id)
+        if is_garbage:
+            await in_thread(services.garbage.collect)
     return image
 
 
@@ -163,33 +168,29 @@ class _Pull:
         name = reference.digest or reference.tag
         fetched = None
         digest = reference.digest or await self._told_digest()
-        image = await in_thread(self._known, digest) if digest else None
-        if image is None:
+        known = await in_thread(self._known, digest) if digest else None
+        if known is None:
             fetched = await self._remote.manifest(name)
             digest = fetched.digest
         assert digest is not None
         shown_by = reference.with_digest(digest).canonical if reference.digest else name
         self._report(status_record(f"Pulling from {reference.repository}", shown_by))
         before = self._current_id()
-        if image is None:
+        if known is None:
             assert fetched is not None
             row = await self._fetch_image(fetched)
         else:
-            row = self._services.rows.get(image.id) or ImageRow(
-                Digest(image.id), image.manifest_digest, image.chain_id
-            )
+            row = known
         _BEFORE_CATALOG()
         at_digest = reference.with_digest(digest)
         tag = None if reference.digest else reference
-        await in_thread(self._services.catalog.add_pulled, row, tag, at_digest)
+        # Whoever removes it from now on removes what was pulled, and the pull has not failed.
+        pulled = await in_thread(self._services.catalog.add_pulled, row, tag, at_digest)
         _AFTER_CATALOG()
         self._report(status_record(f"Digest: {digest}"))
         is_same = before == row.image_id
         words = "Image is up to date" if is_same else "Downloaded newer image"
         self._report(status_record(f"Status: {words} for {shown}"))
-        pulled = self._services.catalog.get(row.image_id)
-        if pulled is None:
-            raise NotFoundError(f"No such image: {reference.familiar}")
         self._warn_of_platform(pulled)
         return pulled
 
@@ -203,16 +204,24 @@ class _Pull:
             # An answer to HEAD has no body: asking for the manifest tells what is wrong.
             return None
 
-    def _known(self, digest: Digest) -> Image | None:
-        """Return the image if it was pulled with this digest, fits, and is whole."""
+    def _known(self, digest: Digest) -> ImageRow | None:
+        """Return the image if it was pulled with this digest, fits, and is whole.
+
+        It stays so under the lease, even if it is removed: this pull gives it its names again.
+        """
         services = self._services
-        image = services.catalog.known_digest(self._reference.with_digest(digest))
-        if image is None:
+        name = self._reference.with_digest(digest)
+        if services.catalog.known_digest(name) is None:
+            return None
+        services.leases.add(self._lease_id, "blob", digest)
+        image = services.catalog.known_digest(name)
+        row = services.rows.get(image.id) if image else None
+        if image is None or row is None:
             return None
         is_whole = (
             image.chain_id is None or services.snapshots.stat(image.chain_id) is not None
         ) and services.content.stat(digest) is not None
-        return image if is_whole and self._fits(image, digest) else None
+        return row if is_whole and self._fits(image, digest) else None
 
     def _fits(self, image: Image, digest: Digest) -> bool:
         """Say whether `digest` would give this image again, for the platform that is wanted now."""

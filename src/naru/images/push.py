@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from naru.aio import TaskSet, in_thread
+from naru.aio import TaskSet, all_or_first_failure, in_thread
 from naru.distribution.auth import RegistryAuth
 from naru.distribution.upload import RepositoryWriter
 from naru.errors import (
@@ -176,19 +176,11 @@ async def _push_layers(
         for diff_id, layer in wanted.items()
     }
     try:
-        await _all_or_first_failure(list(tasks.values()))
+        await all_or_first_failure(list(tasks.values()))
         await blobs.config(plan.config)
     finally:
         await sending.close()
     return [tasks[layer.diff_id].result() for layer in plan.layers]
-
-
-async def _all_or_first_failure(tasks: Sequence[asyncio.Task[Descriptor]]) -> None:
-    if not tasks:
-        return
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    for task in done:
-        task.result()
 
 
 def _record(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from naru.images.garbage import Garbage
 from naru.images.layers.settling import Settling
 from naru.images.layers.unpack import Unpacker
 from naru.images.layout_index import LayoutIndex
+from naru.images.progress import Audience
 from naru.store.content import ContentStore
 from naru.store.snapshotter import Snapshotter
 
@@ -45,6 +47,10 @@ class ImageServices:
     http: HttpClient
     locks: KeyedLock
     remote_blobs: RemoteBlobs
+    audience: Audience = field(default_factory=Audience)
+    """Hears of what pulls and pushes do for each other, by the keys of `locks`."""
+    pulls: Counter[str] = field(default_factory=Counter)
+    """How many pulls go on under each lease: the last one says what becomes of it."""
     parallel_downloads: int = 3
     early_unpacks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(12))
     """Bounds the layers that are unpacked while they come, of all pulls together: each takes

@@ -193,7 +193,7 @@ async def test_pull_that_is_cancelled_leaves_the_blob_to_who_waits_for_it(store:
         first = asyncio.ensure_future(pulled(store, registry, "x:1"))
         await until(lambda: ranges(registry, big), "the first fetches")
         second = asyncio.ensure_future(pulled(store, registry, "x:2"))
-        await until(lambda: "x:2" in str(store.services.locks._locks), "the second waits")
+        await until(lambda: "x:2" in str(store.services.pulls), "the second waits")
         await asyncio.sleep(0.3)
         assert ranges(registry, big) == [""]
         first.cancel()

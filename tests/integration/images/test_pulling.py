@@ -254,6 +254,104 @@ async def test_many_pulls_at_once_fetch_every_blob_once(store: Store) -> None:
     await store.services.close()
 
 
+async def test_whoever_waits_for_the_pull_of_another_sees_how_it_comes(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        add_image(registry, repository="y", label="y")
+        big = max(registry.blobs, key=lambda digest: len(registry.blobs[digest]))
+        registry.faults.hang_after[big] = [2 << 20]
+        seen: dict[int, list[dict[str, Any]]] = {}
+        pulls = []
+        for number, name in enumerate(("x:1", "x:1", "y:1")):
+            reference = Reference.parse(f"{registry.host}/{name}")
+            seen[number] = []
+            work = pull(
+                store.services, reference, platform=None, auth=None, report=seen[number].append
+            )
+            pulls.append(asyncio.ensure_future(work))
+            for _ in range(500):
+                if downloaded(seen[number], big):
+                    break
+                await asyncio.sleep(0.01)
+        for records in seen.values():
+            assert 0 < max(downloaded(records, big)) <= 2 << 20
+        registry.flows.set()
+        images = await asyncio.gather(*pulls)
+        assert len({image.id for image in images}) == 2
+        for records in seen.values():
+            assert downloaded(records, big)[-1] == len(registry.blobs[big])
+            said = [r["status"] for r in records if r.get("id") == big[7:19]]
+            assert (said[0], said[-1]) == ("Pulling fs layer", "Pull complete")
+            assert "Verifying Checksum" in said
+            assert records[-1]["status"].startswith("Status: Downloaded newer image")
+        assert len([path for path in registry.paths() if big in path]) == 1
+        assert not store.services.pulls
+        assert store.services.leases.leases() == []
+    await store.services.close()
+
+
+def downloaded(records: list[dict[str, Any]], digest: str) -> list[int]:
+    """Return how many bytes of a blob had come, each time that it was told."""
+    return [
+        record["progressDetail"]["current"]
+        for record in records
+        if record["status"] == "Downloading" and record["id"] == digest[7:19]
+    ]
+
+
+async def test_pulls_of_one_name_end_each_by_itself(store: Store) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        big = max(registry.blobs, key=lambda digest: len(registry.blobs[digest]))
+        registry.faults.hang_after[big] = [2 << 20]
+        one, other = (asyncio.ensure_future(pulled(store, registry)) for _ in range(2))
+        await asyncio.sleep(0.3)
+        one.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await one
+        # What has come is under the lease that the other one has as well.
+        assert len(store.services.leases.leases()) == 1
+        registry.flows.set()
+        assert (await other).repo_tags == (f"{registry.host}/x:1",)
+        assert store.services.leases.leases() == []
+    await store.services.close()
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("is_before", [False, True])
+async def test_an_image_that_is_removed_while_it_is_pulled_is_there_or_was(
+    store: Store, monkeypatch: pytest.MonkeyPatch, *, is_known: bool, is_before: bool
+) -> None:
+    async with FakeRegistry() as registry:
+        add_image(registry)
+        if is_known:
+            await pulled(store, registry)
+        catalog, name = store.services.catalog, f"{registry.host}/x:1"
+        adding = catalog.add_pulled
+
+        def add(*what: Any) -> Image:
+            if is_before and is_known:
+                store.remove(name)
+            image = adding(*what)
+            if not is_before:
+                store.remove(name)
+            return image
+
+        monkeypatch.setattr(catalog, "add_pulled", add)
+        image = await pulled(store, registry)
+        assert image.repo_tags == (name,)
+        assert image.size >= 3 << 20
+        assert statuses(store)[-1].startswith("Status: ")
+        if is_before:
+            assert catalog.resolve(name) == image
+            assert store.read(name, "top") == b"top\n"
+        else:
+            with pytest.raises(NotFoundError):
+                catalog.resolve(name)
+    assert store.services.leases.leases() == []
+    await store.services.close()
+
+
 async def test_layers_are_unpacked_in_turn_where_too_many_come_at_once(store: Store) -> None:
     async with FakeRegistry() as registry:
         add_image(registry)

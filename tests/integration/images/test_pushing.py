@@ -262,6 +262,29 @@ async def stuck_push(store: Store, registry: WritableRegistry) -> AsyncIterator[
     registry.gate.set()
 
 
+async def test_push_that_waits_for_another_sees_how_layers_go(store: Store) -> None:
+    async with WritableRegistry() as registry:
+        async with stuck_push(store, registry) as task:
+            second = Reference.parse(f"{registry.host}/x:2")
+            image = store.services.catalog.resolve(f"{registry.host}/x:1")
+            store.services.catalog.tag(image.id, second)
+            seen: list[dict[str, Any]] = []
+            waiting = asyncio.ensure_future(
+                push(store.services, second, auth=None, report=seen.append)
+            )
+            for _ in range(500):
+                if "Pushing" in words(seen):
+                    break
+                await asyncio.sleep(0.01)
+            assert "Pushing" in words(seen)
+            assert "Pushed" not in words(seen)
+            registry.gate.set()
+            await asyncio.gather(task, waiting)
+        assert "Pushed" in words(seen)
+        assert registry.verbs().count("PUT upload") == 4
+    await store.services.close()
+
+
 async def test_image_that_is_removed_meanwhile_is_pushed_all_the_same(store: Store) -> None:
     before = store.footprint()
     async with WritableRegistry() as registry:

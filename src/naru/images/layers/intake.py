@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from naru.aio import TaskSet, in_own_thread, in_thread, uncancelled
+from naru.aio import TaskSet, ended, in_own_thread, in_thread, uncancelled
 from naru.images.layers.pipe import Pipe, PipeClosedError
 
 T = TypeVar("T")
@@ -50,16 +50,12 @@ async def read_in_thread(
     finally:
         feeding.cancel()
         # The thread writes to the store: it must not outlive this call.
-        await uncancelled(_ended(working, feeding))
+        await uncancelled(ended(working, feeding))
     if not feeding.cancelled():
         feeding.result()
     if failures:
         raise failures[0]
     return results[0]
-
-
-async def _ended(*tasks: asyncio.Task[None]) -> None:
-    await asyncio.wait(tasks)
 
 
 async def _feed(chunks: AsyncIterator[bytes], pipe: Pipe) -> None:

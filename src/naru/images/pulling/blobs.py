@@ -1,18 +1,19 @@
 """Blobs of one pull, from the registry into the store.
 
-A blob that several pulls want is fetched by one of them; the others wait, and one of them goes
-on where it stopped if it gives up.
+A blob that several pulls want is fetched by one of them; the others wait and see how it comes,
+and one of them goes on where it stopped if it gives up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from dataclasses import dataclass, field
 
 from naru.aio import in_thread, uncancelled
 from naru.distribution.fetch import RemoteRepository
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
+from naru.images.progress import Hear
 from naru.images.pulling.arrival import Arrival
 from naru.images.services import ImageServices
 from naru.oci.descriptor import Descriptor
@@ -20,16 +21,11 @@ from naru.oci.descriptor import Descriptor
 _AFTER_BLOB = fault_point("images.pull.after_blob")
 
 
-def _nothing(*_: object) -> None:
-    """Be told, and do nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Watcher:
     """Who wants to know of a fetch: on the loop, but for the readers of `arrival`."""
 
-    progress: Callable[[int], None] = _nothing
-    verifying: Callable[[], None] = _nothing
+    hear: Hear = lambda *_: None
     arrival: Arrival = field(default_factory=Arrival)
 
 
@@ -53,7 +49,8 @@ class BlobPull:
             NaruError: as `RemoteRepository.blob`.
         """
         try:
-            fetched = await self._fetch(descriptor, watcher, anew=anew)
+            with self.services.audience.listening(_key(descriptor), watcher.hear):
+                fetched = await self._fetch(descriptor, watcher, anew=anew)
         except BaseException as error:
             watcher.arrival.end(error)
             raise
@@ -62,7 +59,7 @@ class BlobPull:
 
     async def _fetch(self, descriptor: Descriptor, watcher: Watcher, *, anew: bool) -> bool:
         digest = descriptor.digest
-        async with self.services.locks.hold(f"blob {digest}"):
+        async with self.services.locks.hold(_key(descriptor)):
             self.services.leases.add(self.lease_id, "blob", digest)
             if not anew and self.services.content.stat(digest) == descriptor.size:
                 watcher.arrival.begin(self.services.content.open(digest), descriptor.size)
@@ -91,19 +88,25 @@ class BlobPull:
             expected_size=descriptor.size,
         )
         arrival = watcher.arrival
+        tell = functools.partial(self.services.audience.tell, _key(descriptor))
 
         def grown(size: int) -> None:
             arrival.grow(size)
-            watcher.progress(size)
+            tell("Downloading", size)
 
         try:
             if not arrival.has_failed:
                 arrival.begin(ingest.reader(), ingest.offset)
             await self.remote.blob(descriptor, ingest, grown)
-            watcher.verifying()
+            tell("Verifying Checksum")
             await uncancelled(in_thread(ingest.commit))
         except CorruptDataError:
             ingest.abort()
             raise
         finally:
             ingest.close()
+
+
+def _key(descriptor: Descriptor) -> str:
+    """Return what a blob is locked and heard of by."""
+    return f"blob {descriptor.digest}"

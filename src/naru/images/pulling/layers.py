@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from naru.aio import TaskSet, in_own_thread, in_thread, uncancelled
+from naru.aio import TaskSet, all_or_first_failure, in_own_thread, in_thread, uncancelled
 from naru.errors import FaultError, NaruError
 from naru.faults import fault_point
 from naru.ids import short_id
@@ -44,10 +44,17 @@ class _Layer:
     is_fetched: bool = False
 
     def __post_init__(self) -> None:
-        self.watcher = Watcher(
-            lambda current: self.line.move("Downloading", current),
-            lambda: self.line.say("Verifying Checksum"),
-        )
+        self.watcher = Watcher(self.line.hear)
+
+    @property
+    def key(self) -> str:
+        """What it is locked and heard of by while it is unpacked."""
+        return f"layer {self.chain_id}"
+
+    def hear_unpacking(self, status: str, current: int | None = None) -> None:
+        """Tell how far unpacking is; before, the line tells how much has come."""
+        if self.is_fetched:
+            self.line.hear(status, current)
 
 
 class LayersPull:
@@ -102,7 +109,7 @@ class LayersPull:
             below = work.start(self._unpack(layer, fetching, below), reports_failure=False)
             tasks += [fetching, below]
         try:
-            await _all_or_first_failure(tasks)
+            await all_or_first_failure(tasks)
         finally:
             self._is_over.set()
             for layer in missing:
@@ -131,10 +138,10 @@ class LayersPull:
     ) -> None:
         # Of several pulls that need this layer, one unpacks it. Whoever holds the lock waits
         # for layers below only, which no holder of a lower one's lock ever does in turn.
-        async with (
-            self._services.locks.hold(f"layer {layer.chain_id}"),
-            contextlib.AsyncExitStack() as stack,
-        ):
+        async with contextlib.AsyncExitStack() as stack:
+            hear = layer.hear_unpacking
+            stack.enter_context(self._services.audience.listening(layer.key, hear))
+            await stack.enter_async_context(self._services.locks.hold(layer.key))
             early = None
             if self._services.snapshots.stat(layer.chain_id) is None:
                 async with self._unpack_slots:
@@ -145,7 +152,7 @@ class LayersPull:
             if below is not None:
                 await below
             if early is not None:
-                layer.line.move("Extracting", layer.descriptor.size)
+                self._services.audience.tell(layer.key, "Extracting", layer.descriptor.size)
             await uncancelled(in_own_thread(self._finish, layer, early))
         _AFTER_LAYER()
         layer.line.say("Pull complete")
@@ -202,10 +209,11 @@ class LayersPull:
         )
 
     def _counting(self, layer: _Layer, stream: Readable) -> Readable:
+        tell = self._services.audience.tell
+
         def moved(current: int) -> None:
-            # Before, the line tells how much has come.
             if layer.is_fetched:
-                self._loop.call_soon_threadsafe(layer.line.move, "Extracting", current)
+                self._loop.call_soon_threadsafe(tell, layer.key, "Extracting", current)
 
         return _Counting(stream, moved, self._is_over)
 
@@ -213,15 +221,6 @@ class LayersPull:
 async def _left(preparing: contextlib.AbstractContextManager[Unpacking]) -> None:
     """Leave a context that was entered, or whose entering failed or was cancelled."""
     await uncancelled(in_thread(preparing.__exit__, None, None, None))
-
-
-async def _all_or_first_failure(tasks: Sequence[asyncio.Task[None]]) -> None:
-    if not tasks:
-        return
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    for task in tasks:
-        if task in done:
-            task.result()
 
 
 class _Counting:

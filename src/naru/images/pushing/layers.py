@@ -7,12 +7,12 @@ they come to is remembered, so that the next push need not compress them to ask 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from naru.aio import TaskSet, in_own_thread, in_thread, uncancelled
+from naru.aio import TaskSet, ended, in_own_thread, in_thread, uncancelled
 from naru.distribution.upload import Answer, RepositoryWriter
 from naru.distribution.upload_session import PIECE_SIZE, BlobSource, BlobUpload
 from naru.errors import (
@@ -23,7 +23,7 @@ from naru.errors import (
     UnauthenticatedError,
 )
 from naru.faults import fault_point
-from naru.images.progress import LayerProgress
+from naru.images.progress import Hear, LayerProgress
 from naru.images.pushing.manifest import is_foreign
 from naru.images.pushing.sources import CompressedLayer, StoredBlob
 from naru.images.services import ImageServices
@@ -71,44 +71,54 @@ class BlobPush:
         if is_foreign(layer.stored):
             line.say("Skipped foreign layer")
             return layer.stored
-        async with self._services.locks.hold(f"push {self._place} {layer.diff_id}"):
+        async with self._turn(layer.diff_id, line.hear) as tell:
             if layer.is_kept:
-                await self._stored(layer.stored, line)
+                await self._stored(layer.stored, tell)
                 return layer.stored
-            return await self._plain(layer.diff_id, line)
+            return await self._plain(layer.diff_id, tell)
 
     async def config(self, blob: Descriptor) -> None:
         """Bring a small blob there, without a word. Raises as `layer`."""
-        async with self._services.locks.hold(f"push {self._place} {blob.digest}"):
-            await self._stored(blob, None)
+        async with self._turn(blob.digest, lambda *_: None) as tell:
+            await self._stored(blob, tell)
 
-    async def _stored(self, blob: Descriptor, line: LayerProgress | None) -> None:
-        is_there, begun = await self._find(blob.digest, line)
+    @contextlib.asynccontextmanager
+    async def _turn(self, digest: Digest, hear: Hear) -> AsyncIterator[Hear]:
+        """Wait until no other push brings this there; `hear` is told how that comes along.
+
+        Gives what tells all who wait how this push does.
+        """
+        key = f"push {self._place} {digest}"
+        with self._services.audience.listening(key, hear):
+            async with self._services.locks.hold(key):
+                yield functools.partial(self._services.audience.tell, key)
+
+    async def _stored(self, blob: Descriptor, tell: Hear) -> None:
+        is_there, begun = await self._find(blob.digest, tell)
         if is_there:
             return
         with contextlib.closing(
             await in_thread(StoredBlob, self._services.content, blob)
         ) as source:
-            await self._send(source, begun, line, lambda sent: sent)
+            await self._send(source, begun, tell, lambda sent: sent)
 
-    async def _plain(self, diff_id: DiffId, line: LayerProgress) -> Descriptor:
+    async def _plain(self, diff_id: DiffId, tell: Hear) -> Descriptor:
         """Bring a layer there that is stored plain, and to be compressed."""
         services, compression = self._services, self._services.push_compression
         known = services.remote_blobs.compressed(diff_id, compression)
         begun: Answer | None = None
         if known is not None:
-            is_there, begun = await self._find(known.digest, line)
+            is_there, begun = await self._find(known.digest, tell)
             if is_there:
                 return _typed(known, compression)
         async with self._compressing(diff_id, compression) as source:
-            line.resize(source.plain_size)
             is_there = False
             await source.ready(PIECE_SIZE)
             if known is None and source.size is not None:
                 # What is done before anything was sent may turn out to be there.
-                is_there, begun = await self._find(source.digest, line)
+                is_there, begun = await self._find(source.digest, tell)
             if not is_there:
-                await self._send(source, begun, line, source.plain_part)
+                await self._send(source, begun, tell, source.plain_part)
             assert source.size is not None, "all of it was sent"
             blob = Descriptor(digest=source.digest, size=source.size)
         services.remote_blobs.set_compressed(diff_id, compression, blob)
@@ -126,15 +136,15 @@ class BlobPush:
         finally:
             source.stop()
             # The thread reads and writes files that are about to be closed.
-            await uncancelled(_ended(working))
+            await uncancelled(ended(working))
             source.close()
 
-    async def _find(self, digest: Digest, line: LayerProgress | None) -> tuple[bool, Answer | None]:
+    async def _find(self, digest: Digest, tell: Hear) -> tuple[bool, Answer | None]:
         """Say whether the repository has the blob now, and if not, what was begun to send it."""
         blobs = self._services.remote_blobs
         if await self._writer.has_blob(digest):
             self._arrived(digest)
-            _say(line, "Layer already exists")
+            tell("Layer already exists", None)
             return True, None
         blobs.missed(*self._place, digest)
         begun: Answer | None = None
@@ -148,7 +158,7 @@ class BlobPush:
                 continue
             if begun is None:
                 self._arrived(digest)
-                _say(line, f"Mounted from {repository}")
+                tell(f"Mounted from {repository}", None)
                 return True, None
             blobs.missed(self._writer.registry, repository, digest)
         return False, begun
@@ -157,23 +167,19 @@ class BlobPush:
         self,
         source: BlobSource,
         begun: Answer | None,
-        line: LayerProgress | None,
+        tell: Hear,
         part: Callable[[int], int],
     ) -> None:
-        def sent(count: int) -> None:
-            if line is not None:
-                line.move("Pushing", part(count))
-
         upload = BlobUpload(
             self._writer,
             source,
-            sent=sent,
-            pausing=lambda seconds: _say(line, f"Retrying in {seconds:g} seconds"),
+            sent=lambda count: tell("Pushing", part(count)),
+            pausing=lambda seconds: tell(f"Retrying in {seconds:g} seconds", None),
         )
         await upload.run(begun)
         self._arrived(source.digest)
         _AFTER_LAYER()
-        _say(line, "Pushed")
+        tell("Pushed", None)
 
     def _arrived(self, digest: Digest) -> None:
         now = self._services.clock.now_ns()
@@ -183,12 +189,3 @@ class BlobPush:
 def _typed(blob: Descriptor, compression: str) -> Descriptor:
     kind = _COMPRESSED_TYPES[compression]
     return Descriptor(media_type=kind, digest=blob.digest, size=blob.size)
-
-
-def _say(line: LayerProgress | None, status: str) -> None:
-    if line is not None:
-        line.say(status)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    await asyncio.wait([task])

@@ -85,11 +85,6 @@ class CompressedLayer:
         assert self.size is not None, "the digest is not known yet"
         return self._hasher.digest()
 
-    @property
-    def plain_size(self) -> int:
-        """How many bytes the layer has without compression."""
-        return self._plain.size
-
     def plain_part(self, count: int) -> int:
         """Return how many bytes of the layer have become the first `count` compressed ones."""
         if count == self.size:
