@@ -45,7 +45,8 @@ def instead_of_command(words: list[str]) -> str:
         instead = _DOCKERS[word]
         return f"\ndocker has such a command, Naru has not{instead and ': '}{instead}"
     prefix = " ".join([*group, ""])
-    siblings = {path.removeprefix(prefix) for path in index.COMMANDS if path.startswith(prefix)}
+    shown = index.COMMANDS.keys() - index.HIDDEN
+    siblings = {path.removeprefix(prefix) for path in shown if path.startswith(prefix)}
     names = {name for name in siblings if " " not in name}
     if not group:
         names |= index.GROUPS.keys()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 # path: (module, key, one line of help)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "__complete": ("completion", "complete", "Print what could stand where the cursor is"),
     "attach": (
         "container",
         "attach",
@@ -16,6 +17,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "builder build": ("build", "build", "Build an image from a Dockerfile"),
     "builder prune": ("build", "prune", "Remove build cache"),
     "commit": ("container", "commit", "Create a new image from a container's changes"),
+    "completion": (
+        "completion",
+        "completion",
+        "Generate the autocompletion script for the specified shell",
+    ),
     "container attach": (
         "container",
         "attach",
@@ -229,7 +235,7 @@ ALIASES = {
 }
 
 # Commands for other programs, on no list of commands.
-HIDDEN = frozenset({"system dial-stdio"})
+HIDDEN = frozenset({"__complete", "system dial-stdio"})
 
 # The words that only hold other commands.
 GROUPS = {
@@ -266,6 +272,7 @@ ROOT_SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "attach",
             "commit",
+            "completion",
             "cp",
             "create",
             "diff",
