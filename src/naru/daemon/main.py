@@ -25,6 +25,7 @@ from naru.daemon.listeners import (
     remove_pidfile,
     write_pidfile,
 )
+from naru.daemon.log_format import LogFormatter
 from naru.daemon.registries import reload_registries
 from naru.daemon.reloading import Reloader, set_log_level
 from naru.daemon.settings import DaemonConfig
@@ -47,7 +48,9 @@ def main() -> None:
         if config.validate:
             sys.stderr.write("configuration OK\n")
             return
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        log = logging.StreamHandler()
+        log.setFormatter(LogFormatter())
+        logging.basicConfig(handlers=[log])
         set_log_level(config)
         bound_memory()
         if os.geteuid() != 0:

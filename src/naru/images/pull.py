@@ -88,7 +88,10 @@ async def pull(
                 services, remote, wanted, platform, report, shown=reference.familiar_name
             )
     except NaruError as error:
-        raise _as_docker_says(error, reference) from error
+        told = _as_docker_says(error, reference)
+        if told is error:
+            raise
+        raise told from error
     if image is None:
         raise NotFoundError(f"repository {reference.familiar_name} has no tags")
     return image

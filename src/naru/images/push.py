@@ -74,7 +74,10 @@ async def push(
         for tag in tags:
             await _push_one(services, writer, tag, report, tells_of_index=not is_platform_chosen)
     except NaruError as error:
-        raise _as_docker_says(error) from error
+        told = _as_docker_says(error)
+        if told is error:
+            raise
+        raise told from error
 
 
 def _tags(services: ImageServices, reference: Reference) -> list[Reference]:

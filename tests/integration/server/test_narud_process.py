@@ -95,6 +95,21 @@ def test_usr1_shows_what_the_engine_does(own_engine: EngineUnderTest) -> None:
     own_engine.api("GET", "/_ping").ok(200)
 
 
+def test_failures_that_were_foreseen_are_told_in_a_line_each(
+    make_engine: Callable[..., EngineUnderTest],
+) -> None:
+    engine = make_engine()
+    busybox = engine.docker("create", "--network=none", "busybox", "true").ok().out.strip()
+    engine.api("POST", "/images/create?fromImage=127.0.0.1:1/x&tag=1").ok(500)
+    engine.api("POST", "/networks/bridge/disconnect", {"Container": busybox}).ok(500)
+    log = engine.log_path.read_text()
+    assert "Traceback" not in log
+    [refused] = [line for line in log.splitlines() if "/images/create" in line]
+    assert "connect: connection refused" in refused
+    [stranger] = [line for line in log.splitlines() if "/disconnect" in line]
+    assert "is not connected to" in stranger
+
+
 def test_debug_logs_every_request(make_engine: Callable[..., EngineUnderTest]) -> None:
     engine = make_engine("-D")
     assert engine.docker("run", "--rm", "-i", "busybox", "cat", stdin="x").ok().out == "x"
