@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import uvloop
 from naru.aio import in_thread
 from naru.daemon import signals
 from naru.daemon.config import load_config
+from naru.daemon.embedding import running_engine
 from naru.daemon.listeners import (
     Listener,
     close_all,
@@ -29,9 +28,7 @@ from naru.daemon.log_format import LogFormatter
 from naru.daemon.registries import reload_registries
 from naru.daemon.reloading import Reloader, set_log_level
 from naru.daemon.settings import DaemonConfig
-from naru.daemon.wiring import build_context
 from naru.engine.context import EngineContext
-from naru.engine.engine import start_engine, stop_engine
 from naru.engine.system import ENGINE_VERSION
 from naru.errors import NaruError, NotSupportedError
 from naru.linux.memory import bound_memory
@@ -84,7 +81,7 @@ async def _run(config: DaemonConfig) -> None:
         # Clients that come early wait in the sockets' queues until the engine is there.
         listeners = listen(config)
         try:
-            async with _engine(config) as context:
+            async with running_engine(config) as context:
                 reloader.apply = partial(_apply, context)
                 await _serve(config, context, listeners, stop)
         finally:
@@ -92,17 +89,6 @@ async def _run(config: DaemonConfig) -> None:
     finally:
         remove_pidfile(pidfile)
         os.close(lock)
-
-
-@contextlib.asynccontextmanager
-async def _engine(config: DaemonConfig) -> AsyncIterator[EngineContext]:
-    context = build_context(config, _log.warning)
-    try:
-        await start_engine(context)
-        yield context
-    finally:
-        await stop_engine(context)
-        await context.images.close()
 
 
 def _apply(context: EngineContext, config: DaemonConfig) -> None:
