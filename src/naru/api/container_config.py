@@ -25,6 +25,19 @@ class HealthConfig(Wire):
     on_failure: str = ""
 
 
+# What Docker leaves out of a config where it is empty; clients tell absent from null.
+OPTIONAL_KEYS = (
+    "ExposedPorts",
+    "Healthcheck",
+    "ArgsEscaped",
+    "NetworkDisabled",
+    "MacAddress",
+    "StopSignal",
+    "StopTimeout",
+    "Shell",
+)
+
+
 class ContainerConfig(Wire):
     """The part of a container that does not depend on the host."""
 

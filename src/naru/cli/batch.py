@@ -1,4 +1,4 @@
-"""One verb for many names: all at once, reported in the order of the command line."""
+"""One verb for many names, reported in the order of the command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from naru.errors import NaruError, NotModifiedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from naru.cli.invocation import Invocation
 
@@ -17,12 +17,23 @@ _PARALLEL = 50
 def run_on_each(
     invocation: Invocation, names: Sequence[str], act: Callable[[str], str | None]
 ) -> int:
-    """Do `act` to every name and print what it returns (None: nothing); then the failures.
+    """Do `act` to every name at once and print what it returns (None: nothing); then the failures.
 
     A name that is already as asked for counts as done. Returns the exit code.
     """
+    return _report(invocation, _outcomes(names, act))
+
+
+def run_in_turn(
+    invocation: Invocation, names: Sequence[str], act: Callable[[str], str | None]
+) -> int:
+    """Do as `run_on_each`, one name after the other."""
+    return _report(invocation, (_attempt(act, name) for name in names))
+
+
+def _report(invocation: Invocation, outcomes: Iterable[str | Exception | None]) -> int:
     problems: list[str] = []
-    for outcome in _outcomes(names, act):
+    for outcome in outcomes:
         if isinstance(outcome, str):
             invocation.print(outcome)
         elif outcome is not None:
@@ -44,21 +55,22 @@ def describe(error: Exception) -> str:
 def _outcomes(
     names: Sequence[str], act: Callable[[str], str | None]
 ) -> Iterator[str | Exception | None]:
-    def attempt(name: str) -> str | Exception | None:
-        try:
-            return act(name)
-        except NotModifiedError:
-            return name
-        except (NaruError, CommandFailedError) as error:
-            return error
-
     if len(names) == 1:
         # The usual case needs no thread, and no 8 ms for importing them.
-        return iter([attempt(names[0])])
+        return iter([_attempt(act, names[0])])
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(min(_PARALLEL, len(names))) as pool:
-        return iter(list(pool.map(attempt, names)))
+        return iter(list(pool.map(lambda name: _attempt(act, name), names)))
+
+
+def _attempt(act: Callable[[str], str | None], name: str) -> str | Exception | None:
+    try:
+        return act(name)
+    except NotModifiedError:
+        return name
+    except (NaruError, CommandFailedError) as error:
+        return error
 
 
 def container_path(name: str, tail: str = "") -> str:

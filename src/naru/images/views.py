@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from naru.api.container_config import OPTIONAL_KEYS
 from naru.errors import InvalidInputError
 from naru.images.catalog import Image
 from naru.oci.image_config import RunDefaults, chain_ids
@@ -34,19 +35,6 @@ _OCI_CONFIG_KEYS = (
     "Healthcheck",
     "OnBuild",
     "Shell",
-)
-# Keys that Docker leaves out of its own config when they are empty; all others are always there.
-_OPTIONAL_KEYS = frozenset(
-    {
-        "ExposedPorts",
-        "Healthcheck",
-        "ArgsEscaped",
-        "NetworkDisabled",
-        "MacAddress",
-        "StopSignal",
-        "StopTimeout",
-        "Shell",
-    }
 )
 _LIST_KEYS = frozenset({"Env", "Cmd", "Entrypoint", "OnBuild", "Shell"})
 
@@ -145,7 +133,7 @@ def legacy_config(defaults: RunDefaults) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for field in msgspec.structs.fields(RunDefaults):
         value = _plain(field.encode_name, getattr(defaults, field.name))
-        if value or field.encode_name not in _OPTIONAL_KEYS:
+        if value or field.encode_name not in OPTIONAL_KEYS:
             shown[field.encode_name] = value
     return shown
 

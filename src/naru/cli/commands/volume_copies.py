@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from naru.cli.batch import describe
+from naru.cli.batch import run_in_turn
 from naru.cli.engine_kind import require_naru
 from naru.cli.failure import CommandFailedError
 from naru.cli.formatting import Columns, quiet, render
 from naru.cli.template.values import View
 from naru.client.transport import quote
-from naru.errors import NaruError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,17 +92,12 @@ def restore(invocation: Invocation) -> int:
 def remove_snapshots(invocation: Invocation) -> int:
     """Remove snapshots, and print the names of those that are gone."""
     require_naru(invocation, "volume rm-snapshot")
-    problems = []
-    for name in invocation.args[1:]:
-        try:
-            invocation.client.delete(_path(invocation, f"/snapshots/{quote(name)}"))
-        except NaruError as error:
-            problems.append(describe(error))
-            continue
-        invocation.print(name)
-    if problems:
-        invocation.complain("\n".join(problems))
-    return 1 if problems else 0
+
+    def act(name: str) -> str:
+        invocation.client.delete(_path(invocation, f"/snapshots/{quote(name)}"))
+        return name
+
+    return run_in_turn(invocation, invocation.args[1:], act)
 
 
 class SnapshotView(View):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from naru.cli.batch import describe, require_api
+from naru.cli.batch import require_api, run_in_turn
 from naru.cli.failure import CommandFailedError
 from naru.cli.formatting import Columns, LabelledView, quiet, render
-from naru.errors import NaruError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,20 +111,14 @@ def remove(invocation: Invocation) -> int:
     from naru.client.transport import quote
 
     query = {"force": True} if invocation.options["force"] else {}
-    problems = []
-    for name in invocation.args:
+
+    def act(name: str) -> str:
         if not name.strip():
-            problems.append("invalid volume name: value is empty")
-            continue
-        try:
-            invocation.client.delete(f"/volumes/{quote(name)}", query)
-        except NaruError as error:
-            problems.append(describe(error))
-            continue
-        invocation.print(name)
-    if problems:
-        invocation.complain("\n".join(problems))
-    return 1 if problems else 0
+            raise CommandFailedError("invalid volume name: value is empty")
+        invocation.client.delete(f"/volumes/{quote(name)}", query)
+        return name
+
+    return run_in_turn(invocation, invocation.args, act)
 
 
 def prune(invocation: Invocation) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from naru.api.container_config import OPTIONAL_KEYS
 from naru.api.version import ApiVersion
 from naru.engine.container_log import json_path
 from naru.engine.context import EngineContext
@@ -18,16 +19,6 @@ from naru.specgen.security import hidden_paths, parse_security_options
 from naru.units import ZERO_TIME, print_rfc3339
 
 # Docker's structs leave these out where they are empty, and clients tell absent from null.
-_OPTIONAL_CONFIG = (
-    "ExposedPorts",
-    "Healthcheck",
-    "ArgsEscaped",
-    "NetworkDisabled",
-    "MacAddress",
-    "StopSignal",
-    "StopTimeout",
-    "Shell",
-)
 _OPTIONAL_HOST_CONFIG = ("Annotations", "Tmpfs", "StorageOpt", "Sysctls", "Mounts", "Init")
 _NEVER_STORED = ("KernelMemory", "KernelMemoryTCP")
 # And of these Docker's client library never leaves a null.
@@ -170,7 +161,7 @@ def host_summary_view(container: Container, api: ApiVersion) -> Json:
 def config_view(container: Container) -> Json:
     """Return `Config` of inspect."""
     view: Json = msgspec.to_builtins(container.config)
-    _drop_empty(view, _OPTIONAL_CONFIG)
+    _drop_empty(view, OPTIONAL_KEYS)
     if "Healthcheck" in view:
         view["Healthcheck"] = {k: v for k, v in view["Healthcheck"].items() if v}
     view["Labels"] = view["Labels"] or {}
