@@ -38,6 +38,11 @@ class Store:
         )
         self.records: list[dict[str, Any]] = []
 
+    async def close(self) -> None:
+        """Let go of registries and of the database, as an engine that stops does."""
+        await self.services.close()
+        self.database.close()
+
     async def load(
         self,
         data: bytes,

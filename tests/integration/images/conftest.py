@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -12,14 +12,14 @@ from naru.distribution.hosts import HostsConfig
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
     made = Store(tmp_path / "data")
     yield made
-    made.database.close()
+    await made.close()
 
 
 @pytest.fixture
-def make_store(tmp_path: Path) -> Iterator[Callable[..., Store]]:
+async def make_store(tmp_path: Path) -> AsyncIterator[Callable[..., Store]]:
     made: list[Store] = []
 
     def make(hosts: HostsConfig | None = None) -> Store:
@@ -28,4 +28,4 @@ def make_store(tmp_path: Path) -> Iterator[Callable[..., Store]]:
 
     yield make
     for each in made:
-        each.database.close()
+        await each.close()

@@ -43,7 +43,6 @@ async def test_an_open_registry_gives_its_images_to_anybody(store: Store) -> Non
         unknown = "not found: manifest unknown: manifest unknown"
         with pytest.raises(NotFoundError, match=unknown):
             await _pull(store, registry, tag="2")
-    await store.services.close()
 
 
 async def test_a_registry_with_passwords_gives_its_images_to_who_has_one(store: Store) -> None:
@@ -54,7 +53,6 @@ async def test_a_registry_with_passwords_gives_its_images_to_who_has_one(store: 
         assert await _pull(store, registry, RegistryAuth(USER, PASSWORD)) == b"top\n"
         with pytest.raises(NotFoundError, match="manifest unknown"):
             await _pull(store, registry, RegistryAuth(USER, PASSWORD), tag="2")
-    await store.services.close()
 
 
 async def test_a_token_lets_somebody_pull_what_is_his(store: Store, tmp_path: Path) -> None:
@@ -78,7 +76,6 @@ async def test_a_token_lets_somebody_pull_what_is_his(store: Store, tmp_path: Pa
         assert await _pull(store, registry, RegistryAuth("owner", "o")) == b"top\n"
         assert {asked.account for asked in tokens.asked} == {"owner"}
         assert [asked.scopes for asked in tokens.asked] == [["repository:team/x:pull"]]
-    await store.services.close()
 
 
 async def test_a_client_certificate_is_shown_where_one_is_asked_for(
@@ -94,7 +91,6 @@ async def test_a_client_certificate_is_shown_where_one_is_asked_for(
         registry.trust(tmp_path)
         store = make_store(hosts)
         assert await _pull(store, registry) == b"top\n"
-        await store.services.close()
 
 
 async def test_debians_registry_is_searched_by_its_catalog(store: Store, tmp_path: Path) -> None:
@@ -121,4 +117,3 @@ async def test_debians_registry_is_searched_by_its_catalog(store: Store, tmp_pat
         ):
             await found("x", RegistryAuth("stranger", "s"))
         assert tokens.asked[-1].scopes == ["registry:catalog:*"]
-    await store.services.close()

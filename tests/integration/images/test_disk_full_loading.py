@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ SMALL = Tree().directory("etc").file("etc/base", b"base\n").tar()
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Store]:
+async def small(tmp_path: Path) -> AsyncIterator[Store]:
     place = tmp_path / "disk"
     place.mkdir()
     # The database keeps 6 MB of it for itself, and an eighth stays free.
@@ -29,7 +29,7 @@ def small(tmp_path: Path) -> Iterator[Store]:
     mount.mount_all([disk], place)
     store = Store(place / "data")
     yield store
-    store.database.close()
+    await store.close()
     mount.unmount(place)
 
 

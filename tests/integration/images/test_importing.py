@@ -148,7 +148,6 @@ async def test_an_import_takes_a_url(store: Store) -> None:
         await imported_from(store, "http://127.0.0.1:1/x")
     with pytest.raises(InvalidInputError, match="unsupported protocol scheme"):
         await imported_from(store, "file:///etc/passwd")
-    await store.services.close()
 
 
 async def imported_from(store: Store, url: str) -> str:

@@ -12,7 +12,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,10 @@ class FastClock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
     made = Store(tmp_path / "data", clock=FastClock())
     yield made
-    made.database.close()
+    await made.close()
 
 
 def add_image(registry: FakeRegistry, tag: str = "1", label: str = "") -> None:
@@ -130,7 +130,6 @@ async def test_cuts_anywhere_in_any_blob_cost_nothing_that_came(store: Store, se
     assert store.read(image.id, "top") == b"top\n"
     assert store.services.leases.leases() == []
     assert store.services.content.ingests() == []
-    await store.services.close()
 
 
 _VICTIM = """
@@ -180,8 +179,7 @@ async def test_killed_engine_goes_on_where_it_was(tmp_path: Path) -> None:
         assert ranges(registry, big) == [f"bytes={size}-"]
         assert store.read(image.id, "top") == b"top\n"
     assert store.services.leases.leases() == []
-    await store.services.close()
-    store.database.close()
+    await store.close()
 
 
 async def test_pull_that_is_cancelled_leaves_the_blob_to_who_waits_for_it(store: Store) -> None:
@@ -210,7 +208,6 @@ async def test_pull_that_is_cancelled_leaves_the_blob_to_who_waits_for_it(store:
         await pulled(store, registry, "x:1")
         assert len([path for path in registry.paths() if "/blobs/" in path]) <= 1
     assert store.services.leases.leases() == []
-    await store.services.close()
 
 
 async def test_one_image_pulled_twice_at_once_is_fetched_once(store: Store) -> None:
@@ -220,7 +217,6 @@ async def test_one_image_pulled_twice_at_once_is_fetched_once(store: Store) -> N
         assert one == two
         blobs = [path for path in registry.paths() if "/blobs/" in path]
         assert len(blobs) == len(set(blobs)) == 4
-    await store.services.close()
 
 
 def _chunked(data: bytes) -> bytes:
@@ -261,7 +257,6 @@ async def test_layers_in_every_dress_and_twice_and_empty(store: Store) -> None:
         b"base\n",
     ]
     assert len(store.snapshots()) == len(plain)
-    await store.services.close()
 
 
 async def test_broken_layers_are_refused_and_leave_nothing(store: Store) -> None:
@@ -286,7 +281,6 @@ async def test_broken_layers_are_refused_and_leave_nothing(store: Store) -> None
             with pytest.raises((CorruptDataError, InvalidInputError), match=words):
                 await pulled(store, registry)
         assert store.footprint() == before
-    await store.services.close()
 
 
 async def test_sizes_that_do_not_fit_are_refused_at_once(store: Store) -> None:
@@ -302,7 +296,6 @@ async def test_sizes_that_do_not_fit_are_refused_at_once(store: Store) -> None:
                 await pulled(store, registry)
             assert len(ranges(registry, big)) == 2
             assert store.footprint() == before
-    await store.services.close()
 
 
 async def test_bytes_that_a_cache_spoiled_once_are_fetched_again(store: Store) -> None:
@@ -317,7 +310,6 @@ async def test_bytes_that_a_cache_spoiled_once_are_fetched_again(store: Store) -
         del registry.faults.wrong_bytes[big]
         image = await pulling
         assert store.read(image.id, "top") == b"top\n"
-    await store.services.close()
 
 
 # -- a full disk -----------------------------------------------------------------------------------
@@ -343,14 +335,14 @@ def bomb(size: int) -> bytes:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Store]:
+async def small(tmp_path: Path) -> AsyncIterator[Store]:
     """Give a store that has a disk of 24 MB for everything, its database as well."""
     place = tmp_path / "small"
     place.mkdir()
     mount.mount_all([Mount(type="tmpfs", source="tmpfs", data="size=24m")], place)
     made = Store(place / "data", clock=FastClock())
     yield made
-    made.database.close()
+    await made.close()
     mount.unmount(place)
 
 
@@ -380,4 +372,3 @@ async def test_full_disk_is_said_leaves_nothing_and_can_be_mended(small: Store, 
         assert small.read(image.id, "top") == b"top\n"
         small.remove(image.id, force=True)
     assert small.footprint() == before
-    await small.services.close()

@@ -94,7 +94,6 @@ async def test_pull_of_a_new_image(store: Store) -> None:
     assert statuses(store).count("Pull complete") == 3
     assert store.services.leases.leases() == []
     assert store.services.content.ingests() == []
-    await store.services.close()
 
 
 async def test_layers_report_every_step_in_order(store: Store) -> None:
@@ -109,7 +108,6 @@ async def test_layers_report_every_step_in_order(store: Store) -> None:
         wanted = ["Downloading", "Verifying Checksum", "Download complete", "Extracting"]
         assert [step for step in steps if step in wanted] == wanted
         assert steps[-1] == "Pull complete"
-    await store.services.close()
 
 
 async def test_second_pull_fetches_nothing(store: Store) -> None:
@@ -121,7 +119,6 @@ async def test_second_pull_fetches_nothing(store: Store) -> None:
         await pulled(store, registry)
         assert registry.paths("GET") == ["/v2/"]
     assert statuses(store)[-1].startswith("Status: Image is up to date for ")
-    await store.services.close()
 
 
 async def test_tag_that_moved_is_followed_and_shared_layers_stay(store: Store) -> None:
@@ -137,7 +134,6 @@ async def test_tag_that_moved_is_followed_and_shared_layers_stay(store: Store) -
     assert statuses(store).count("Already exists") == 3
     assert "Downloaded newer image" in statuses(store)[-1]
     assert store.services.catalog.resolve(old.id).repo_tags == ()
-    await store.services.close()
 
 
 async def test_pull_by_digest_gives_no_tag(store: Store) -> None:
@@ -145,7 +141,6 @@ async def test_pull_by_digest_gives_no_tag(store: Store) -> None:
         digest = add_image(registry)
         image = await pulled(store, registry, f"x@{digest}")
         assert (image.repo_tags, len(image.repo_digests)) == ((), 1)
-    await store.services.close()
 
 
 async def test_index_gives_the_image_for_this_host_or_for_the_one_asked_for(store: Store) -> None:
@@ -170,7 +165,6 @@ async def test_index_gives_the_image_for_this_host_or_for_the_one_asked_for(stor
             await pulled(store, registry, platform=Platform(os="linux", architecture="riscv64"))
         store.services.garbage.collect()
         assert store.services.content.stat(image.manifest_digest) is not None
-    await store.services.close()
 
 
 async def test_index_gives_the_best_variant_and_never_an_attestation(store: Store) -> None:
@@ -208,7 +202,6 @@ async def test_index_gives_the_best_variant_and_never_an_attestation(store: Stor
         for nothing in ("linux/s390x", "linux/riscv64", "unknown/unknown2"):
             with pytest.raises(NotFoundError, match="no matching manifest for"):
                 await pulled(store, registry, platform=parse_platform(nothing))
-    await store.services.close()
 
 
 async def test_image_of_another_platform_is_pulled_with_a_warning(store: Store) -> None:
@@ -216,7 +209,6 @@ async def test_image_of_another_platform_is_pulled_with_a_warning(store: Store) 
         add_image(registry)
         await pulled(store, registry, platform=ARM)
     assert statuses(store)[-1].endswith("wanted linux/arm64, actual: linux/amd64")
-    await store.services.close()
 
 
 async def test_pull_by_tag_and_digest_goes_by_the_digest(store: Store) -> None:
@@ -231,7 +223,6 @@ async def test_pull_by_tag_and_digest_goes_by_the_digest(store: Store) -> None:
         store.remove(image.id)
         with pytest.raises(CorruptDataError, match=f"manifest verification failed for.*{digest}"):
             await pulled(store, registry, f"x@{digest}")
-    await store.services.close()
 
 
 async def test_all_tags_of_a_repository_are_pulled(store: Store) -> None:
@@ -240,7 +231,6 @@ async def test_all_tags_of_a_repository_are_pulled(store: Store) -> None:
             add_image(registry, tag)
         image = await pulled(store, registry, "x", all_tags=True)
         assert image.repo_tags == tuple(f"{registry.host}/x:{tag}" for tag in "123")
-    await store.services.close()
 
 
 async def test_many_pulls_at_once_fetch_every_blob_once(store: Store) -> None:
@@ -251,7 +241,6 @@ async def test_many_pulls_at_once_fetch_every_blob_once(store: Store) -> None:
         blobs = [path for path in registry.paths() if "/blobs/" in path]
         assert len(blobs) == len(set(blobs))
     assert store.services.leases.leases() == []
-    await store.services.close()
 
 
 async def test_whoever_waits_for_the_pull_of_another_sees_how_it_comes(store: Store) -> None:
@@ -361,7 +350,6 @@ async def test_layers_are_unpacked_in_turn_where_too_many_come_at_once(store: St
             image = await pulled(store, registry)
             assert store.read(image.id, "top") == b"top\n"
     assert statuses(store).count("Pull complete") == 3
-    await store.services.close()
 
 
 async def test_pull_goes_on_after_cuts(store: Store) -> None:
@@ -375,7 +363,6 @@ async def test_pull_goes_on_after_cuts(store: Store) -> None:
             "bytes=",
         ]
         assert store.read(image.id, "top") == b"top\n"
-    await store.services.close()
 
 
 async def test_cancelled_pull_is_resumed(store: Store) -> None:
@@ -398,7 +385,6 @@ async def test_cancelled_pull_is_resumed(store: Store) -> None:
         assert ranges[big] == f"bytes={size}-"
     assert store.services.leases.leases() == []
     assert store.services.content.ingests() == []
-    await store.services.close()
 
 
 async def test_wrong_bytes_change_nothing_and_leave_nothing(store: Store) -> None:
@@ -415,7 +401,6 @@ async def test_wrong_bytes_change_nothing_and_leave_nothing(store: Store) -> Non
             await pulled(store, registry)
         assert registry.paths().count(f"/v2/x/blobs/{big}") == 2
     assert store.footprint() == before
-    await store.services.close()
 
 
 async def test_layers_that_are_not_the_configs_are_refused(store: Store) -> None:
@@ -429,7 +414,6 @@ async def test_layers_that_are_not_the_configs_are_refused(store: Store) -> None
         with pytest.raises(CorruptDataError, match="layers from manifest don't match"):
             await pulled(store, registry, "x:count")
     assert store.footprint() == before
-    await store.services.close()
 
 
 async def test_what_is_no_image_is_refused(store: Store) -> None:
@@ -442,7 +426,6 @@ async def test_what_is_no_image_is_refused(store: Store) -> None:
         with pytest.raises(NotSupportedError, match="no container image"):
             await pulled(store, registry, "x:chart")
     assert store.footprint() == before
-    await store.services.close()
 
 
 async def test_refusals_in_dockers_words(store: Store) -> None:
@@ -479,7 +462,6 @@ async def test_refusals_in_dockers_words(store: Store) -> None:
         assert store.records == []
         assert store.services.leases.leases() == []
         await pulled(store, registry, auth=good)
-    await store.services.close()
 
 
 async def test_mirror_of_any_registry(make_store: Callable[..., Store]) -> None:
@@ -494,7 +476,6 @@ async def test_mirror_of_any_registry(make_store: Callable[..., Store]) -> None:
             report=store.records.append,
         )
         assert image.repo_tags == ("nowhere.invalid/team/x:1",)
-        await store.services.close()
 
 
 async def test_loaded_image_that_is_pulled_gets_the_registrys_manifest(store: Store) -> None:
@@ -508,7 +489,6 @@ async def test_loaded_image_that_is_pulled_gets_the_registrys_manifest(store: St
         assert image.manifest_digest == digest
         assert image.repo_tags == (f"{registry.host}/x:1", "local:1")
         assert store.snapshots() == snapshots
-    await store.services.close()
 
 
 async def test_lost_blob_is_fetched_again(store: Store) -> None:
@@ -519,4 +499,3 @@ async def test_lost_blob_is_fetched_again(store: Store) -> None:
         recover(store.services)
         await pulled(store, registry)
         assert store.services.content.stat(image.manifest_digest) is not None
-    await store.services.close()

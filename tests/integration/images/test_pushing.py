@@ -106,8 +106,6 @@ async def test_pushed_image_comes_back_as_it_was(
     assert (await pulled(ours, at_digest)).id == image.id
     ours.remove(image.id, force=True)
     assert ours.blobs() == set()
-    for each in (ours, theirs):
-        await each.services.close()
 
 
 async def test_records_say_what_became_of_each_layer(store: Store, registry: Registry) -> None:
@@ -135,7 +133,6 @@ async def test_records_say_what_became_of_each_layer(store: Store, registry: Reg
     mounted = await pushed(store, second)
     assert words(mounted)[3:] == ["Mounted from said/x"] * 3
     assert mounted[-1]["aux"]["Digest"] == digest
-    await store.services.close()
 
 
 async def test_layers_beyond_those_that_go_at_once_wait(store: Store, registry: Registry) -> None:
@@ -145,7 +142,6 @@ async def test_layers_beyond_those_that_go_at_once_wait(store: Store, registry: 
     records = await pushed(store, name)
     waiting = [record["id"] for record in records if record.get("status") == "Waiting"]
     assert waiting == [image.layers[0].removeprefix("sha256:")[:12]]
-    await store.services.close()
 
 
 async def test_all_tags_of_a_repository_are_pushed(store: Store, registry: Registry) -> None:
@@ -160,7 +156,6 @@ async def test_all_tags_of_a_repository_are_pushed(store: Store, registry: Regis
         capture_output=True,
     )
     assert sorted(json.loads(found.stdout)["Tags"]) == ["1", "2", "3"]
-    await store.services.close()
 
 
 async def test_what_is_not_here_is_not_pushed(store: Store) -> None:
@@ -176,7 +171,6 @@ async def test_what_is_not_here_is_not_pushed(store: Store) -> None:
     ):
         with pytest.raises(kind, match=message):
             await pushed(store, f"{host}/{name}")
-    await store.services.close()
 
 
 async def test_manifest_of_a_pulled_image_keeps_its_bytes(store: Store) -> None:
@@ -190,7 +184,6 @@ async def test_manifest_of_a_pulled_image_keeps_its_bytes(store: Store) -> None:
         assert registry.manifests["b", "2"] == registry.manifests["a", "1"]
         assert records[-1]["aux"]["Digest"] == digest
         assert sorted(registry.sent) == sorted(len(blob) for blob in registry.blobs.values())
-    await store.services.close()
 
 
 async def test_layers_that_a_registry_has_plain_stay_so(store: Store) -> None:
@@ -210,7 +203,6 @@ async def test_layers_that_a_registry_has_plain_stay_so(store: Store) -> None:
         manifest = json.loads(registry.manifests["c", "1"][0])
         assert next(layer["digest"] for layer in manifest["layers"]) == digest_of(BASE)
         assert manifest["layers"][1]["mediaType"] == mediatype.DOCKER_LAYER_GZIP
-    await store.services.close()
 
 
 async def test_image_out_of_an_index_goes_alone_and_that_is_told(store: Store) -> None:
@@ -224,7 +216,6 @@ async def test_image_out_of_an_index_goes_alone_and_that_is_told(store: Store) -
         assert last["aux"]["originalIndex"]["digest"] == index
         assert last["aux"]["selectedManifest"]["digest"] == ours
         assert registry.manifests["a", "1"] == registry.manifests["a", "ours"]
-    await store.services.close()
 
 
 async def test_image_of_the_same_layer_twice_and_of_none(store: Store, registry: Registry) -> None:
@@ -239,7 +230,6 @@ async def test_image_of_the_same_layer_twice_and_of_none(store: Store, registry:
     assert layers[0] == layers[2]
     assert words(await pushed(store, f"{base}/none:1")) == []
     assert json.loads(raw_manifest(f"{base}/none:1"))["layers"] == []
-    await store.services.close()
 
 
 async def test_pushes_at_once_send_each_blob_once(store: Store) -> None:
@@ -248,7 +238,6 @@ async def test_pushes_at_once_send_each_blob_once(store: Store) -> None:
         await loaded(store, *names)
         await asyncio.gather(*(pushed(store, name) for name in names))
         assert registry.verbs().count("PUT upload") == 4
-    await store.services.close()
 
 
 @contextlib.asynccontextmanager
@@ -296,7 +285,6 @@ async def test_image_that_is_removed_meanwhile_is_pushed_all_the_same(store: Sto
         assert ("x", "1") in registry.manifests
         store.services.garbage.collect()
     assert store.footprint() == before
-    await store.services.close()
 
 
 async def test_cancelled_push_leaves_nothing_here(store: Store) -> None:
@@ -312,7 +300,6 @@ async def test_cancelled_push_leaves_nothing_here(store: Store) -> None:
         assert not [link for link in links if str(store.root / "content") in link]
         # What has been begun is made again.
         assert (await pushed(store, f"{registry.host}/x:1"))[-1]["aux"]["Tag"] == "1"
-    await store.services.close()
 
 
 def _link(path: Path) -> str:
@@ -335,7 +322,6 @@ async def test_damage_does_not_spread(store: Store) -> None:
         with pytest.raises(NotFoundError, match=f"content {image.layers[1]}: not found"):
             await pushed(store, name)
         assert not [verb for verb in registry.verbs() if verb == "PUT 1"]
-    await store.services.close()
 
 
 async def test_what_is_remembered_goes_with_the_image(store: Store, registry: Registry) -> None:
@@ -349,7 +335,6 @@ async def test_what_is_remembered_goes_with_the_image(store: Store, registry: Re
     assert store.services.remote_blobs.compressed(image.layers[0], "gzip") is None
     assert not store.services.remote_blobs.is_known(known.digest)
     assert not store.services.remote_blobs.is_known(Digest(image.id))
-    await store.services.close()
 
 
 async def test_registry_that_lost_a_blob_gets_it_again(store: Store) -> None:
@@ -362,7 +347,6 @@ async def test_registry_that_lost_a_blob_gets_it_again(store: Store) -> None:
         assert words(await pushed(store, names[1]))[3:] == ["Pushed"] * 3
         assert registry.uploads == {}, "what a mount began is used"
         assert len(registry.sent) == 4
-    await store.services.close()
 
 
 @contextlib.asynccontextmanager
@@ -418,7 +402,6 @@ async def test_cut_connections_to_a_real_registry_are_survived(
         for d in digests
     ]
     assert [digest_of(layer) for layer in plain] == list(image.layers)
-    await store.services.close()
 
 
 async def test_tokens_are_asked_for_what_is_done(store: Store, tmp_path: Path) -> None:
@@ -463,7 +446,6 @@ async def test_tokens_are_asked_for_what_is_done(store: Store, tmp_path: Path) -
         )
         sent = await pushed(store, target, RegistryAuth("owner", "o"))
         assert words(sent)[3:] == ["Pushed"] * 3
-    await store.services.close()
 
 
 async def test_login_that_is_missing_or_wrong_is_told_as_docker_does(store: Store) -> None:
@@ -475,4 +457,3 @@ async def test_login_that_is_missing_or_wrong_is_told_as_docker_does(store: Stor
         with pytest.raises(NaruError, match=r"^unauthorized: authentication required$"):
             await pushed(store, name, RegistryAuth("user", "wrong"))
         await pushed(store, name, RegistryAuth("user", "secret"))
-    await store.services.close()
