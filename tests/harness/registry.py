@@ -110,7 +110,7 @@ def serving(
     """
     with tempfile.TemporaryDirectory(prefix="naru-test-registry-") as name:
         folder = Path(name)
-        address = f"127.0.0.1:{free_port('127.0.0.1')}"
+        address = f"127.0.0.1:{free_port()}"
         http: dict[str, Any] = {"addr": address}
         authority = client = None
         if tls:

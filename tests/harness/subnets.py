@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
 import itertools
 import json
 import os
 import subprocess
-from pathlib import Path
-from typing import IO
+from collections.abc import Iterator
 
-_LOCKS = Path("/tmp/naru-test-subnets")
+from harness.claims import claim
+
 _numbers = itertools.count()
 
 
@@ -19,20 +18,8 @@ class Subnet:
     """A /20 out of 10.128.0.0/10, held by a file lock as long as this object is."""
 
     def __init__(self) -> None:
-        _LOCKS.mkdir(exist_ok=True)
-        taken = _routed()
-        start = os.getpid() * 7
-        for step in range(1024):
-            index = (start + step) % 1024
-            network = ipaddress.IPv4Network((0x0A800000 + index * 4096, 20))
-            if any(network.overlaps(other) for other in taken):
-                continue
-            lock = _try_lock(_LOCKS / str(index))
-            if lock is not None:
-                self._lock = lock
-                self.network = network
-                return
-        raise RuntimeError("no subnet is free for tests")
+        index, self._lock = claim("subnets", _unrouted())
+        self.network = _network(index)
 
     @property
     def bip(self) -> str:
@@ -55,14 +42,18 @@ def bridge_name() -> str:
     return f"nt{os.getpid() % 10_000_000}x{next(_numbers) % 10_000}"
 
 
-def _try_lock(path: Path) -> IO[str] | None:
-    handle = path.open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        return None
-    return handle
+def _network(index: int) -> ipaddress.IPv4Network:
+    return ipaddress.IPv4Network((0x0A800000 + index * 4096, 20))
+
+
+def _unrouted() -> Iterator[int]:
+    """Yield the numbers of the ranges that the machine has no route to."""
+    taken = _routed()
+    start = os.getpid() * 7
+    for step in range(1024):
+        index = (start + step) % 1024
+        if not any(_network(index).overlaps(other) for other in taken):
+            yield index
 
 
 def _routed() -> list[ipaddress.IPv4Network]:

@@ -14,7 +14,7 @@ import pytest
 from harness.clients import Client
 from harness.engine import LABEL
 from harness.name_server import name_server
-from harness.ports import free_port
+from harness.ports import free_port, loopback_address
 from harness.requirements import requires
 from harness.waiting import eventually
 
@@ -30,7 +30,7 @@ def _fetched(address: str) -> bytes:
         except OSError:
             return b""
 
-    return eventually(fetch, f"{address} answers", timeout_s=20)
+    return eventually(fetch, f"{address} answers")
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_names_on_a_network_follow_renaming_and_others_are_asked_of_the_given_se
 ) -> None:
     address = f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}'
     named = client.up("--name", "seeds-old", f"--network={network}", "busybox", "sleep", "1000")
-    server = "127.77.0.6" if client.program == "docker" else "127.77.0.7"
+    server = loopback_address()
     words = (f"--network={network}", f"--dns={server}", "busybox", "sleep", "1000")
     asking = client.up("--name", "seeds-asking", *words)
     lines = client.say("exec", asking, "cat", "/etc/resolv.conf")

@@ -166,7 +166,7 @@ def test_udp_goes_both_ways(engine: Engine) -> None:
 
 
 def test_a_range_takes_the_first_free_port(engine: Engine) -> None:
-    start = free_port()
+    start = free_port(count=21)
     bindings = {"7000/tcp": [{"HostPort": f"{start}-{start + 20}"}]}
     for number in range(3):
         container = _server(engine, bindings, text=f"server {number}")

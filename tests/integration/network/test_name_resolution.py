@@ -21,11 +21,11 @@ import pytest
 from harness.engine import Engine
 from harness.name_server import name_server
 from harness.narud import EngineUnderTest
+from harness.ports import loopback_address
 from harness.waiting import eventually
 from naru.linux.namespaces import in_netns
 
 _ADDRESS = re.compile(r"Name:\s+\S+\nAddress:\s+(\S+)")
-_SERVER = "127.77.0.5"
 
 
 def _on(network: str, *aliases: str, **host: Any) -> dict[str, Any]:
@@ -101,8 +101,9 @@ def test_the_default_network_has_no_name_server(engine: Engine) -> None:
 
 def test_what_nobody_here_is_called_is_asked_elsewhere(engine: Engine) -> None:
     network, inside = engine.network(), engine.network(Internal=True)
-    with name_server(_SERVER, {"out.example": "192.0.2.7", "large.example": "192.0.2.8"}) as server:
-        options = {"Dns": [_SERVER], "DnsSearch": ["example"], "DnsOptions": ["timeout:1"]}
+    address = loopback_address()
+    with name_server(address, {"out.example": "192.0.2.7", "large.example": "192.0.2.8"}) as server:
+        options = {"Dns": [address], "DnsSearch": ["example"], "DnsOptions": ["timeout:1"]}
         asker = engine.up(name="naru-test-web", **_on(network, **options))
         text = engine.exec(asker, "cat", "/etc/resolv.conf").out
         assert "nameserver 127.0.0.11\nsearch example\noptions timeout:1 ndots:0\n" in text
@@ -164,18 +165,19 @@ def _received(server: socket.socket) -> int:
 @pytest.mark.naru_only
 def test_a_silent_server_is_passed_over_and_blocks_nobody(engine: Engine) -> None:
     network = engine.network()
-    # 127.77.0.9 refuses; what takes and never answers is a socket that nobody reads.
+    # What takes and never answers is a socket that nobody reads.
+    taking, refusing, answering = (loopback_address() for _ in range(3))
     with (
-        name_server(_SERVER, {"out.example": "192.0.2.7"}),
+        name_server(answering, {"out.example": "192.0.2.7"}),
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent,
     ):
-        silent.bind(("127.77.0.8", 53))
-        servers = ["127.77.0.8", "127.77.0.9", _SERVER]
+        silent.bind((taking, 53))
+        servers = [taking, refusing, answering]
         asker = engine.up(name="naru-test-web", **_on(network, Dns=servers))
         sandbox = engine.inspect(asker)["NetworkSettings"]["SandboxKey"]
         assert _ask(sandbox, "out.example").answer
         # Who asks for neighbours does not wait for questions that wait.
-        waiting = engine.up(**_on(network, Dns=["127.77.0.8"]))
+        waiting = engine.up(**_on(network, Dns=[taking]))
         netns = Path(engine.inspect(waiting)["NetworkSettings"]["SandboxKey"])
         with in_netns(netns, _client) as client:
             for name in ("nobody.example", "naru-test-web"):
@@ -188,7 +190,7 @@ def test_a_silent_server_is_passed_over_and_blocks_nobody(engine: Engine) -> Non
         assert _received(silent) > 0
         assert _ask(sandbox, "out.example").answer
         assert _received(silent) == 0
-    dead = engine.up(**_on(network, Dns=["127.77.0.9"]))
+    dead = engine.up(**_on(network, Dns=[refusing]))
     sandbox = engine.inspect(dead)["NetworkSettings"]["SandboxKey"]
     assert _ask(sandbox, "out.example").rcode() == dns.rcode.SERVFAIL
     assert _ask(sandbox, "naru-test-web").answer

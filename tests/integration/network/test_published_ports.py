@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from harness.ports import free_port
 from harness.requirements import requires
 from harness.waiting import eventually
 from naru.errors import InvalidInputError, NotSupportedError
@@ -26,7 +27,7 @@ import socket, sys, time
 client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 client.settimeout(0.05)
 client.connect((sys.argv[1], int(sys.argv[2])))
-for _ in range(200):
+for _ in range(2000):
     try:
         client.send(b"x")
         print(client.recv(100).decode())
@@ -36,27 +37,8 @@ for _ in range(200):
 """
 
 
-def _free_port(kind: socket.SocketKind = socket.SOCK_STREAM, count: int = 1) -> int:
-    """Return the first of `count` free ports in a row, below the range of random ones."""
-    for port in range(20_000, 32_000, count):
-        held = []
-        try:
-            for number in range(port, port + count):
-                one = socket.socket(socket.AF_INET, kind)
-                held.append(one)
-                one.bind(("0.0.0.0", number))
-        except OSError:
-            continue
-        else:
-            return port
-        finally:
-            for one in held:
-                one.close()
-    raise AssertionError("no free ports")
-
-
 def test_a_port_is_reachable_from_everywhere(rig: Rig) -> None:
-    port = _free_port()
+    port = free_port()
     server, client = rig.connect(PortRequest(80, host_port=port)), rig.connect()
     rig.serve(server, 80, "hello")
     outside, outside_address, host_address = rig.outside()
@@ -70,7 +52,7 @@ def test_a_port_is_reachable_from_everywhere(rig: Rig) -> None:
 
 
 def test_a_udp_port_is_reachable_from_everywhere(rig: Rig) -> None:
-    port = _free_port(socket.SOCK_DGRAM)
+    port = free_port(socket.SOCK_DGRAM)
     server, client = rig.connect(PortRequest(53, "udp", host_port=port)), rig.connect()
     rig.serve(server, 53, "datagram", udp=True)
     outside, outside_address, host_address = rig.outside()
@@ -80,7 +62,7 @@ def test_a_udp_port_is_reachable_from_everywhere(rig: Rig) -> None:
 
 
 def test_what_is_not_published_is_not_reachable_from_outside(rig: Rig) -> None:
-    server = rig.connect(PortRequest(80, host_port=_free_port()))
+    server = rig.connect(PortRequest(80, host_port=free_port()))
     rig.serve(server, 80, "published")
     rig.serve(server, 81, "hidden")
     outside, _, _ = rig.outside()
@@ -91,7 +73,7 @@ def test_what_is_not_published_is_not_reachable_from_outside(rig: Rig) -> None:
 
 
 def test_a_port_on_loopback_is_the_hosts_alone(rig: Rig) -> None:
-    port = _free_port()
+    port = free_port()
     server, client = rig.connect(PortRequest(80, "tcp", "127.0.0.1", port)), rig.connect()
     rig.serve(server, 80, "private")
     outside, _, host_address = rig.outside()
@@ -106,7 +88,7 @@ def test_a_port_on_loopback_is_the_hosts_alone(rig: Rig) -> None:
 
 
 def test_a_container_cannot_reach_the_hosts_loopback(rig: Rig) -> None:
-    port = _free_port()
+    port = free_port()
     rig.serve(None, port, "secret")
     box = rig.connect()
     rig.shell(
@@ -119,7 +101,7 @@ def test_a_container_cannot_reach_the_hosts_loopback(rig: Rig) -> None:
 
 
 def test_one_address_of_the_host_is_published_alone(rig: Rig) -> None:
-    port = _free_port()
+    port = free_port()
     _, _, host_address = rig.outside()
     server = rig.connect(PortRequest(80, "tcp", host_address, port))
     rig.serve(server, 80, "one")
@@ -144,8 +126,8 @@ def test_random_ports_are_the_kernels_and_differ(rig: Rig) -> None:
     assert all(first <= number <= last for number in numbers)
 
 
-def test_a_range_gives_the_first_free_port(rig: Rig) -> None:
-    port = _free_port(count=3)
+def test_a_range_gives_the_firstfree_port(rig: Rig) -> None:
+    port = free_port(count=3)
     with socket.create_server(("127.0.0.1", port)):
         first = rig.connect(PortRequest(80, host_port=port, host_port_end=port + 2))
     second = rig.connect(PortRequest(80, host_port=port, host_port_end=port + 2))
@@ -160,7 +142,7 @@ def test_a_range_gives_the_first_free_port(rig: Rig) -> None:
 
 
 def test_a_port_of_another_container_is_refused_in_dockers_words(rig: Rig) -> None:
-    port = _free_port()
+    port = free_port()
     box = rig.connect(PortRequest(80, host_port=port))
     text = (
         r"^driver failed programming external connectivity on endpoint web \([0-9a-f]{64}\): "
@@ -177,7 +159,7 @@ def test_a_port_of_another_program_is_refused_in_dockers_words(
     rig: Rig, protocol: Protocol
 ) -> None:
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-    port = _free_port(kind)
+    port = free_port(kind)
     with socket.socket(socket.AF_INET, kind) as other:
         other.bind(("127.0.0.1", port))
         if protocol == "tcp":
@@ -190,7 +172,7 @@ def test_a_port_of_another_program_is_refused_in_dockers_words(
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_another_program_cannot_take_a_published_port(rig: Rig, kind: socket.SocketKind) -> None:
-    port = _free_port(kind)
+    port = free_port(kind)
     protocol: Protocol = "tcp" if kind is socket.SOCK_STREAM else "udp"
     rig.connect(PortRequest(80, protocol, host_port=port))
     with socket.socket(socket.AF_INET, kind) as other:
@@ -210,7 +192,7 @@ def test_an_address_that_the_host_lacks_is_refused(rig: Rig) -> None:
 
 
 def test_all_ports_of_a_container_are_published_or_none(rig: Rig) -> None:
-    port = _free_port(count=2)
+    port = free_port(count=2)
     with socket.create_server(("0.0.0.0", port + 1)), pytest.raises(PublishError):
         rig.connect(
             PortRequest(80, host_port=port),
@@ -221,7 +203,7 @@ def test_all_ports_of_a_container_are_published_or_none(rig: Rig) -> None:
 
 
 def test_a_client_that_sent_before_reaches_the_container_afterwards(rig: Rig) -> None:
-    port = _free_port(socket.SOCK_DGRAM)
+    port = free_port(socket.SOCK_DGRAM)
     outside, _, host_address = rig.outside()
     lines = rig.start(outside, PERSISTENT_CLIENT, host_address, str(port))
     assert lines.readline() == "nothing\n"
