@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator
 
+import hypothesis
 import pytest
 
 from harness import dockerd, leaks, narud
@@ -17,6 +18,13 @@ from harness.narud import EngineUnderTest
 
 # Another engine to aim the tests at, such as Docker itself: proof that they test behaviour.
 _OTHER_SOCKET = os.environ.get("NARU_TEST_SOCKET", "")
+
+# How long an example takes tells how busy the machine is. All else is as it was: in CI, examples
+# are the same each time.
+hypothesis.settings.register_profile(
+    "naru", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("naru")
 
 
 @pytest.fixture(scope="session")

@@ -173,7 +173,7 @@ def entries(layer: bytes) -> list[tuple[Entry, bytes]]:
     return found
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(steps)
 @example([("remove", "d", ""), ("mkdir", "d", ""), ("write", "d/e", "")])
 @example([("remove", "e", ""), ("write", "e", ""), ("remove", "d/e/f", "")])

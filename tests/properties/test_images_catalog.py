@@ -114,4 +114,4 @@ class CatalogMachine(RuleBasedStateMachine):
 
 
 TestCatalog = CatalogMachine.TestCase
-TestCatalog.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+TestCatalog.settings = settings(max_examples=15, stateful_step_count=15)

@@ -70,7 +70,7 @@ def store(make: type[NumberedSnapshots]) -> Iterator[NumberedSnapshots]:
 
 
 @pytest.mark.parametrize("make", [OverlaySnapshotter, NativeSnapshotter])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(stack=stacks)
 @example(stack=[[("file", "d/a", "")], [("whiteout", "d", ""), ("file", "d/e", "")]])
 @example(stack=[[("file", "d/a", "")], [("file", "d", "")], [("directory", "d", "")]])

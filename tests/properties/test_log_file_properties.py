@@ -98,7 +98,7 @@ async def _read(path: Path, query: LogQuery) -> list[Record]:
     return [record async for record in log_file.records(path, query)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_WRITES, st.integers(0, 35), st.lists(st.integers(0, 30), max_size=2), st.integers(1, 9))
 def test_tail_is_the_end_of_all_over_rotated_files(
     writes: list[tuple[int, bytes, bool]], count: int, splits: list[int], repeat: int

@@ -149,6 +149,4 @@ class Agreement(RuleBasedStateMachine):
 
 @requires("root")
 def test_overlay_and_plain_copy_agree() -> None:
-    run_state_machine_as_test(
-        Agreement, settings=settings(max_examples=25, stateful_step_count=15, deadline=None)
-    )
+    run_state_machine_as_test(Agreement, settings=settings(max_examples=25, stateful_step_count=15))

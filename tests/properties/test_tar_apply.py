@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from naru.errors import NaruError
@@ -73,7 +73,6 @@ def guarded_root() -> Iterator[Path]:
         assert not root.exists()
 
 
-@settings(deadline=None)
 @given(st.lists(members(), max_size=12), st.booleans())
 @example(
     [("symlink", "a", "OUTSIDE"), ("file", "a/secret", ""), ("hard_link", "b", "a/secret")], False
@@ -91,7 +90,6 @@ def test_no_archive_leaves_the_root(entries: list[tuple[str, str, str]], alone: 
                     assert path.read_text() != "untouched"
 
 
-@settings(deadline=None)
 @given(st.lists(members(), max_size=5), st.data())
 def test_damaged_archives_raise_nothing_but_our_errors(
     entries: list[tuple[str, str, str]], data: st.DataObject
@@ -106,7 +104,6 @@ def test_damaged_archives_raise_nothing_but_our_errors(
             pass
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "b", "c/d", "c/e"]), min_size=1, max_size=12))
 def test_the_last_of_equal_names_counts(sequence: list[str]) -> None:
     with guarded_root() as root:

@@ -51,7 +51,6 @@ def test_a_marker_hides_exactly_its_name(name: bytes) -> None:
     assert hidden == name or (hidden is None and name.startswith(b".wh."))
 
 
-@settings(deadline=None)
 @given(lower_names, new_names, markers)
 def test_the_place_of_markers_in_a_layer_changes_nothing(
     lower: set[str], new: set[str], marks: set[str]
@@ -72,7 +71,7 @@ def test_the_place_of_markers_in_a_layer_changes_nothing(
 
 
 @requires("root")
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(lower_names, new_names, markers)
 def test_the_kernels_whiteouts_mean_what_deletions_mean(
     lower: set[str], new: set[str], marks: set[str]
@@ -102,7 +101,7 @@ def test_the_kernels_whiteouts_mean_what_deletions_mean(
 
 
 @requires("root")
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(lower_names, new_names)
 def test_a_layer_that_only_adds_may_be_applied_alone(lower: set[str], new: set[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:

@@ -346,9 +346,7 @@ def _members(draw: st.DrawFn) -> tuple[bytes, bytes, bytes, raw.Fields, bytes]:
     return kind, draw(_names), draw(_targets) if kind in (b"1", b"2") else b"", fields, attribute
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_members(), min_size=1, max_size=12))
 @example([(b"2", b"l", OUTSIDE, {}, b""), (b"0", b"l/secret", b"", {}, b"user.x")])
 def test_no_sequence_of_entries_touches_anything_outside(

@@ -68,7 +68,8 @@ async def test_failure_of_the_source_is_raised_after_the_work_ended() -> None:
 
 
 async def test_cancelling_ends_the_work_first() -> None:
-    ended = False
+    begun, ended = asyncio.Event(), False
+    loop = asyncio.get_running_loop()
 
     async def stalled() -> AsyncIterator[bytes]:
         yield b"a"
@@ -76,13 +77,14 @@ async def test_cancelling_ends_the_work_first() -> None:
 
     def work(pipe: Pipe) -> None:
         nonlocal ended
+        loop.call_soon_threadsafe(begun.set)
         try:
             read_all(pipe)
         finally:
             ended = True
 
     task = asyncio.ensure_future(read_in_thread(stalled(), work))
-    await asyncio.sleep(0.05)
+    await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

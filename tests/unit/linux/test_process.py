@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from harness.waiting import eventually_async
 from naru.aio import in_thread
 from naru.errors import ToolFailedError
 from naru.linux import process
@@ -113,8 +114,7 @@ async def test_directory_environment_and_session_are_the_callers_choice(tmp_path
 async def test_watched_children_are_reaped_without_a_waiter(others: set[int]) -> None:
     child = process.spawn(["true"])
     child.watch()
-    await asyncio.sleep(0.2)
-    assert _children() <= others
+    await eventually_async(lambda: _children() <= others, "it is reaped")
     child.kill()
 
 

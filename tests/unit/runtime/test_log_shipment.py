@@ -86,7 +86,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_STEPS, st.sampled_from([0, 300]))
 def test_every_line_arrives_once_whatever_kills_the_engine(
     steps: list[tuple[str, int]], max_bytes: int
