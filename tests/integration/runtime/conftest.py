@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from harness.waiting import eventually_async
 from naru.api.container_config import ContainerConfig
 from naru.api.host_config import HostConfig
 from naru.clock import SystemClock
@@ -123,7 +124,7 @@ class Workshop:
     async def start(self, bundle: Bundle) -> None:
         await self.runtime.start(bundle.path.name)
 
-    async def wait(self, bundle: Bundle, seconds: float = 20) -> ContainerExit:
+    async def wait(self, bundle: Bundle, seconds: float = 30) -> ContainerExit:
         return await asyncio.wait_for(asyncio.shield(self.future(bundle.path.name)), seconds)
 
     async def run(self, *argv: str, **options: Any) -> tuple[int, bytes, bytes]:
@@ -146,6 +147,12 @@ class Workshop:
             cgroup.remove(f"{CGROUP_PARENT}/{container_id}")
         self.exits.close()
         cgroup.remove(CGROUP_PARENT)
+
+
+def monitored(bundle: Bundle) -> bool:
+    """Say whether a conmon looks after a container; it may do so for a moment after the end."""
+    found = bundle.processes()
+    return found is not None and found.is_monitored
 
 
 async def read_all(connection: AttachConnection) -> tuple[bytes, bytes]:
@@ -190,11 +197,7 @@ async def workshop(
     yield shop
     await shop.tidy()
     mount.unmount(exec_root / "rootfs", lazy=True)
-    for _ in range(100):
-        if not _children() - before:
-            break
-        await asyncio.sleep(0.02)
-    assert not _children() - before, "a child was not reaped"
+    await eventually_async(lambda: not _children() - before, "every child is reaped")
 
 
 def _children() -> set[tuple[int, str]]:

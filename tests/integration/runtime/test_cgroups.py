@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.waiting import eventually_async
 from naru.linux import cgroup, mount, process
 
 _SERVICE = "runtime-tests-service"
@@ -52,10 +53,7 @@ async def test_monitors_leave_the_group_that_a_service_manager_kills(service: Pa
         engine.kill()
         await engine.wait()
         os.kill(child, 9)
-        for _ in range(100):
-            if process.start_time(child) is None:
-                break
-            await asyncio.sleep(0.02)
+        await eventually_async(lambda: process.start_time(child) is None, "it has ended")
 
 
 @pytest.mark.skipif(cgroup.version() == 2, reason="version 2 needs no preparation")

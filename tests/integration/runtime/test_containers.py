@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from harness.waiting import eventually_async
 from naru.api.host_config import DeviceMapping, HostConfig, Ulimit
 from naru.errors import ConflictError, InvalidInputError, NotFoundError, StartFailedError
 from naru.linux import cgroup, process
@@ -176,14 +177,10 @@ async def test_pids_lists_the_processes_of_the_group(workshop: Workshop) -> None
     bundle = await workshop.create("sh", "-c", "sleep 100 & sleep 100 & wait")
     await workshop.start(bundle)
     path = container_cgroup.cgroups_path(bundle)
-    for _ in range(100):
-        if len(cgroup.pids(path)) == 3:
-            break
-        await asyncio.sleep(0.02)
+    await eventually_async(lambda: len(cgroup.pids(path)) == 3, "all three run")
     processes = bundle.processes()
     assert processes
     assert processes.pid in cgroup.pids(path)
-    assert len(cgroup.pids(path)) == 3
 
 
 async def test_devices_are_there_and_others_are_not(workshop: Workshop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -11,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.waiting import eventually_async
 from naru.faults import registered
 from naru.linux import cgroup, process
 from naru.runtime import bundle as bundles
 from naru.runtime import log_file
 
-from .conftest import CGROUP_PARENT, Workshop
+from .conftest import CGROUP_PARENT, Workshop, monitored
 
 _ENGINE = textwrap.dedent(
     """
@@ -56,7 +58,7 @@ async def _engine(
     bundle = await workshop.create("true")
     container_id, spec = bundle.path.name, bundles.read_spec(bundle)
     await workshop.runtime.delete(container_id, force=True)
-    await asyncio.sleep(0.05)
+    await eventually_async(lambda: not monitored(bundle), "its conmon has ended")
     workshop.exits.forget(container_id)
     workshop.ended.pop(container_id, None)
     spec["process"]["args"] = list(argv)
@@ -82,19 +84,19 @@ async def test_a_container_outlives_the_engine_and_reports_its_code(
     else:
         os.killpg(engine.pid, signal.SIGTERM)
     await engine.wait()
-    await asyncio.sleep(0.1)
     bundle = bundles.existing(workshop.exec_root, container_id)
     found = bundle.processes()
     assert found
     assert found.is_alive
     assert found.is_monitored
     assert workshop.exits.watch(container_id)
+    log = workshop.log_path(bundle)
+    await eventually_async(lambda: b"one" in log.read_bytes(), "it has spoken before we listen")
     connection = await workshop.attach(bundle)
     await connection.write(b"\n")
     assert await connection.read() == (1, b"two\n")
     connection.close()
     assert (await workshop.wait(bundle)).exit_code == 6
-    log = workshop.log_path(bundle)
     assert [record.data async for record in log_file.records(log)] == [b"one\n", b"two\n"]
 
 
@@ -106,10 +108,7 @@ async def test_an_exit_that_nobody_saw_is_found_by_the_next_engine(workshop: Wor
     engine.kill()
     await engine.wait()
     exit_file = workshop.exec_root / "exits" / container_id
-    for _ in range(100):
-        if exit_file.exists():
-            break
-        await asyncio.sleep(0.02)
+    await eventually_async(exit_file.exists, "conmon has written its code")
     workshop.exits.start(workshop.on_exit)
     end = await workshop.wait(bundles.existing(workshop.exec_root, container_id))
     assert end.exit_code == 8
@@ -128,14 +127,15 @@ async def test_a_kill_at_any_step_can_be_cleaned_up(workshop: Workshop, point: s
     status = await asyncio.wait_for(engine.wait(), 20)
     assert status in (-signal.SIGKILL, None)
     # Whatever conmon was doing when the engine died, it may go on with for a moment.
-    for _ in range(3):
+    while True:
         await workshop.runtime.delete(container_id, force=True)
-        bundle = bundles.existing(workshop.exec_root, container_id)
-        found = bundle.processes()
+        found = bundles.existing(workshop.exec_root, container_id).processes()
         if found and found.is_alive:
-            os.kill(found.pid, signal.SIGKILL)
-        await asyncio.sleep(0.2)
-    await workshop.runtime.delete(container_id, force=True)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(found.pid, signal.SIGKILL)
+        elif not _strays(container_id):
+            break
+        await asyncio.sleep(0.05)
     bundles.remove(workshop.exec_root, container_id)
     bundles.remove(workshop.exec_root, container_id)
     cgroup.remove(f"{CGROUP_PARENT}/{container_id}")

@@ -66,12 +66,11 @@ def test_streams_codes_and_rotation_work(busybox_root: Path, runtime_name: str) 
 
 def test_terminals_work(busybox_root: Path, runtime_name: str) -> None:
     async def work(shop: Workshop) -> None:
-        bundle = await shop.create("sh", "-c", "read x; stty size", tty=True, open_stdin=True)
+        script = "until stty size | grep '12 34'; do sleep 0.02; done"
+        bundle = await shop.create("sh", "-c", script, tty=True, open_stdin=True)
         connection = await shop.attach(bundle)
         await shop.start(bundle)
         resize(bundle.path, 12, 34)
-        await asyncio.sleep(0.1)
-        await connection.write(b"\n")
         out, _ = await read_all(connection)
         connection.close()
         assert out.endswith(b"12 34\r\n")

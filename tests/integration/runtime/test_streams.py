@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from harness.waiting import eventually_async
 from naru.api.exec import ExecConfig
 from naru.errors import ConflictError, StartFailedError
 from naru.ids import new_id
@@ -18,7 +19,7 @@ from naru.runtime.bundle import Bundle
 from naru.runtime.exec_process import ExecOptions, ExecStarted
 from naru.specgen.process import exec_process as exec_spec
 
-from .conftest import Workshop, read_all
+from .conftest import Workshop, monitored, read_all
 
 
 async def test_stdin_is_copied_byte_for_byte_and_closed(workshop: Workshop) -> None:
@@ -113,22 +114,26 @@ async def test_close_wakes_a_waiting_reader_and_writer(workshop: Workshop) -> No
     assert not reader.done()
     assert not writer.done()
     connection.close()
-    assert await asyncio.wait_for(reader, 1) is None
-    await asyncio.wait_for(writer, 1)
+    assert await asyncio.wait_for(reader, 30) is None
+    await asyncio.wait_for(writer, 30)
 
 
 async def test_nobody_attaches_to_what_does_not_run(workshop: Workshop) -> None:
     bundle = await workshop.create("true")
     await workshop.start(bundle)
     await workshop.wait(bundle)
-    await asyncio.sleep(0.05)
+    await eventually_async(lambda: not monitored(bundle), "its conmon has ended")
     with pytest.raises(ConflictError):
         await workshop.attach(bundle)
 
 
 async def test_a_terminal_has_one_stream_and_a_size(workshop: Workshop) -> None:
     bundle = await workshop.create(
-        "sh", "-c", "read x; stty size; tty; echo err >&2", tty=True, open_stdin=True
+        "sh",
+        "-c",
+        "until stty size | grep '50 132'; do sleep 0.02; done; tty; echo err >&2",
+        tty=True,
+        open_stdin=True,
     )
     connection = await workshop.attach(bundle)
     resize(bundle.path, 40, 120)
@@ -136,8 +141,6 @@ async def test_a_terminal_has_one_stream_and_a_size(workshop: Workshop) -> None:
     # conmon must apply the last of many sizes, whatever it makes of those before.
     for columns in range(100, 133):
         await asyncio.to_thread(resize, bundle.path, 50, columns)
-    await asyncio.sleep(0.1)
-    await connection.write(b"go\n")
     out, err = await read_all(connection)
     connection.close()
     assert err == b""
@@ -193,7 +196,7 @@ async def test_exec_has_streams_and_a_code_of_its_own(workshop: Workshop) -> Non
     assert started.connection
     assert await read_all(started.connection) == (b"out\n", b"err\n")
     started.connection.close()
-    assert (await asyncio.wait_for(workshop.future(exec_id), 5)).exit_code == 9
+    assert (await asyncio.wait_for(workshop.future(exec_id), 30)).exit_code == 9
     workshop.exits.forget(exec_id)
     exec_process.remove(workshop.exec_root, exec_id)
     assert exec_process.walk(workshop.exec_root) == []
@@ -206,7 +209,7 @@ async def test_detached_exec_ends_unseen_with_its_code(workshop: Workshop) -> No
     bundle = await _running(workshop)
     exec_id, started = await _exec(workshop, bundle, ExecConfig(cmd=["false"]), attach=False)
     assert started.connection is None
-    assert (await asyncio.wait_for(workshop.future(exec_id), 5)).exit_code == 1
+    assert (await asyncio.wait_for(workshop.future(exec_id), 30)).exit_code == 1
 
 
 async def test_exec_takes_stdin_user_directory_and_environment(workshop: Workshop) -> None:
@@ -240,7 +243,7 @@ async def test_exec_on_a_terminal(workshop: Workshop) -> None:
     started.connection.close()
     assert out.startswith(b"/dev/pts/")
     assert out.endswith(b"11 22\r\n")
-    assert (await asyncio.wait_for(workshop.future(exec_id), 5)).exit_code == 0
+    assert (await asyncio.wait_for(workshop.future(exec_id), 30)).exit_code == 0
 
 
 @pytest.mark.parametrize("tty", [False, True])
@@ -298,7 +301,7 @@ async def test_an_exec_survives_its_client_and_reports_later(workshop: Workshop)
     )
     assert started.connection
     started.connection.close()
-    assert (await asyncio.wait_for(workshop.future(exec_id), 5)).exit_code == 4
+    assert (await asyncio.wait_for(workshop.future(exec_id), 30)).exit_code == 4
 
 
 async def test_attaching_to_a_path_of_any_length(workshop: Workshop) -> None:
