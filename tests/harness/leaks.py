@@ -63,9 +63,7 @@ def footprint(
     )
 
 
-def assert_nothing_left(
-    before: Footprint, now: Any, *, timeout_s: float = 8, what: str = "the test"
-) -> None:
+def assert_nothing_left(before: Footprint, now: Any, *, what: str = "the test") -> None:
     """Wait until `now()` has nothing that `before` had not; what stays fails the test."""
 
     def probe() -> bool:
@@ -73,7 +71,7 @@ def assert_nothing_left(
         assert not left, "left behind:\n  " + "\n  ".join(left)
         return True
 
-    eventually(probe, f"{what} leaves nothing behind", timeout_s=timeout_s, every_s=0.1)
+    eventually(probe, f"{what} leaves nothing behind", every_s=0.1)
 
 
 def mounts(roots: Sequence[Path]) -> list[str]:

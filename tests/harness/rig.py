@@ -131,9 +131,13 @@ class Rig:
         port: int,
         *,
         udp: bool = False,
-        patience_s: float = 1.0,
+        patience_s: float = 20.0,
     ) -> str:
-        """Return what a server says to a client in a sandbox, outside, or on the host."""
+        """Return what a server says to a client in a sandbox, outside, or on the host.
+
+        `patience_s` is for who expects that nothing comes: the default is never waited for by
+        clients that are answered.
+        """
         code = UDP_CLIENT if udp else TCP_CLIENT
         answer = subprocess.run(
             [*_inside(where), sys.executable, "-c", code, address, str(port), str(patience_s)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from harness.own_host import host, in_own_host, start
 from harness.requirements import requires
 from harness.rig import Rig
 from naru.errors import InvalidInputError
-from naru.network.model import PortRequest
+from naru.network.model import PortRequest, Sandbox
 
 pytestmark = requires("root", "ip", "nsenter", "unshare")
 
@@ -45,42 +46,45 @@ def _documented_rules(rig: Rig) -> None:
     (friend, to_friend), (stranger, to_stranger), (shunned, _) = machines
     rig.serve(shunned, 7000, "shunned")
 
-    def reached() -> list[bool]:
-        asked = (
-            (friend, to_friend, _PORT),
-            (stranger, to_stranger, _PORT),
-            (stranger, to_stranger, _PORT + 1),
-            (None, "127.0.0.1", _PORT),
-            (box, f"{_SHUNNED}.2", 7000),
-        )
-        return [not rig.ask(*one, patience_s=0.4).startswith("failed") for one in asked]
+    asked: tuple[tuple[Sandbox | str | None, str, int], ...] = (
+        (friend, to_friend, _PORT),
+        (stranger, to_stranger, _PORT),
+        (stranger, to_stranger, _PORT + 1),
+        (None, "127.0.0.1", _PORT),
+        (box, f"{_SHUNNED}.2", 7000),
+    )
+    everything, documented = (True,) * 5, (True, False, True, True, False)
 
-    assert reached() == [True] * 5
+    def assert_reached(expected: Sequence[bool], why: str = "") -> None:
+        for one, is_reached in zip(asked, expected, strict=True):
+            answer = rig.ask(*one, patience_s=20 if is_reached else 0.4)
+            assert answer.startswith("failed") != is_reached, f"{one}: {answer} {why}"
+
+    assert_reached(everything)
     rules.write_text(_examples())
-    assert reached() == [True] * 5, "not in force before it is asked for"
+    assert_reached(everything, "not in force before it is asked for")
     assert rig.networks.reload_firewall_rules()
-    expected = [True, False, True, True, False]
-    assert reached() == expected
+    assert_reached(documented)
     assert not rig.networks.reload_firewall_rules()
     # Wrong ones are refused with their place, and leave those before in force.
     rules.write_text("tcp dport 80 accept\n# a slip:\ntcp dprt 80 drop\n")
     with pytest.raises(InvalidInputError, match=rf"^firewall rules: {rules}:3:"):
         rig.networks.reload_firewall_rules()
-    assert reached() == expected
+    assert_reached(documented)
     with pytest.raises(InvalidInputError, match=rf"^firewall rules: {rules}:3:"):
         start(rig)
-    assert reached() == expected, "while no engine runs"
+    assert_reached(documented, "while no engine runs")
     rules.write_text(_examples())
     host("nft flush ruleset")
     start(rig)
-    assert reached() == expected
+    assert_reached(documented)
     # And so does what somebody added by hand go.
     host("nft insert rule inet t admin drop")
     start(rig)
-    assert reached() == expected
+    assert_reached(documented)
     rules.unlink()
     assert rig.networks.reload_firewall_rules()
-    assert reached() == [True] * 5
+    assert_reached(everything)
 
 
 def test_the_documented_rules_do_what_is_said_of_them(tmp_path: Path) -> None:
@@ -99,9 +103,9 @@ def _stream_is_cut(rig: Rig) -> None:
     outside, _, to_host = rig.outside()
     speaker = (
         "import socket, sys, time\nstream = socket.create_connection((sys.argv[1], 8080))\n"
-        "stream.settimeout(1)\n"
+        "stream.settimeout(20)\n"
         "while True:\n    stream.sendall(b'x')\n    print(stream.recv(9), flush=True)\n"
-        "    time.sleep(0.05)\n"
+        "    stream.settimeout(1)\n    time.sleep(0.05)\n"
     )
     lines = rig.start(outside, f"try:\n{_indented(speaker)}except OSError: print('cut')", to_host)
     assert lines.readline() == "b'x'\n"

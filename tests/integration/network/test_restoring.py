@@ -84,7 +84,7 @@ def test_an_engine_killed_at_any_step_leaves_nothing(unstarted: Rig, step: str) 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     rig.networks.start()
     rig.networks.restore(())
-    eventually(lambda: not _wires(rig), "no wire is left", timeout_s=2)
+    eventually(lambda: not _wires(rig), "no wire is left")
     assert not list((rig.root / "netns").iterdir())
     assert not _elements(rig)
     assert not rig.database.rows("SELECT * FROM endpoints")
@@ -106,7 +106,7 @@ def test_running_containers_keep_everything(rig: Rig) -> None:
     assert nftables.list_table("inet", rig.config.table) == table, "the table was not touched"
     assert rig.networks.sandbox(kept.container_id) == kept
     assert rig.networks.sandbox(dropped.container_id) is None
-    eventually(lambda: len(_wires(rig)) == 1, "the other wire is gone", timeout_s=2)
+    eventually(lambda: len(_wires(rig)) == 1, "the other wire is gone")
     assert [path.name for path in (rig.root / "netns").iterdir()] == [kept.container_id]
     with pytest.raises(OSError, match="in use"), socket.socket() as other:
         other.bind(("0.0.0.0", port))

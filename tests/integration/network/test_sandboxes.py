@@ -118,8 +118,8 @@ def test_release_leaves_nothing_and_is_harmless_twice(rig: Rig) -> None:
     rig.networks.release(box.container_id)
     assert rig.networks.sandbox(box.container_id) is None
     assert not box.netns_path.exists()
-    eventually(lambda: wire not in _links(rig), "the wire is gone", timeout_s=2)
-    eventually(lambda: not rig.database.rows("SELECT * FROM endpoints"), "no row", timeout_s=2)
+    eventually(lambda: wire not in _links(rig), "the wire is gone")
+    eventually(lambda: not rig.database.rows("SELECT * FROM endpoints"), "no row")
     assert not rig.database.rows("SELECT * FROM published_ports")
 
 
@@ -128,13 +128,13 @@ def test_an_address_is_not_given_away_while_a_process_stays_in_the_namespace(rig
     rig.serve(box, 80, "stays")
     rig.networks.release(box.container_id)
     next_box = rig.connect()
-    assert next_box.endpoints[0].ipv4 != box.endpoints[0].ipv4
     wire = link_name(box.endpoints[0].endpoint_id)
-    eventually(lambda: wire not in _links(rig), "the wire is cut", timeout_s=2)
+    # The engine cuts it after a third of a second, which a busy machine may have spent by now.
+    assert next_box.endpoints[0].ipv4 != box.endpoints[0].ipv4 or wire not in _links(rig)
+    eventually(lambda: wire not in _links(rig), "the wire is cut")
     eventually(
         lambda: box.endpoints[0].ipv4 not in {e["ipv4"] for e in _endpoint_rows(rig)},
         "the address is free",
-        timeout_s=2,
     )
 
 
@@ -159,7 +159,7 @@ def test_twenty_containers_connect_at_once(rig: Rig) -> None:
     assert rig.ask(None, "127.0.0.1", sandboxes[7].published[0].host_port).startswith("seventh")
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(rig.networks.release, ids))
-    eventually(lambda: not _links(rig), "all wires are gone", timeout_s=3)
+    eventually(lambda: not _links(rig), "all wires are gone")
 
 
 def test_a_mac_address_asked_for_is_given(rig: Rig) -> None:
@@ -192,8 +192,8 @@ def test_a_connect_that_fails_leaves_nothing(rig: Rig, step: str) -> None:
     faults.arm(f"network.connect.{step}", "raise")
     with pytest.raises(FaultError, match="fault injected"):
         rig.connect(PortRequest(80, host_port=free_port()))
-    eventually(lambda: not _links(rig), "no wire", timeout_s=2)
-    eventually(lambda: not _endpoint_rows(rig), "no row", timeout_s=2)
+    eventually(lambda: not _links(rig), "no wire")
+    eventually(lambda: not _endpoint_rows(rig), "no row")
     assert not list((rig.root / "netns").iterdir())
     assert rig.connect(PortRequest(80)).endpoints[0].ipv4 == _first_address(rig)
 
