@@ -71,6 +71,10 @@ def test_much_output_reaches_a_slow_reader_whole(engine: Engine) -> None:
     assert wire.split_frames(body)["stdout"] == bytes(size)
 
 
+def _listeners(engine: EngineUnderTest) -> int:
+    return int(engine.api("GET", "/info").ok(200).json()["NEventsListener"])
+
+
 def _descriptors(engine: EngineUnderTest) -> int:
     return len(os.listdir(f"/proc/{engine.pid}/fd"))
 
@@ -101,8 +105,8 @@ def test_clients_that_vanish_leave_nothing_open(engine: Engine, half_closed: boo
         assert _descriptors(engine) <= before + 2, (_descriptors(engine), before)
         return True
 
-    eventually(gone, "nothing stays open", timeout_s=10)
-    assert engine.api("GET", "/info").json()["NEventsListener"] == 0
+    eventually(gone, "nothing stays open")
+    eventually(lambda: _listeners(engine) == 0, "nobody is told of events")
     assert engine.state(container)["Running"], "the container does not care"
 
 
@@ -111,6 +115,7 @@ def test_term_ends_the_engine_at_once_and_no_container(own_engine: EngineUnderTe
     engine = own_engine
     container = engine.up(OpenStdin=True)
     version = engine.version
+    before = _descriptors(engine)
     clients = [
         raw(engine, f"{target} HTTP/1.1\r\nHost: d\r\n\r\n".encode())
         for target in (
@@ -121,7 +126,8 @@ def test_term_ends_the_engine_at_once_and_no_container(own_engine: EngineUnderTe
         )
     ]
     clients.append(raw(engine, attach_request(engine, container)))
-    time.sleep(0.3)
+    eventually(lambda: _descriptors(engine) >= before + len(clients), "all are served")
+    eventually(lambda: _listeners(engine) == 1, "one listens")
     begun = time.monotonic()
     assert engine.terminate() == 0
     # The engine gives requests that end by themselves fifteen seconds.
@@ -139,8 +145,10 @@ def test_term_ends_the_engine_at_once_and_no_container(own_engine: EngineUnderTe
 @pytest.mark.naru_only
 def test_a_stop_that_is_under_way_is_answered_before_the_end(own_engine: EngineUnderTest) -> None:
     engine = own_engine
-    # Sleeps through TERM, so that the stop takes its second.
-    container = engine.up("sh", "-c", "trap '' TERM; while :; do sleep 1; done")
+    # Goes on after TERM, so that the stop takes its second.
+    script = "trap 'echo told' TERM; echo ready; while :; do sleep 0.05; done"
+    container = engine.up("sh", "-c", script)
+    eventually(lambda: engine.logs(container)["stdout"] == b"ready\n", "it is ready")
     statuses: list[int] = []
 
     def stop() -> None:
@@ -149,9 +157,9 @@ def test_a_stop_that_is_under_way_is_answered_before_the_end(own_engine: EngineU
 
     stopping = threading.Thread(target=stop)
     stopping.start()
-    time.sleep(0.3)
+    eventually(lambda: b"told" in engine.logs(container)["stdout"], "the stop is under way")
     assert engine.terminate() == 0
-    stopping.join(10)
+    stopping.join(30)
     assert statuses == [204]
     engine.start_engine()
     engine.remove(container)
