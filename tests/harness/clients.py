@@ -38,7 +38,7 @@ class Client:
     def ready(self, *words: str) -> str:
         """Run a container in the background, wait until it says `ready`, and return its id."""
         container = self.up(*words)
-        eventually(lambda: "ready" in self.say("logs", container), "it is ready", timeout_s=20)
+        eventually(lambda: "ready" in self.say("logs", container), "it is ready")
         return container
 
     def terminal(self, *words: str, **options: Any) -> pexpect.spawn[str]:

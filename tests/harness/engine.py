@@ -103,7 +103,7 @@ class Engine:
         query: wire.Query | None = None,
         headers: Mapping[str, str] | None = None,
         version: str | None = None,
-        timeout_s: float = 60,
+        timeout_s: float = 100,
     ) -> wire.Response:
         """Make one request; `version` "" leaves it out of the path."""
         return wire.request(
@@ -118,7 +118,7 @@ class Engine:
         )
 
     def stream(
-        self, path: str, *, query: wire.Query | None = None, timeout_s: float = 30
+        self, path: str, *, query: wire.Query | None = None, timeout_s: float = 100
     ) -> wire.Stream:
         """Start a GET whose answer goes on: logs, events."""
         return wire.Stream(
@@ -160,7 +160,7 @@ class Engine:
         return self._program([self.naru_program], args, stdin, env, timeout_s)
 
     def terminal(
-        self, program: str, *args: str, size: tuple[int, int] = (24, 80), timeout_s: float = 20
+        self, program: str, *args: str, size: tuple[int, int] = (24, 80), timeout_s: float = 60
     ) -> pexpect.spawn[str]:
         """Run `docker` or `naru` on a terminal of its own; the caller closes it."""
         path = self.naru_program if program == "naru" else program
@@ -243,7 +243,7 @@ class Engine:
         """Run a shell script in a container of its own."""
         return self.run("sh", "-c", script, **options)
 
-    def wait(self, container: str, condition: str | None = None, *, timeout_s: float = 60) -> int:
+    def wait(self, container: str, condition: str | None = None, *, timeout_s: float = 100) -> int:
         """Wait for a container's end and return its exit code."""
         answer = self.api(
             "POST",
@@ -273,7 +273,7 @@ class Engine:
         assert isinstance(state, dict)
         return state
 
-    def await_status(self, container: str, status: str, *, timeout_s: float = 15) -> dict[str, Any]:
+    def await_status(self, container: str, status: str) -> dict[str, Any]:
         """Wait until a container has this status; return its state."""
 
         def probe() -> dict[str, Any]:
@@ -281,7 +281,7 @@ class Engine:
             assert state["Status"] == status, state
             return state
 
-        return eventually(probe, f"{container[:12]} is {status}", timeout_s=timeout_s)
+        return eventually(probe, f"{container[:12]} is {status}")
 
     def await_made(self, container: str, status: str) -> None:
         """Wait until somebody else has made a container and it has this status."""
@@ -290,7 +290,7 @@ class Engine:
             answer = self.api("GET", f"/containers/{container}/json")
             return answer.status == 200 and answer.json()["State"]["Status"] == status
 
-        eventually(probe, f"{container} is {status}", timeout_s=15)
+        eventually(probe, f"{container} is {status}")
 
     def remove(self, container: str) -> None:
         """Remove a container, running or not, with its anonymous volumes."""

@@ -18,6 +18,9 @@ from harness.engine import Engine
 from harness.subnets import Subnet, bridge_name
 from harness.waiting import eventually
 
+# What starting and ending may take on a busy machine.
+_PATIENCE_S = 60
+
 
 class EngineUnderTest(Engine):
     """A `narud` with roots, socket, bridge, subnet, nft table and cgroup of its own."""
@@ -65,15 +68,13 @@ class EngineUnderTest(Engine):
             *self.flags,
         ]
 
-    def start_engine(
-        self, *, env: Mapping[str, str] | None = None, timeout_s: float = 30
-    ) -> EngineUnderTest:
+    def start_engine(self, *, env: Mapping[str, str] | None = None) -> EngineUnderTest:
         """Start `narud` and wait for its first answer.
 
         `env` is for this start only; a fault is armed with it.
         """
         self.spawn(env=env)
-        self.await_ping(timeout_s=timeout_s)
+        self.await_ping()
         return self
 
     def spawn(self, *, env: Mapping[str, str] | None = None) -> None:
@@ -88,7 +89,7 @@ class EngineUnderTest(Engine):
                 env=self.environ | self.env | dict(env or {}),
             )
 
-    def await_ping(self, *, timeout_s: float = 30) -> None:
+    def await_ping(self) -> None:
         """Wait until the engine answers.
 
         Raises:
@@ -99,11 +100,11 @@ class EngineUnderTest(Engine):
             if self.process is None or self.process.poll() is not None:
                 return True
             try:
-                return self.api("GET", "/_ping", version="", timeout_s=5).status == 200
+                return self.api("GET", "/_ping", version="", timeout_s=20).status == 200
             except OSError:
                 return False
 
-        eventually(probe, f"the engine answers\n{self.log_tail()}", timeout_s=timeout_s)
+        eventually(probe, f"the engine answers\n{self.log_tail()}", timeout_s=_PATIENCE_S)
         assert self.is_alive, f"the engine ended at once\n{self.log_tail()}"
 
     @property
@@ -127,21 +128,21 @@ class EngineUnderTest(Engine):
         """End the engine without a chance to tidy up."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(_PATIENCE_S)
         self.process = None
 
-    def terminate(self, *, timeout_s: float = 20) -> int:
+    def terminate(self) -> int:
         """End the engine politely; return its exit status."""
         assert self.process is not None
         self.process.terminate()
-        status = self.process.wait(timeout_s)
+        status = self.process.wait(_PATIENCE_S)
         self.process = None
         return status
 
-    def await_death(self, *, timeout_s: float = 30) -> int:
+    def await_death(self) -> int:
         """Wait for an engine that dies by itself, as one with an armed fault does."""
         assert self.process is not None
-        status = self.process.wait(timeout_s)
+        status = self.process.wait(_PATIENCE_S)
         self.process = None
         return status
 

@@ -165,7 +165,7 @@ class Hijacked:
         *,
         query: Query | None = None,
         version: str = "",
-        timeout_s: float = 30,
+        timeout_s: float = 100,
         upgrade: bool = True,
     ) -> None:
         self._socket = socket.socket(socket.AF_UNIX)

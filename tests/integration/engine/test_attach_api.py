@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.engine import Engine
+from harness.waiting import eventually
 from harness.wire import Hijacked, split_frames
 
 _ALL = {"stream": True, "stdin": True, "stdout": True, "stderr": True}
@@ -139,11 +140,12 @@ def test_stdin_stays_open_unless_it_is_once(engine: Engine) -> None:
 
 
 def test_logs_may_come_first(engine: Engine) -> None:
-    container = engine.up("sh", "-c", "echo early; sleep 1; echo late")
-    while not engine.logs(container)["stdout"]:
-        time.sleep(0.02)
+    script = "echo early; until test -e /go; do sleep 0.02; done; echo late"
+    container = engine.up("sh", "-c", script)
+    eventually(lambda: engine.logs(container)["stdout"], "it has spoken")
     query = {"stdin": False, "logs": True}
     with _attach(engine, container, **query) as stream:
+        engine.exec(container, "touch", "/go")
         assert split_frames(stream.read_all())["stdout"] == b"early\nlate\n"
 
 

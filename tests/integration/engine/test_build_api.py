@@ -498,9 +498,7 @@ def test_a_build_ends_with_its_client(builds: Builds) -> None:
     client = Client(builds.engine, f"FROM {BUSYBOX}\nRUN echo begun; sleep 1000\n")
     client.await_text(b"begun")
     client.close()
-    eventually(
-        lambda: set(_step_containers(builds.engine)) == before, "the step is gone", timeout_s=20
-    )
+    eventually(lambda: set(_step_containers(builds.engine)) == before, "the step is gone")
 
 
 @pytest.mark.naru_only
@@ -533,7 +531,7 @@ def test_what_a_build_stands_on_cannot_be_removed(builds: Builds) -> None:
     assert not prune("false")
     assert engine.api("DELETE", f"/images/{floor}", query={"force": True}).status == 409
     client.close()
-    eventually(lambda: prune("false"), "nothing stands on it any more", timeout_s=20)
+    eventually(lambda: prune("false"), "nothing stands on it any more")
 
 
 @pytest.mark.naru_only

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from harness.engine import Engine
-from harness.wire import split_frames
 
+_UNTIL_GO = "until test -e /go; do sleep 0.02; done"
 _STAMP = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z "
 
 
@@ -54,13 +54,13 @@ def test_since_and_until_cut_by_time(engine: Engine) -> None:
 
 
 def test_follow_gives_lines_as_they_come_and_ends_with_the_container(engine: Engine) -> None:
-    container = engine.up("sh", "-c", "echo first; sleep 0.5; echo second")
+    container = engine.up("sh", "-c", f"echo first; {_UNTIL_GO}; echo second")
     query = {"stdout": True, "follow": True}
     with engine.stream(f"/containers/{container}/logs", query=query) as stream:
-        before = time.monotonic()
-        lines = list(stream.lines())
-        assert 0.2 < time.monotonic() - before < 10
-    assert [line[8:] for line in lines] == [b"first", b"second"]
+        lines = stream.lines()
+        assert next(lines)[8:] == b"first"
+        engine.exec(container, "touch", "/go")
+        assert [line[8:] for line in lines] == [b"second"]
 
 
 @pytest.mark.parametrize("policy", ["no", "always"])
@@ -68,21 +68,22 @@ def test_follow_ends_with_the_run_though_the_container_starts_again(
     engine: Engine, policy: str
 ) -> None:
     host = {"RestartPolicy": {"Name": policy}}
-    script = "echo one; sleep 1; echo two; test -e /x || { touch /x; exit; }; sleep 1000"
+    script = f"echo one; {_UNTIL_GO}; echo two; test -e /x || {{ touch /x; exit; }}; sleep 1000"
     container = engine.up("sh", "-c", script, host=host)
     query = {"stdout": True, "follow": True}
     with engine.stream(f"/containers/{container}/logs", query=query) as stream:
+        lines = stream.lines()
+        assert next(lines)[8:] == b"one"
         if policy == "no":
             engine.api("POST", f"/containers/{container}/restart", query={"t": 0}).ok(204)
-        lines = split_frames(stream.read())["stdout"].split()
-    assert lines[0] == b"one"
-    assert len(lines) <= 3
+        engine.exec(container, "touch", "/go")
+        assert len(list(lines)) <= 2
 
 
 def test_follow_of_a_stopped_container_ends_at_once(engine: Engine) -> None:
     done = engine.sh("echo done")
     query = {"stdout": True, "follow": True}
-    with engine.stream(f"/containers/{done.id}/logs", query=query, timeout_s=5) as stream:
+    with engine.stream(f"/containers/{done.id}/logs", query=query) as stream:
         assert stream.read()[8:] == b"done\n"
 
 
@@ -121,9 +122,9 @@ def test_no_line_of_many_is_lost_or_split(engine: Engine) -> None:
 
 @pytest.mark.naru_only
 def test_logs_are_bounded_by_default(engine: Engine) -> None:
-    # 120 MB written in bursts of 12, 3 x 10 MB kept: the newest lines, each whole.
+    # 60 MB written in bursts of 12, 3 x 10 MB kept: the newest lines, each whole.
     line = "a line that is sixty bytes long, end of it included, really"
-    script = f"for i in 0 1 2 3 4 5 6 7 8 9; do yes '{line}' | head -n 200000; sleep 0.6; done; echo last"
+    script = f"for i in 0 1 2 3 4; do yes '{line}' | head -n 200000; sleep 0.6; done; echo last"
     done = engine.sh(script)
     lines = done.out.splitlines()
     assert lines[-1] == "last"
@@ -142,13 +143,12 @@ def test_the_driver_none_keeps_nothing(engine: Engine) -> None:
 def test_max_size_and_max_file_bound_the_log(engine: Engine) -> None:
     config = {"Type": "json-file", "Config": {"max-size": "20k", "max-file": "2"}}
     # In bursts, because a log is rotated soon, not at once.
-    script = "for i in 0 1 2 3 4 5 6 7 8 9; do seq ${i}1000 ${i}1999; sleep 0.4; done"
+    script = "for i in 1 2 3 4 5; do seq ${i}1000 ${i}1999; sleep 0.4; done"
     done = engine.sh(script, host={"LogConfig": config})
     lines = done.out.split()
-    everything = [f"{start}{number}" for start in range(10) for number in range(1000, 2000)]
-    everything = [line.removeprefix("0") for line in everything]
+    everything = [f"{start}{number}" for start in range(1, 6) for number in range(1000, 2000)]
     assert lines == everything[-len(lines) :]
-    assert 50 < len(lines) < 8000
+    assert 50 < len(lines) < 4000
 
 
 def test_an_unknown_driver_is_refused(engine: Engine) -> None:

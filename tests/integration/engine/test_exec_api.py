@@ -54,17 +54,19 @@ def test_a_detached_exec_runs_on(engine: Engine) -> None:
 
 def test_inspect_tells_before_during_and_after(engine: Engine) -> None:
     container = engine.up()
-    exec_id = _created(engine, container, "sleep", "0.3", User="1000")
+    assert engine.exec(container, "mkfifo", "-m", "666", "/gate").code == 0
+    exec_id = _created(engine, container, "sh", "-c", "read x < /gate", User="1000")
     state = engine.api("GET", f"/exec/{exec_id}/json").ok(200).json()
     assert (state["Running"], state["ExitCode"], state["ContainerID"]) == (False, None, container)
-    assert state["ProcessConfig"]["entrypoint"] == "sleep"
-    assert state["ProcessConfig"]["arguments"] == ["0.3"]
+    assert state["ProcessConfig"]["entrypoint"] == "sh"
+    assert state["ProcessConfig"]["arguments"] == ["-c", "read x < /gate"]
     assert state["ProcessConfig"]["user"] == "1000"
     assert exec_id in engine.inspect(container)["ExecIDs"]
     engine.api("POST", f"/exec/{exec_id}/start", {"Detach": True}).ok(200)
     state = engine.api("GET", f"/exec/{exec_id}/json").ok(200).json()
     assert state["Running"] is True
     assert state["Pid"] > 1
+    assert engine.exec(container, "sh", "-c", "echo > /gate").code == 0
     eventually(
         lambda: engine.api("GET", f"/exec/{exec_id}/json").json()["ExitCode"] == 0, "it ended"
     )

@@ -34,7 +34,7 @@ def _await_health(engine: Engine, container: str, status: str) -> dict[str, Any]
         assert health["Status"] == status, health
         return health
 
-    return eventually(probe, f"{container[:12]} is {status}", timeout_s=20)
+    return eventually(probe, f"{container[:12]} is {status}")
 
 
 def _summary(engine: Engine, container: str, **filters: list[str]) -> list[Any]:
@@ -56,12 +56,15 @@ def _events(engine: Engine, container: str, since: float) -> list[dict[str, Any]
 
 def test_probes_make_a_container_healthy_and_sick_and_well_again(engine: Engine) -> None:
     since = time.time()
-    container = engine.create("sleep", "1000", Healthcheck=_check(_SICK_IF, 300, Retries=2))
+    # The first probe waits until what holds before it has been looked at.
+    probe = ["CMD-SHELL", f"until test -e /tmp/go; do sleep 0.02; done; {_SICK_IF[1]}"]
+    container = engine.create("sleep", "1000", Healthcheck=_check(probe, 300, Retries=2))
     assert "Health" not in engine.state(container)
     engine.start(container)
     first = _health(engine, container)
     assert (first["Status"], first["FailingStreak"], first["Log"]) == ("starting", 0, [])
     assert _summary(engine, container)[0]["Status"].endswith(" (health: starting)")
+    engine.exec(container, "touch", "/tmp/go")
     well = _await_health(engine, container, "healthy")
     assert well["FailingStreak"] == 0
     assert well["Log"][0]["ExitCode"] == 0
@@ -73,7 +76,7 @@ def test_probes_make_a_container_healthy_and_sick_and_well_again(engine: Engine)
     sick = _await_health(engine, container, "unhealthy")
     assert sick["FailingStreak"] >= 2
     assert _summary(engine, container, health=["unhealthy"])[0]["Status"].endswith(" (unhealthy)")
-    eventually(lambda: len(_health(engine, container)["Log"]) == 5, "five results", timeout_s=20)
+    eventually(lambda: len(_health(engine, container)["Log"]) == 5, "five results")
     engine.exec(container, "rm", "/tmp/sick")
     _await_health(engine, container, "healthy")
     assert len(_health(engine, container)["Log"]) == 5
@@ -116,7 +119,7 @@ def test_a_probe_that_takes_too_long_is_killed_and_counts_as_failed(engine: Engi
 def test_probes_that_hang_do_not_pile_up(engine: Engine) -> None:
     words = ["CMD-SHELL", "sleep 4711 & sleep 4712"]
     container = engine.up(Healthcheck=_check(words, 50, Timeout=100 * _MS))
-    eventually(lambda: len(_health(engine, container)["Log"]) == 5, "five probes", timeout_s=20)
+    eventually(lambda: len(_health(engine, container)["Log"]) == 5, "five probes")
     answer = engine.api("GET", f"/containers/{container}/top").ok(200).json()
     # The container's own process, and at most one probe with its two children.
     assert len(answer["Processes"]) <= 4
@@ -155,7 +158,7 @@ def test_failures_while_it_starts_are_forgiven_and_it_is_asked_often(engine: Eng
         # Before 1.44 there was no interval for the start.
         assert "StartInterval" not in engine.inspect(ids["1.43"])["Config"]["Healthcheck"]
         new = ids["1.44"]
-        eventually(lambda: len(_health(engine, new)["Log"]) >= 3, "it is asked", timeout_s=20)
+        eventually(lambda: len(_health(engine, new)["Log"]) >= 3, "it is asked")
         health = _health(engine, new)
         assert (health["Status"], health["FailingStreak"]) == ("starting", 0)
         assert not _health(engine, ids["1.43"])["Log"]
@@ -178,7 +181,10 @@ def test_a_paused_container_is_not_asked(engine: Engine) -> None:
 
 
 def test_an_end_is_the_end_of_health_and_a_start_begins_anew(engine: Engine) -> None:
-    container = engine.up(Healthcheck=_check(["CMD", "true"], 400))
+    # What lets probes end is in memory, so that those of the next run wait for it again.
+    probe = ["CMD-SHELL", "until test -e /gate/go; do sleep 0.02; done"]
+    container = engine.up(Healthcheck=_check(probe, 100), host={"Tmpfs": {"/gate": ""}})
+    engine.exec(container, "touch", "/gate/go")
     _await_health(engine, container, "healthy")
     engine.api("POST", f"/containers/{container}/stop", query={"t": 0}).ok(204)
     ended = _health(engine, container)
@@ -218,7 +224,7 @@ def test_an_unhealthy_container_is_killed_and_its_policy_brings_it_back(engine: 
     host = {"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 1}}
     container = engine.up(Healthcheck=check, host=host)
     assert engine.inspect(container)["Config"]["Healthcheck"]["OnFailure"] == "kill"
-    state = engine.await_status(container, "exited", timeout_s=30)
+    state = engine.await_status(container, "exited")
     assert state["ExitCode"] == 137
     assert engine.inspect(container)["RestartCount"] == 1
 
@@ -229,7 +235,7 @@ def test_an_unhealthy_container_is_stopped_for_good(engine: Engine) -> None:
     script = "trap 'exit 3' TERM; touch /tmp/sick; while :; do sleep 0.05; done"
     host = {"RestartPolicy": {"Name": "always"}}
     container = engine.up("sh", "-c", script, Healthcheck=check, host=host)
-    state = engine.await_status(container, "exited", timeout_s=30)
+    state = engine.await_status(container, "exited")
     assert state["ExitCode"] == 3
     assert engine.inspect(container)["RestartCount"] == 0
 
@@ -247,7 +253,7 @@ def test_an_unhealthy_container_is_restarted_though_it_has_no_policy(engine: Eng
         pid = engine.state(container)["Pid"]
         return pid not in (0, first)
 
-    eventually(again, "it runs anew", timeout_s=20)
+    eventually(again, "it runs anew")
     told = [event["Action"] for event in _events(engine, container, since)]
     assert "health_status: unhealthy" in told
     engine.remove(container)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from harness.engine import Engine
-from harness.waiting import eventually
+from harness.waiting import eventually, settled
 
 
 def test_a_container_runs_and_its_output_is_read_back(engine: Engine) -> None:
@@ -140,10 +140,7 @@ def test_pause_freezes_and_unpause_goes_on(engine: Engine) -> None:
     engine.api("POST", f"/containers/{container}/pause").ok(204)
     state = engine.state(container)
     assert (state["Status"], state["Running"], state["Paused"]) == ("paused", True, True)
-    time.sleep(0.2)
-    frozen = engine.logs(container)["stdout"]
-    time.sleep(0.3)
-    assert engine.logs(container)["stdout"] == frozen
+    frozen = settled(lambda: engine.logs(container)["stdout"], "it counts no more")
     engine.api("POST", f"/containers/{container}/unpause").ok(204)
     assert engine.state(container)["Status"] == "running"
     eventually(lambda: engine.logs(container)["stdout"] != frozen, "it counts again")

@@ -35,7 +35,7 @@ def _backing_off(engine: Engine) -> str:
         assert found["RestartCount"] >= 5, found["RestartCount"]
         return bool(found["State"]["Status"] == "restarting")
 
-    eventually(probe, "it backs off", timeout_s=30)
+    eventually(probe, "it backs off")
     return container
 
 

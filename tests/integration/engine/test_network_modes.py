@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -10,6 +11,7 @@ import socket
 import pytest
 
 from harness.engine import Engine
+from harness.waiting import eventually
 
 
 def _address(engine: Engine, container: str) -> str:
@@ -35,7 +37,7 @@ def test_every_container_has_an_address_of_its_own(engine: Engine) -> None:
 
 def test_containers_reach_each_other(engine: Engine) -> None:
     server = engine.up("nc", "-ll", "-p", "7000", "-e", "echo", "hello")
-    script = f"for i in 1 2 3 4 5 6 7 8 9; do nc {_address(engine, server)} 7000 </dev/null && break; sleep 0.1; done"
+    script = f"until nc {_address(engine, server)} 7000 </dev/null; do sleep 0.05; done"
     assert engine.sh(script).out == "hello\n"
 
 
@@ -43,14 +45,16 @@ def test_the_host_reaches_a_container(engine: Engine) -> None:
     container = engine.up("nc", "-ll", "-p", "7000", "-e", "echo", "hello")
     address = _address(engine, container)
     assert address
-    for _ in range(50):
-        try:
-            with socket.create_connection((address, 7000), timeout=5) as stream:
-                assert stream.recv(16) == b"hello\n"
-                return
-        except ConnectionRefusedError:
-            engine.exec(container, "sleep", "0.1")
-    pytest.fail("the container never listened")
+
+    def greets() -> bool:
+        with (
+            contextlib.suppress(ConnectionRefusedError),
+            socket.create_connection((address, 7000), timeout=20) as stream,
+        ):
+            return stream.recv(16) == b"hello\n"
+        return False
+
+    eventually(greets, "the container listens")
 
 
 def test_an_address_is_free_again_after_its_container(engine: Engine) -> None:
@@ -130,7 +134,7 @@ def test_host_is_the_hosts_own(engine: Engine) -> None:
 
 def test_container_shares_the_network_of_another(engine: Engine) -> None:
     other = engine.up("nc", "-ll", "-p", "7000", "-e", "echo", "shared", name="naru-test-net")
-    script = "for i in 1 2 3 4 5 6 7 8 9; do nc 127.0.0.1 7000 </dev/null && break; sleep 0.1; done; hostname; cat /etc/hosts"
+    script = "until nc 127.0.0.1 7000 </dev/null; do sleep 0.05; done; hostname; cat /etc/hosts"
     done = engine.sh(script, host={"NetworkMode": "container:naru-test-net"})
     lines = done.out.splitlines()
     assert lines[:2] == ["shared", other[:12]]

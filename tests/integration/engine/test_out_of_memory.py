@@ -25,7 +25,7 @@ def _is_out(engine: Engine, container: str) -> Any:
     def probe() -> bool:
         return bool(engine.state(container)["OOMKilled"])
 
-    return eventually(probe, "the engine has heard of it", timeout_s=15)
+    return eventually(probe, "the engine has heard of it")
 
 
 def test_a_container_that_is_killed_ends_with_137(engine: Engine) -> None:
@@ -44,7 +44,7 @@ def test_a_child_that_is_killed_is_told_while_the_container_goes_on(engine: Engi
     container = engine.up(host=_SMALL)
     assert not engine.state(container)["OOMKilled"]
     assert engine.exec(container, "tail", "/dev/zero").code == 137
-    eventually(lambda: _events(engine, container, since), "the event is there", timeout_s=15)
+    eventually(lambda: _events(engine, container, since), "the event is there")
     assert set(_events(engine, container, since)) == {"oom"}
     state = engine.state(container)
     assert state["Status"] == "running"
@@ -77,7 +77,7 @@ def test_it_is_not_told_twice_by_the_next_engine(own_engine: EngineUnderTest) ->
     engine.kill9()
     with open(f"/proc/{pid}/root/go", "w"):
         pass
-    eventually(lambda: _exists(f"/proc/{pid}/root/went"), "it was killed", timeout_s=15)
+    eventually(lambda: _exists(f"/proc/{pid}/root/went"), "it was killed")
     engine.start_engine()
     assert engine.state(unheard)["OOMKilled"]
     assert _events(engine, unheard, since) == ["oom"]

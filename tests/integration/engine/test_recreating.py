@@ -212,9 +212,8 @@ def test_a_container_that_does_not_run_changes_and_does_not_start(engine: Engine
 
 def test_who_joins_it_and_who_waits_for_it_still_does(engine: Engine) -> None:
     engine.up(name=_NAME)
-    friend = engine.create(
-        "nc", "-w", "9", "127.0.0.1", "7000", host={"NetworkMode": f"container:{_NAME}"}
-    )
+    script = "until nc 127.0.0.1 7000 </dev/null; do sleep 0.05; done"
+    friend = engine.create("sh", "-c", script, host={"NetworkMode": f"container:{_NAME}"})
     _recreate(engine, {"Cmd": ["nc", "-ll", "-p", "7000", "-e", "echo", "hi"]}).ok(200)
     engine.start(friend)
     engine.wait(friend)

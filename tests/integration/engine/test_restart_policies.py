@@ -53,10 +53,9 @@ def test_the_wait_grows_from_restart_to_restart(engine: Engine) -> None:
     engine.await_status(container, "exited")
     at = [float(line) for line in engine.logs(container)["stdout"].split()]
     gaps = [later - earlier for earlier, later in itertools.pairwise(at)]
-    # 100 ms, doubled each time, and what a start takes.
-    assert gaps[0] >= 0.1
-    assert gaps[3] >= 0.8
-    assert gaps[3] > gaps[1]
+    # 100 ms, doubled each time, and what a start takes, which may be long for one of them.
+    assert all(gap >= 0.1 * 2**number for number, gap in enumerate(gaps)), gaps
+    assert gaps[3] > min(gaps[:2])
 
 
 def test_restarting_is_a_state_of_its_own(engine: Engine) -> None:

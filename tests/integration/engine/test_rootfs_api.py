@@ -284,7 +284,7 @@ def test_an_engine_that_died_over_a_commit_lets_the_container_go_on(
     for point in ("engine.freezing.before_freeze", "engine.freezing.after_freeze"):
         engine.terminate()
         engine.spawn(env={"NARU_FAULT": f"{point}=kill"})
-        engine.await_ping(timeout_s=30)
+        engine.await_ping()
         with pytest.raises(OSError):
             engine.api("POST", "/commit", query={"container": container})
         engine.await_death()

@@ -85,7 +85,7 @@ def test_what_goes_to_the_disk_is_counted(engine: Engine) -> None:
     # Version 1 counts where there is a limit; this one is never reached.
     rates = [{"Path": disk[0], "Rate": 1 << 40}] if disk else []
     container = engine.up("sh", "-c", script, host={"BlkioDeviceWriteBps": rates})
-    eventually(lambda: engine.logs(container)["stderr"], "it has written", timeout_s=30)
+    eventually(lambda: engine.logs(container)["stderr"], "it has written")
     io = _once(engine, container, **{"one-shot": True})["blkio_stats"]
     written = {
         (entry["major"], entry["minor"]): entry["value"]

@@ -122,7 +122,7 @@ def test_restart_policies_change_while_it_runs(engine: Engine) -> None:
         found = engine.inspect(container)
         return (found["RestartCount"], found["State"]["Status"]) == (1, "running")
 
-    eventually(restarted, "it was restarted", timeout_s=30)
+    eventually(restarted, "it was restarted")
     _update(engine, container, RestartPolicy={"Name": "no"})
     engine.exec(container, "touch", "/end")
     assert engine.await_status(container, "exited")["ExitCode"] == 3

@@ -148,7 +148,7 @@ def test_published_ports_follow_the_way_out(engine: Engine) -> None:
     before = engine.inspect(container)["NetworkSettings"]["Ports"]["7000/tcp"][0]["HostPort"]
     gateway = engine.api("GET", f"/networks/{one}").ok(200).json()["IPAM"]["Config"][0]["Gateway"]
     client = engine.up(host=_joined(one))
-    script = f"for i in 1 2 3 4 5 6 7 8 9; do nc -w 1 {gateway} {before} </dev/null && break; sleep 0.1; done"
+    script = f"until nc -w 9 {gateway} {before} </dev/null; do sleep 0.05; done"
     assert engine.exec(client, "sh", "-c", script).out == "hello\n"
     engine.api("POST", f"/networks/{one}/disconnect", {"Container": container}).ok(200)
     after = engine.inspect(container)["NetworkSettings"]["Ports"]["7000/tcp"][0]["HostPort"]

@@ -62,10 +62,10 @@ def test_removed_waits_for_the_removal(engine: Engine) -> None:
 
 def test_removed_is_told_for_a_forced_removal(engine: Engine) -> None:
     container = engine.up()
-    waiter = _Waiter(engine, container, "removed")
-    threading.Event().wait(0.3)
-    engine.remove(container)
-    assert waiter.result()["StatusCode"] == 137
+    with engine.hijack(f"/containers/{container}/wait", query={"condition": "removed"}) as waiter:
+        assert waiter.status == 200
+        engine.remove(container)
+        assert b'"StatusCode":137' in waiter.read_until(b"}")
 
 
 def test_many_may_wait_for_one(engine: Engine) -> None:

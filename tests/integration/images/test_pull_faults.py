@@ -23,6 +23,7 @@ from fakes.fake_registry import FakeRegistry
 from harness.archives import Tree, image_config
 from harness.image_store import Store
 from harness.requirements import requires
+from harness.waiting import eventually_async
 from naru.errors import CorruptDataError, FaultError, InvalidInputError
 from naru.images.catalog import Image
 from naru.images.pull import pull
@@ -104,14 +105,6 @@ def ranges(registry: FakeRegistry, digest: str) -> list[str]:
     ]
 
 
-async def until(true: Any, what: str) -> None:
-    for _ in range(1000):
-        if true():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail(f"in vain: {what}")
-
-
 @pytest.mark.parametrize("seed", range(4))
 async def test_cuts_anywhere_in_any_blob_cost_nothing_that_came(store: Store, seed: int) -> None:
     chosen = random.Random(seed)
@@ -160,7 +153,7 @@ async def test_killed_engine_goes_on_where_it_was(tmp_path: Path) -> None:
         )
         try:
             coming = folder / "content" / "ingest"
-            await until(
+            await eventually_async(
                 lambda: (
                     [file.stat().st_size >= 1 << 20 for file in coming.glob("*/data")] == [True]
                     and len(list(folder.glob("content/blobs/sha256/*"))) == 4
@@ -189,9 +182,13 @@ async def test_pull_that_is_cancelled_leaves_the_blob_to_who_waits_for_it(store:
         big = max(registry.blobs, key=lambda digest: len(registry.blobs[digest]))
         registry.faults.hang_after[big] = [1_200_000]
         first = asyncio.ensure_future(pulled(store, registry, "x:1"))
-        await until(lambda: ranges(registry, big), "the first fetches")
+        await eventually_async(lambda: ranges(registry, big), "the first fetches")
         second = asyncio.ensure_future(pulled(store, registry, "x:2"))
-        await until(lambda: "x:2" in str(store.services.pulls), "the second waits")
+        await eventually_async(lambda: "x:2" in str(store.services.pulls), "the second waits")
+        await eventually_async(
+            lambda: [size >= 1 << 20 for _, size in store.services.content.ingests()] == [True],
+            "there is a MiB of it, and the rest is done",
+        )
         await asyncio.sleep(0.3)
         assert ranges(registry, big) == [""]
         first.cancel()
@@ -306,7 +303,7 @@ async def test_bytes_that_a_cache_spoiled_once_are_fetched_again(store: Store) -
         spoiled[1_000_000] ^= 255
         registry.faults.wrong_bytes[big] = bytes(spoiled)
         pulling = asyncio.ensure_future(pulled(store, registry))
-        await until(lambda: ranges(registry, big), "it is asked for")
+        await eventually_async(lambda: ranges(registry, big), "it is asked for")
         del registry.faults.wrong_bytes[big]
         image = await pulling
         assert store.read(image.id, "top") == b"top\n"

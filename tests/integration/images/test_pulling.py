@@ -16,6 +16,7 @@ from fakes.fake_registry import FakeRegistry
 from harness.archives import Tree, docker_archive, image_config
 from harness.image_store import Store
 from harness.requirements import requires
+from harness.waiting import eventually_async
 from naru.distribution.auth import RegistryAuth
 from naru.distribution.hosts import HostsConfig
 from naru.errors import CorruptDataError, FaultError, NotFoundError, NotSupportedError
@@ -371,7 +372,13 @@ async def test_cancelled_pull_is_resumed(store: Store) -> None:
         big = max(registry.blobs, key=lambda digest: len(registry.blobs[digest]))
         registry.faults.hang_after[big] = [2_200_000]
         task = asyncio.ensure_future(pulled(store, registry))
-        await asyncio.sleep(0.6)
+        await eventually_async(
+            lambda: (
+                len(store.blobs()) == 4
+                and [size >= 1 << 20 for _, size in store.services.content.ingests()] == [True]
+            ),
+            "all is there but one layer, and of that a MiB",
+        )
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
