@@ -59,7 +59,7 @@ class Shop:
                 pages.append(page.read().decode())
             return bool(pages)
 
-        eventually(answers, "the front answers", timeout_s=30)
+        eventually(answers, "the front answers")
         count, instance = pages[0].split()
         return int(count), instance
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 
 import pexpect
 import pytest
@@ -164,9 +163,14 @@ def test_wait_prints_the_code(engine: Engine) -> None:
 def test_a_renamed_container_is_found_by_top(engine: Engine) -> None:
     container = engine.up("sleep", "8765")
     engine.docker("rename", container, "naru-test-renamed").ok()
-    titles, process = engine.docker("top", "naru-test-renamed").ok().lines()
-    assert titles.split() == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
-    assert process.endswith("sleep 8765")
+
+    def shows() -> bool:
+        titles, process = engine.docker("top", "naru-test-renamed").ok().lines()
+        assert titles.split() == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
+        # For a moment after the start the process is still the runtime's.
+        return process.endswith("sleep 8765")
+
+    eventually(shows, "the program shows")
 
 
 def test_inspect_takes_templates(engine: Engine) -> None:
@@ -180,12 +184,17 @@ def test_inspect_takes_templates(engine: Engine) -> None:
     assert "no such object: naru-test-nobody" in missing.err.lower()
 
 
+def _listeners(engine: Engine) -> int:
+    return int(engine.api("GET", "/info").ok(200).json()["NEventsListener"])
+
+
 def test_events_are_printed_as_they_happen(engine: Engine) -> None:
     argv = ["docker", "events", "--filter", "container=naru-test-events", "--format", "{{.Action}}"]
+    before = _listeners(engine)
     with subprocess.Popen(argv, env=engine.environ, stdout=subprocess.PIPE, text=True) as events:
         assert events.stdout is not None
         try:
-            time.sleep(0.5)
+            eventually(lambda: _listeners(engine) > before, "it listens")
             engine.sh("true", name="naru-test-events")
             seen = [events.stdout.readline().strip() for _ in range(3)]
         finally:

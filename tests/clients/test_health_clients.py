@@ -22,7 +22,7 @@ def test_health_options_reach_the_engine_and_ps_shows_the_answer(
         '{"Test":["CMD-SHELL","true"],"Interval":200000000,"Timeout":5000000000,"Retries":2}'
     )
     status = ("ps", "--filter", f"id={container}", "--format", "{{.Status}}")
-    eventually(lambda: "(healthy)" in run(*status).ok().out, "ps says healthy", timeout_s=20)
+    eventually(lambda: "(healthy)" in run(*status).ok().out, "ps says healthy")
     assert run("inspect", "-f", "{{.State.Health.Status}}", container).ok().out == "healthy\n"
     assert run("ps", "-q", "--no-trunc", "--filter", "health=healthy").ok().out.strip() == container
 
@@ -46,7 +46,7 @@ def test_what_follows_a_failure_is_asked_for_with_naru(engine: Engine) -> None:
     words += ["--health-on-failure", "kill"]
     container = engine.naru("run", "-d", *words, "busybox", "sleep", "1000").ok().out.strip()
     assert engine.inspect(container)["Config"]["Healthcheck"]["OnFailure"] == "kill"
-    assert engine.await_status(container, "exited", timeout_s=20)["ExitCode"] == 137
+    assert engine.await_status(container, "exited")["ExitCode"] == 137
     answer = engine.naru("create", "--health-cmd", "x", "--health-on-failure", "x", "busybox")
     assert answer.code == 1
     assert "must be one of none, restart, stop, kill" in answer.err

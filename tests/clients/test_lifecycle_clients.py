@@ -87,7 +87,7 @@ def test_policies_are_shown_and_count(client: Client) -> None:
         assert out == "2 exited\n", out
         return True
 
-    eventually(given_up, "it gave up", timeout_s=20)
+    eventually(given_up, "it gave up")
 
 
 @pytest.mark.seed("S033")

@@ -99,10 +99,24 @@ def test_attach_shows_output_and_returns_the_code(engine: Engine) -> None:
 
 
 def test_attach_without_input_leaves_the_input_alone(engine: Engine) -> None:
-    script = "sleep 0.5; echo here; read -t 1 line || echo nothing"
+    script = "until test -e /go; do echo early; sleep 0.05; done; read -t 1 line || echo nothing"
     container = engine.up("sh", "-c", script, OpenStdin=True)
-    result = engine.naru("attach", "--no-stdin", container, stdin="word\n").ok()
-    assert result.out == "here\nnothing\n"
+    command = subprocess.Popen(
+        [engine.naru_program, "attach", "--no-stdin", container],
+        env=engine.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert command.stdin is not None
+    assert command.stdout is not None
+    command.stdin.write(b"word\n")
+    command.stdin.flush()
+    assert command.stdout.readline() == b"early\n"
+    engine.exec(container, "touch", "/go")
+    out, _ = command.communicate(timeout=60)
+    assert set(out.splitlines()[:-1]) <= {b"early"}
+    assert out.splitlines()[-1] == b"nothing"
+    assert command.returncode == 0
 
 
 def test_attach_passes_signals_on(engine: Engine) -> None:
@@ -117,7 +131,7 @@ def test_attach_passes_signals_on(engine: Engine) -> None:
     assert command.stdout is not None
     command.stdout.readline()
     command.send_signal(signal.SIGINT)
-    command.communicate(timeout=20)
+    command.communicate(timeout=60)
     assert command.returncode == 5
 
 
@@ -198,5 +212,5 @@ def test_an_interrupted_log_ends_quietly(engine: Engine) -> None:
     assert command.stdout is not None
     command.stdout.readline()
     os.kill(command.pid, signal.SIGINT)
-    _, err = command.communicate(timeout=20)
+    _, err = command.communicate(timeout=60)
     assert (command.returncode, err) == (130, b"")

@@ -14,6 +14,7 @@ import pytest
 
 from harness.engine import LABEL, Engine
 from harness.requirements import requires
+from harness.waiting import eventually
 
 pytestmark = requires("root")
 # Without it the shell asks the terminal where its cursor stands, and waits for the answer.
@@ -60,11 +61,12 @@ def test_the_process_has_a_terminal_of_our_size(shell: Screen) -> None:
 
 def test_the_size_follows_ours(shell: Screen) -> None:
     shell.child.setwinsize(41, 101)
-    for _ in range(40):
+
+    def is_followed() -> bool:
         shell.type("stty size\r")
-        if shell.child.expect_exact(["41 101", "24 80"]) == 0:
-            return
-    pytest.fail("the size did not follow")
+        return bool(shell.child.expect_exact(["41 101", "24 80"]) == 0)
+
+    eventually(is_followed, "the size follows")
 
 
 def test_the_interrupt_key_goes_to_the_process(shell: Screen) -> None:
@@ -172,7 +174,7 @@ def test_the_terminal_is_restored_when_the_command_is_killed(
             seen += os.read(leader, 1000)
         assert termios.tcgetattr(terminal) != before
         command.send_signal(number)
-        assert command.wait(timeout=20) == 128 + number
+        assert command.wait(timeout=60) == 128 + number
         assert termios.tcgetattr(terminal) == before
     finally:
         command.kill()

@@ -120,7 +120,7 @@ def _fetch(run: Callable[..., str], address: str) -> str:
     def probe() -> str:
         return run(sys.executable, "-c", _FETCH, f"http://{address}/").strip()
 
-    return eventually(probe, f"{address} answers", timeout_s=15)
+    return eventually(probe, f"{address} answers")
 
 
 def _get(address: str) -> list[str]:

@@ -13,7 +13,7 @@ from harness.clients import Client, ended
 from harness.engine import Engine
 from harness.narud import EngineUnderTest
 from harness.requirements import requires
-from harness.waiting import eventually
+from harness.waiting import eventually, settled
 
 pytestmark = requires("root")
 _BOTH = ("docker", "naru")
@@ -54,9 +54,7 @@ def test_a_paused_container_goes_on_where_it_stood(client: Client) -> None:
     status = client.say(*row)
     assert status.startswith("Up ")
     assert status.endswith(" (Paused)")
-    held = eventually(lambda: (a := lines()) == lines() and a, "what was on its way is there")
-    time.sleep(0.2)
-    assert lines() == held
+    held = settled(lines, "it counts no more")
     client("unpause", container).ok()
     eventually(lambda: lines() > held, "it goes on")
     counted = [int(line) for line in client.say("logs", container).splitlines()]
@@ -127,7 +125,7 @@ def test_policies_bring_containers_back_with_the_engine(
     for client in clients:
         policies = ("always", "unless-stopped", "on-failure")
         expected = {f"{client.program}-{policy}" for policy in policies}
-        eventually(functools.partial(_runs, client, expected), "they are back", timeout_s=30)
+        eventually(functools.partial(_runs, client, expected), "they are back")
 
 
 def _runs(client: Client, names: set[str]) -> bool:
