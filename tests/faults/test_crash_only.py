@@ -33,7 +33,7 @@ def _policy(name: str, limit: int = 0) -> dict[str, Any]:
 
 
 def _greeting(port: int) -> str:
-    with socket.create_connection(("127.0.0.1", port), timeout=3) as stream:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as stream:
         return stream.recv(64).decode()
 
 
@@ -42,6 +42,12 @@ def _greets(port: int) -> bool:
         return _greeting(port) == "hello\n"
     except OSError:
         return False
+
+
+def _end(pid: int) -> None:
+    """Kill a container's process, and wait until it is gone."""
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not Path(f"/proc/{pid}").exists(), "it ended")
 
 
 @pytest.mark.parametrize("how", ["kill9", "terminate"])
@@ -69,9 +75,10 @@ def test_dockers_log_file_has_each_line_once_however_often_the_engine_is_killed(
     container = engine.up("sh", "-c", script, host={"LogConfig": config})
     path = Path(engine.api("GET", f"/containers/{container}/json").json()["LogPath"])
     seen = 0
-    for _ in range(4):
+    for number in range(4):
         eventually(partial(_outgrew, path, seen), "the file grows")
-        time.sleep(0.2)
+        # Somewhere in a burst of the container's, or between two of them.
+        time.sleep(0.05 + 0.1 * number)
         engine.kill9()
         seen = _size(path)
         engine.start_engine()
@@ -110,7 +117,7 @@ def test_sigterm_ends_the_engine_well_and_removes_its_socket(own_engine: EngineU
 def test_an_engine_that_was_killed_leaves_nothing_in_the_way(own_engine: EngineUnderTest) -> None:
     for _ in range(3):
         own_engine.kill9()
-        own_engine.start_engine(timeout_s=10)
+        own_engine.start_engine()
 
 
 def test_logs_and_attach_and_exec_work_after_a_restart(own_engine: EngineUnderTest) -> None:
@@ -163,23 +170,24 @@ def test_an_exit_without_an_engine_is_seen_with_its_true_code(
     engine.kill9()
     gate.write_text("go\n")
     eventually(lambda: not Path(f"/proc/{pid}").exists(), "it ended")
-    ended = time.time()
-    time.sleep(1.2)
+    eventually((engine.exec_root / "exits" / container).exists, "somebody has seen it")
+    found_at = time.time()
     engine.start_engine()
     state = engine.await_status(container, "exited")
     assert state["ExitCode"] == code
     finished = subprocess.run(
         ["date", "-d", state["FinishedAt"], "+%s.%N"], capture_output=True, text=True, check=True
     )
-    assert abs(float(finished.stdout) - ended) < 1, "the end is when it ended, not when it was seen"
+    assert float(finished.stdout) <= found_at, "the end is when it ended, not when it was found"
 
 
 def test_auto_remove_holds_without_an_engine(own_engine: EngineUnderTest) -> None:
     engine = own_engine
     before = engine.footprint()
-    container = engine.up("sleep", "0.5", host={"AutoRemove": True}, Volumes={"/data": {}})
+    container = engine.up(host={"AutoRemove": True}, Volumes={"/data": {}})
+    pid = engine.state(container)["Pid"]
     engine.kill9()
-    time.sleep(1.0)
+    _end(pid)
     engine.start_engine()
     eventually(lambda: engine.api("GET", f"/containers/{container}/json").status == 404, "removed")
     engine.comes_back_to(before, "a kill")
@@ -230,18 +238,23 @@ def test_addresses_are_not_given_twice(own_engine: EngineUnderTest) -> None:
 def test_restart_policies_resume(own_engine: EngineUnderTest) -> None:
     engine = own_engine
     always = engine.up("sh", "-c", "echo run; sleep 1000", host=_policy("always"))
-    limited = engine.up("sh", "-c", "sleep 0.5; exit 3", host=_policy("on-failure", 1))
-    plain = engine.up("sleep", "0.5")
-    pid = engine.state(always)["Pid"]
+    limited = engine.up(
+        "sh",
+        "-c",
+        "test -e /again && exit 3; touch /again; sleep 1000",
+        host=_policy("on-failure", 1),
+    )
+    plain = engine.up()
+    eventually(lambda: engine.exec(limited, "test", "-e", "/again").code == 0, "it has run once")
+    pids = [engine.state(container)["Pid"] for container in (always, limited, plain)]
     engine.kill9()
-    os.kill(pid, signal.SIGKILL)
-    time.sleep(1.0)
+    for pid in pids:
+        _end(pid)
     engine.start_engine()
-    eventually(lambda: engine.state(always)["Pid"] not in (0, pid), "it is back")
+    eventually(lambda: engine.state(always)["Pid"] not in (0, pids[0]), "it is back")
     eventually(lambda: engine.inspect(limited)["RestartCount"] == 1, "it was tried again")
-    engine.await_status(limited, "exited")
-    assert engine.state(limited)["ExitCode"] == 3
-    assert engine.state(plain)["Status"] == "exited"
+    assert engine.await_status(limited, "exited")["ExitCode"] == 3
+    assert engine.await_status(plain, "exited")["ExitCode"] == 137
 
 
 def test_what_was_stopped_stays_down(own_engine: EngineUnderTest) -> None:
@@ -315,7 +328,7 @@ def test_a_reboot_keeps_everything_but_what_ran(
     assert engine.state(stopped)["Status"] == "exited"
     engine.await_status(always, "running")
     eventually(lambda: _greets(port), "the port answers again")
-    assert engine.logs(always)["stdout"] == b"run\nrun\nrun\n"
+    eventually(lambda: engine.logs(always)["stdout"] == b"run\nrun\nrun\n", "it said so")
     engine.start(plain)
     eventually(lambda: engine.logs(plain)["stdout"].endswith(b"kept\nkept\n"), "its file is there")
     engine.remove_all()
@@ -331,7 +344,7 @@ def test_a_second_engine_on_the_same_roots_is_refused(own_engine: EngineUnderTes
         + [f"--pidfile={engine.root}/other"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
         env=engine.environ,
     )

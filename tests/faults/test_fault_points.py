@@ -318,7 +318,7 @@ def test_a_failure_at_any_point_is_cleaned_up(
 def _came_up(engine: EngineUnderTest) -> bool:
     """Wait until the engine answers; say whether it does, or died instead."""
     try:
-        engine.await_ping(timeout_s=15)
+        engine.await_ping()
     except AssertionError:
         assert not engine.is_alive, "it neither answers nor dies"
         return False

@@ -203,4 +203,4 @@ def test_a_kill_in_between_damages_and_costs_nothing(bench: Bench, name: str) ->
         assert act.is_done(bench), what
         assert findings(engine) == [], what
         bench.clean()
-        eventually(lambda: space(engine) == before, f"{what}: {before}", timeout_s=5)
+        eventually(lambda: space(engine) == before, f"{what}: {before}")
