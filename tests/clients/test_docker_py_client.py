@@ -15,6 +15,7 @@ from docker.types import LogConfig, Mount, Ulimit
 
 from harness.archives import busybox_archive, busybox_layer, docker_archive
 from harness.engine import LABEL, LABELS, Engine
+from harness.waiting import eventually
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_a_websocket_is_attached(engine: Engine, client: DockerClient) -> None:
     container = client.containers.create("busybox", "cat", labels=LABELS, stdin_open=True, tty=True)
     container.start()
     with socket.socket(socket.AF_UNIX) as stream:
-        stream.settimeout(10)
+        stream.settimeout(60)
         stream.connect(engine.socket)
         stream.sendall(
             f"GET /v1.41/containers/{container.id}/attach/ws?stream=1&stdin=1&stdout=1 HTTP/1.1\r\n"
@@ -143,7 +144,8 @@ def test_mounts_limits_and_ports(client: DockerClient, tmp_path: Path) -> None:
 
 def test_top_and_attributes_are_read(client: DockerClient) -> None:
     container = client.containers.run("busybox", "sleep 1234", labels=LABELS, detach=True)
-    assert container.top()["Processes"][0][-1] == "sleep 1234"
+    # For a moment after the start the process is still the runtime's.
+    eventually(lambda: container.top()["Processes"][0][-1] == "sleep 1234", "the program shows")
     container.reload()
     assert container.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
     assert container.image.tags

@@ -24,7 +24,7 @@ _HOST_ADDRESS = "192.0.2.1"
 _OUTSIDER = "192.0.2.2"
 _FETCH = """
 import sys, urllib.request
-print(urllib.request.urlopen(sys.argv[1], timeout=2).read().decode())
+print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode())
 """
 _SERVE = ["sh", "-c", "hostname > /index.html; exec httpd -f -p 80 -h /"]
 
@@ -47,7 +47,7 @@ class House:
 
 def _run(netns: Path, argv: Sequence[str]) -> str:
     words = ["nsenter", f"--net={netns}", *argv]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, f"{argv}: {done.stderr}"
     return done.stdout
 
@@ -111,7 +111,8 @@ class Resident:
 
     def assert_reaches_out(self) -> None:
         """Fetch something from outside, in the container. Needs the engine."""
-        self.engine.docker("exec", self.container, *_get(f"{_OUTSIDER}:8000")).ok()
+        page = _get(f"{_OUTSIDER}:8000", patience_s=20)
+        self.engine.docker("exec", self.container, *page).ok()
 
 
 def _fetch(run: Callable[..., str], address: str) -> str:
@@ -123,9 +124,9 @@ def _fetch(run: Callable[..., str], address: str) -> str:
     return eventually(probe, f"{address} answers")
 
 
-def _get(address: str) -> list[str]:
+def _get(address: str, *, patience_s: int = 2) -> list[str]:
     # A time limit of wget's own crashes some builds of busybox.
-    return ["timeout", "2", "wget", "-qO", "/dev/null", f"http://{address}/"]
+    return ["timeout", str(patience_s), "wget", "-qO", "/dev/null", f"http://{address}/"]
 
 
 def _settle(engine: Engine) -> Resident:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -218,14 +217,20 @@ class EngineUnderTest(Engine):
             *(["nft", "delete", "table", family, self.table] for family in leaks.NFT_FAMILIES),
         ):
             subprocess.run(argv, check=False, capture_output=True)
-        time.sleep(0.05)
-        for cgroup in [
+        with contextlib.suppress(AssertionError):
+            eventually(self._remove_cgroups, "the groups are empty", timeout_s=5)
+
+    def _remove_cgroups(self) -> bool:
+        """Remove its groups, as far as nobody is in them any more; say whether all are gone."""
+        groups = [
             *leaks.cgroups(self.cgroup_parent),
             *(str(path) for path in Path("/sys/fs/cgroup").glob(f"*{self.cgroup_parent}")),
             f"/sys/fs/cgroup{self.cgroup_parent}",
-        ]:
+        ]
+        for group in groups:
             with contextlib.suppress(OSError):
-                os.rmdir(cgroup)
+                os.rmdir(group)
+        return not any(map(os.path.exists, groups))
 
     def destroy(self) -> None:
         """End the engine and take away all it left, so that tests cannot disturb each other."""
