@@ -118,7 +118,8 @@ def test_the_network_is_roots_own(remapped: EngineUnderTest) -> None:
     done = remapped.sh("ip link set eth0 mtu 1400 && cat /sys/class/net/eth0/mtu", host=host)
     assert done.out == "1400\n"
     gateway = "ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'"
-    done = remapped.sh(f"ping -c1 -w5 $({gateway}) >&2; nc -l -p 80 & sleep 0; netstat -lnt")
+    listens = "until netstat -lnt | grep ':80 '; do sleep 0.02; done"
+    done = remapped.sh(f"ping -c1 -w9 $({gateway}) >&2; nc -l -p 80 & {listens}")
     assert ":::80" in done.out or "0.0.0.0:80" in done.out
     assert "1 packets received" in done.err
 
