@@ -73,6 +73,9 @@ class AttachConnection:
     async def connect(cls, path: Path, *, guards_stdin: bool = False) -> AttachConnection:
         """Connect to the socket `path`. Output written from now on is received.
 
+        One exception: conmon lets in one client between two pieces of output, so that of several
+        who come before it has its turn, the later ones may miss the first pieces.
+
         conmon closes the container's stdin when any client goes away, if it was made with
         `stdin_once`. A client that only reads must not do that: it sets `guards_stdin`, and its
         connection stays until the container ends, with what comes thrown away.

@@ -65,9 +65,11 @@ async def test_a_reader_that_leaves_does_not_close_stdin(workshop: Workshop) -> 
 
 
 async def test_every_client_gets_all_output(workshop: Workshop) -> None:
-    bundle = await workshop.create("seq", "20000")
+    bundle = await workshop.create("sh", "-c", "read x; seq 20000", open_stdin=True)
     clients = [await workshop.attach(bundle) for _ in range(15)]
     await workshop.start(bundle)
+    # conmon lets clients in one at a time, as they came, and reads output in between.
+    await clients[-1].write(b"\n")
     wanted = "".join(f"{n}\n" for n in range(1, 20001)).encode()
     for out, _ in await asyncio.gather(*(read_all(client) for client in clients)):
         assert out == wanted
