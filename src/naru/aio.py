@@ -16,7 +16,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 _log = logging.getLogger(__name__)
@@ -178,6 +178,82 @@ async def all_or_first_failure(tasks: Sequence[asyncio.Task[Any]]) -> None:
 async def ended(*tasks: asyncio.Task[Any]) -> None:
     """Wait until all have ended, however they do."""
     await asyncio.wait(tasks)
+
+
+class LoopThread:
+    """A thread with a loop of its own, for work that requests must not wait for, nor it for them.
+
+    thread = LoopThread("name")
+    thread.start()
+    thread.call(step)        # some time soon, from any thread
+    thread.ask(step)         # now: waits for what it returns
+    thread.close(end)        # `end` is the last that is done in the loop
+    """
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._guard = threading.Lock()
+        self._last: Coroutine[Any, Any, None] | None = None
+        self._is_over = False
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def call(self, step: Callable[[], object]) -> None:
+        """Have `step` done in the loop, in the order of the calls. From any thread.
+
+        Raises:
+            RuntimeError: the loop has ended.
+        """
+        with self._guard:
+            if self._is_over:
+                raise RuntimeError(f"the loop of {self._thread.name} has ended")
+            self._loop.call_soon_threadsafe(step)
+
+    def ask(self, step: Callable[[], T]) -> T:
+        """Do `step` in the loop and return what it returns. Blocks; from any other thread.
+
+        Raises:
+            RuntimeError: the loop has ended.
+            Exception: what `step` raises.
+        """
+        answer: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(step())
+            except Exception as error:  # noqa: BLE001 - raised where it was asked for
+                answer.set_exception(error)
+
+        self.call(run)
+        return answer.result()
+
+    def close(self, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run `end` in the loop, then end the thread. Blocks. Idempotent."""
+        if not self._thread.is_alive():
+            return
+        self.call(lambda: self._finish(end()))
+        self._thread.join()
+
+    def _finish(self, end: Coroutine[Any, Any, None]) -> None:
+        self._last = end
+        self._loop.stop()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+            if self._last is not None:
+                self._loop.run_until_complete(self._last)
+        finally:
+            with self._guard:
+                self._is_over = True
+            # What was taken on is done, or whoever asked for it would wait for ever.
+            self._loop.call_soon(self._loop.stop)
+            self._loop.run_forever()
+            self._loop.close()
 
 
 class Backlog:

@@ -16,6 +16,7 @@ from naru.aio import (
     Backlog,
     KeyedLock,
     KeyedThreadLock,
+    LoopThread,
     ReaderGoneError,
     TaskSet,
     all_or_first_failure,
@@ -266,3 +267,41 @@ def test_closed_backlog_forgets_what_has_not_begun_and_takes_no_more() -> None:
     backlog.settle()
     backlog.close()
     assert done == ["first"]
+
+
+def test_a_loop_in_a_thread_does_what_it_is_asked_and_ends_with_the_last() -> None:
+    thread, done = LoopThread("test"), []
+
+    async def end() -> None:
+        await asyncio.sleep(0)
+        done.append("end")
+
+    thread.start()
+    thread.call(lambda: done.append("call"))
+    assert thread.ask(lambda: threading.current_thread().name) == "test"
+    with pytest.raises(ZeroDivisionError):
+        thread.ask(lambda: 1 // 0)
+    thread.close(end)
+    thread.close(end)
+    assert done == ["call", "end"]
+    with pytest.raises(RuntimeError, match="has ended"):
+        thread.ask(lambda: None)
+
+
+def test_nobody_waits_for_ever_for_a_loop_that_ends() -> None:
+    async def end() -> None:
+        pass
+
+    for _ in range(20):
+        thread, ended = LoopThread("test"), threading.Event()
+        thread.start()
+
+        def ask_on(thread: LoopThread = thread, ended: threading.Event = ended) -> None:
+            with contextlib.suppress(RuntimeError):
+                while True:
+                    thread.ask(lambda: None)
+            ended.set()
+
+        threading.Thread(target=ask_on, daemon=True).start()
+        thread.close(end)
+        assert ended.wait(10)

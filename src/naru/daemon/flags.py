@@ -213,8 +213,8 @@ SETTINGS = (
     Setting(
         "userland-proxy",
         "bool",
-        False,
-        "For dockerd's configurations: the kernel does here what its proxy is for",
+        True,
+        "Let IPv6 clients reach published ports of containers that have IPv4 alone",
         "userland-proxy",
     ),
     Setting(

@@ -88,7 +88,7 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
     images = _images(config, data_root, snapshots, database, clock)
     settings = replace(_engine_config(config, default_runtime, driver), id_maps=id_maps)
     registry = Registry(ContainerRows(database))
-    networks = Networks(_network_config(config, data_root, say), database, clock)
+    networks = Networks(_network_config(config, data_root), database, clock)
     return EngineContext(
         config=settings,
         clock=clock,
@@ -266,14 +266,7 @@ def _images(
     )
 
 
-def _network_config(
-    config: DaemonConfig, data_root: Path, say: Callable[[str], None]
-) -> NetworkConfig:
-    if config.userland_proxy:
-        say(
-            "userland-proxy: there is none, the kernel publishes ports, on loopback as well; but "
-            "IPv6 clients do not reach containers that have IPv4 alone"
-        )
+def _network_config(config: DaemonConfig, data_root: Path) -> NetworkConfig:
     policy = port_policy(config.published_ports_policy, config.ip)
     return NetworkConfig(
         exec_root=Path(config.exec_root),
@@ -291,6 +284,7 @@ def _network_config(
         ip_forward=config.ip_forward,
         default_host_ips=policy.addresses,
         asks_host=policy.asks_host,
+        relays_ports=config.userland_proxy,
         firewall_rules=Path(config.firewall_rules),
         needs_firewall_rules=config.firewall_rules != DEFAULT_FIREWALL_RULES,
         engine_id=_engine_id(data_root),

@@ -68,6 +68,9 @@ def port_elements(
     for endpoint, port in ports_by_endpoint(published, owners):
         settings = bridge_settings(networks[endpoint.network_id])
         address = endpoint.address(port.version)
+        if not address:
+            found.add(_relay(port))
+            continue
         inner = (address, port.protocol, str(port.container_port))
         is_routed = settings.mode(port.version) == "routed"
         if is_routed or settings.trusted_interfaces:
@@ -87,6 +90,11 @@ def _translation(port: PublishedPort, address: str) -> Element:
 def _question(port: PublishedPort) -> Element:
     place, key = _host_side(port)
     return Element(f"asked{place}", key)
+
+
+def _relay(port: PublishedPort) -> Element:
+    place, key = _host_side(port)
+    return Element(f"relayed{place}", key)
 
 
 def _host_side(port: PublishedPort) -> tuple[str, Value]:

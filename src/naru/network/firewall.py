@@ -25,6 +25,10 @@ from naru.network.ruleset import Ruleset
 from naru.network.turnstile import turnstile_of
 
 _log = logging.getLogger(__name__)
+_VALID_IN_INPUT = (
+    "rules have to be valid in the hooks forward and input; in forward alone, with "
+    "--userland-proxy=false"
+)
 
 
 class Firewall:
@@ -37,7 +41,11 @@ class Firewall:
         self._lock = threading.Lock()
         self._elements: set[Element] = set()
         self._turnstile = turnstile_of(config.bridge)
-        self._ruleset = Ruleset(config.table, self._turnstile if config.asks_host else None)
+        self._ruleset = Ruleset(
+            config.table,
+            self._turnstile if config.asks_host else None,
+            relays=config.relays_ports,
+        )
         self._admin_rules = AdminRules()
 
     def ensure(self, elements: Iterable[Element]) -> None:
@@ -161,7 +169,10 @@ class Firewall:
                 told = [line for line in lines if not line.startswith("In file included from ")]
                 message = "\n".join(told).replace(file, path)
                 where = "" if message.startswith(path) else f"{path}: "
-                raise InvalidInputError(f"firewall rules: {where}{message}") from error
+                raise InvalidInputError(
+                    f"firewall rules: {where}{message}",
+                    hint=_VALID_IN_INPUT if self._ruleset.relays else "",
+                ) from error
 
     def _load_copying(self) -> None:
         """Load the tables that copy packets, and what they copy them to."""

@@ -2,8 +2,8 @@
 
 A promise is a bound socket that the engine holds: no other program can take the port, and one
 that another program has is refused with the kernel's reason. The socket never answers, for
-packets reach the container by translation; it drops what arrives before that is in place, so
-that a client's next attempt gets through instead of being refused.
+packets reach the container by translation, or a relay takes it over; it drops what arrives before
+either is in place, so that a client's next attempt gets through instead of being refused.
 
 The order of free ports is Docker's: from the bottom of the kernel's range upward, and on from
 the last one given.
@@ -18,7 +18,7 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,11 @@ from naru.network.model import (
     PublishError,
     Version,
 )
-from naru.network.port_matching import hosts_of, version_of
+from naru.network.port_matching import version_of
 
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _DEFAULT_RANGE = (49153, 65535)
-_SO_ATTACH_FILTER = 26
+_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
 # One classic BPF instruction: return 0, keep no byte of the packet.
 _DROP_ALL = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))
 _FILTER_PROGRAM = struct.pack("@HP", 1, ctypes.addressof(_DROP_ALL))
@@ -64,25 +64,23 @@ class HostPorts:
     def reserve(
         self,
         requests: Sequence[PortRequest],
+        hosts_of: Callable[[PortRequest], Sequence[str]],
         *,
-        versions: Collection[Version],
-        defaults: Sequence[str],
         routed: Collection[Version] = (),
     ) -> tuple[PublishedPort, ...]:
         """Promise a port for each request. Atomic: all of them, or none.
 
-        `versions` are those of the container's addresses; of those that are `routed` no port
-        of the host is taken. `defaults` are the addresses of ports that name none.
+        `hosts_of` gives the addresses of a request. Of versions that are `routed` no port of the
+        host is taken.
 
         Raises:
             PublishError: one is taken, in Docker's words.
-            InvalidInputError: an address is none.
-            NotSupportedError: an address is of a version that the container has not.
+            NaruError: what `hosts_of` raises.
         """
         published: list[PublishedPort] = []
         try:
             for request in requests:
-                hosts = hosts_of(request, defaults, versions)
+                hosts = hosts_of(request)
                 direct = [host for host in hosts if version_of(host) in routed]
                 hosts = [host for host in hosts if host not in direct]
                 port = self._reserve_one(request, hosts) if hosts else 0
@@ -105,7 +103,7 @@ class HostPorts:
         for port in published:
             if port.host_port == 0:
                 continue
-            key = (port.protocol, port.host_ip, port.host_port)
+            key = _key(port)
             with self._lock:
                 if self._held.get(key) is not None:
                     continue
@@ -117,11 +115,16 @@ class HostPorts:
                     self._held[key] = bound
         return refusals
 
+    def socket_of(self, port: PublishedPort) -> socket.socket | None:
+        """Return the socket that holds a port, or None where there is none."""
+        with self._lock:
+            return self._held.get(_key(port))
+
     def release(self, published: Iterable[PublishedPort]) -> None:
         """Take promises back. Idempotent."""
         for port in published:
             with self._lock:
-                held = self._held.pop((port.protocol, port.host_ip, port.host_port), None)
+                held = self._held.pop(_key(port), None)
             if held is not None:
                 held.close()
 
@@ -170,6 +173,30 @@ class HostPorts:
         yield from range(first, start)
 
 
+def drop_all(held: socket.socket) -> None:
+    """Have a socket receive nothing."""
+    held.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER_PROGRAM)
+
+
+def take_all(held: socket.socket) -> None:
+    """Have a socket receive what comes, after `drop_all`."""
+    held.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
+
+def has_loopback6() -> bool:
+    """Say whether this host speaks IPv6: one that was told not to has no `::1`."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as one:
+            one.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _key(port: PublishedPort) -> _Key:
+    return port.protocol, port.host_ip, port.host_port
+
+
 def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
@@ -201,7 +228,7 @@ def _bind(protocol: Protocol, host_ip: str, port: int) -> socket.socket | _Refus
             return None
         raise PublishError(f"listen {where}: {error.strerror}") from error
     try:
-        bound.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER_PROGRAM)
+        drop_all(bound)
         if version == 6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if protocol != "udp":

@@ -69,7 +69,8 @@ class NetworkConfig:
     `address_pools` means Docker's. `table` is the nft table that is ours alone; interfaces that
     we make carry it in their alias. `engine_id` is what IPv6 subnets of our own come from. Ports
     that name no address are published on `default_host_ips`, unless their network says otherwise;
-    with `asks_host` the host's own firewall decides who reaches them. `firewall_rules` is a file
+    with `asks_host` the host's own firewall decides who reaches them. With `relays_ports`, IPv6
+    clients reach ports of containers that have IPv4 alone. `firewall_rules` is a file
     with rules of the administrator's, which must be there if it `needs_firewall_rules`.
     """
 
@@ -88,6 +89,7 @@ class NetworkConfig:
     ip_forward: bool = True
     default_host_ips: tuple[str, ...] = (ANY_ADDRESS,)
     asks_host: bool = False
+    relays_ports: bool = True
     firewall_rules: Path | None = None
     needs_firewall_rules: bool = False
     engine_id: str = ""

@@ -27,7 +27,6 @@ from naru.network.default_networks import write_default_networks
 from naru.network.departures import Departures
 from naru.network.driver import driver_of
 from naru.network.firewall import Firewall
-from naru.network.host_ports import HostPorts
 from naru.network.leasing import Leasing
 from naru.network.live import LiveSandboxes
 from naru.network.model import (
@@ -54,7 +53,6 @@ class Networks:
         self._config = config
         self._clock = clock
         self._rows = NetworkRows(database)
-        self._ports = HostPorts()
         addresses, departures = AddressBook(), Departures()
         firewall = Firewall(config, self._rows)
         self._catalog = Catalog(config, self._rows, clock, addresses, firewall, departures)
@@ -65,9 +63,7 @@ class Networks:
             catalog=self._catalog,
             leasing=Leasing(self._catalog, addresses),
             firewall=firewall,
-            publishing=Publishing(
-                self._ports, self._catalog, config.default_host_ips, asks_host=config.asks_host
-            ),
+            publishing=Publishing(config, self._catalog),
             departures=departures,
             live=self._live,
         )
@@ -91,6 +87,7 @@ class Networks:
         in_use = any(is_netns(self._parts.netns_path(r.container_id)) for r in rows if r.ipv4)
         write_default_networks(self._config, self._rows, self._clock, keep_addresses=in_use)
         self._catalog.load()
+        self._parts.publishing.start()
         self._parts.firewall.ensure(written_elements(self._parts))
 
     def restore(self, live: Collection[str]) -> None:
@@ -106,7 +103,7 @@ class Networks:
     def close(self) -> None:
         """Let go of everything in this process; the kernel keeps all of it."""
         self._parts.departures.close()
-        self._ports.close()
+        self._parts.publishing.close()
 
     def teardown(self) -> None:
         """Remove all networks from the kernel, and every sandbox. For the end of an engine."""

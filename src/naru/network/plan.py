@@ -10,10 +10,20 @@ from collections.abc import Collection, Iterable, Mapping
 
 from naru.errors import InvalidInputError
 from naru.network.ipam import mac_for
-from naru.network.model import VERSIONS, Address, Endpoint, Network, PublishedPort, Version
+from naru.network.model import (
+    VERSIONS,
+    Address,
+    Endpoint,
+    Network,
+    Protocol,
+    PublishedPort,
+    Version,
+)
+from naru.network.options import bridge_settings
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 _MULTICAST_BIT = 0x01
+_RELAYED = ("tcp", "udp")
 
 
 def link_name(endpoint_id: str) -> str:
@@ -71,18 +81,53 @@ def ways_out(endpoints: Iterable[Endpoint]) -> dict[Version, Endpoint]:
 
 
 def port_owners(
-    exits: Mapping[Version, Endpoint], networks: Mapping[str, Network]
+    exits: Mapping[Version, Endpoint],
+    networks: Mapping[str, Network],
+    *,
+    relays: bool = False,
 ) -> dict[Version, Endpoint]:
-    """Return the endpoints that published ports can lead to: those on bridges."""
-    return {
+    """Return the endpoints that published ports can lead to: those on bridges.
+
+    With `relays`, IPv6 ports of a container that has no IPv6 there lead to the owner of IPv4,
+    unless that is reached at its own address, without ports of the host.
+    """
+    owners = {
         version: endpoint
         for version, endpoint in exits.items()
         if networks[endpoint.network_id].driver == "bridge"
     }
+    inner = owners.get(4)
+    if relays and inner is not None and 6 not in owners and not _is_routed(inner, networks):
+        owners[6] = inner
+    return owners
+
+
+def _is_routed(endpoint: Endpoint, networks: Mapping[str, Network]) -> bool:
+    return bridge_settings(networks[endpoint.network_id]).mode(4) == "routed"
+
+
+def can_lead(protocol: Protocol, owner: Endpoint, version: Version) -> bool:
+    """Say whether ports of a version can lead to an owner: by translation, or by a relay."""
+    return bool(owner.address(version)) or protocol in _RELAYED
 
 
 def ports_by_endpoint(
     published: Iterable[PublishedPort], owners: Mapping[Version, Endpoint]
 ) -> list[tuple[Endpoint, PublishedPort]]:
-    """Return each port with the endpoint that it leads to."""
-    return [(owners[port.version], port) for port in published if port.version in owners]
+    """Return each port with the endpoint that it leads to; those that lead nowhere are left out."""
+    return [
+        (owner, port)
+        for port in published
+        if (owner := owners.get(port.version)) and can_lead(port.protocol, owner, port.version)
+    ]
+
+
+def relayed_ports(
+    published: Iterable[PublishedPort], owners: Mapping[Version, Endpoint]
+) -> dict[PublishedPort, tuple[str, int]]:
+    """Return where those ports lead that no translation leads to: IPv4 address and port."""
+    return {
+        port: (owner.ipv4, port.container_port)
+        for owner, port in ports_by_endpoint(published, owners)
+        if not owner.address(port.version)
+    }

@@ -28,11 +28,7 @@ def hosts_of(
         InvalidInputError: an address is none.
         NotSupportedError: there is none of these versions.
     """
-    found = [
-        host
-        for text in ((request.host_ip,) if request.host_ip else defaults)
-        for host in _meant(text, is_default=not request.host_ip)
-    ]
+    found = _meant_hosts(request, defaults)
     fitting = [host for host in found if version_of(host) in versions]
     if not fitting:
         raise NotSupportedError(
@@ -43,17 +39,14 @@ def hosts_of(
     return fitting
 
 
+def has_place(request: PortRequest, defaults: Sequence[str], versions: Collection[Version]) -> bool:
+    """Say whether a port can be published on any address of these versions."""
+    return any(version_of(host) in versions for host in _meant_hosts(request, defaults))
+
+
 def version_of(host: str) -> Version:
     """Return the version of an address in its canonical form."""
     return 6 if ":" in host else 4
-
-
-def has_place(request: PortRequest, defaults: Sequence[str], versions: Collection[Version]) -> bool:
-    """Say whether a port can be published on any address of these versions."""
-    try:
-        return bool(hosts_of(request, defaults, versions))
-    except NotSupportedError:
-        return False
 
 
 def port_difference(
@@ -106,6 +99,14 @@ def _meets(port: PublishedPort, request: PortRequest) -> bool:
         # Reached at its own address, or anywhere.
         return True
     return request.host_port <= port.host_port <= max(request.host_port, request.host_port_end)
+
+
+def _meant_hosts(request: PortRequest, defaults: Sequence[str]) -> list[str]:
+    return [
+        host
+        for text in ((request.host_ip,) if request.host_ip else defaults)
+        for host in _meant(text, is_default=not request.host_ip)
+    ]
 
 
 def _meant(text: str, *, is_default: bool) -> list[str]:

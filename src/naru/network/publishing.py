@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from naru.network.catalog import Catalog
 from naru.network.elements import link_elements, port_elements
-from naru.network.host_ports import HostPorts
+from naru.network.host_ports import HostPorts, has_loopback6
 from naru.network.model import (
     Endpoint,
+    NetworkConfig,
     PortRequest,
     PublishedPort,
     PublishError,
@@ -21,8 +23,15 @@ from naru.network.model import (
     Version,
 )
 from naru.network.options import bridge_settings
-from naru.network.plan import port_owners, ways_out
+from naru.network.plan import (
+    can_lead,
+    port_owners,
+    ports_by_endpoint,
+    relayed_ports,
+    ways_out,
+)
 from naru.network.port_matching import has_place, hosts_of, port_difference
+from naru.network.relays import Relays
 from naru.network.rules import Element
 
 
@@ -38,17 +47,21 @@ class PortChange:
 class Publishing:
     """Published ports and the endpoints that they lead to."""
 
-    def __init__(
-        self, ports: HostPorts, catalog: Catalog, default_ips: Sequence[str], *, asks_host: bool
-    ) -> None:
-        self._ports = ports
+    def __init__(self, config: NetworkConfig, catalog: Catalog) -> None:
+        self._ports = HostPorts()
+        self._relays = Relays(self._ports)
+        self._config = config
         self._catalog = catalog
-        self._default_ips = tuple(default_ips)
-        self._asks_host = asks_host
+
+    def start(self) -> None:
+        """Make ready for ports that are relayed. Idempotent."""
+        if self._config.relays_ports:
+            self._relays.start()
 
     def owners(self, endpoints: Iterable[Endpoint]) -> dict[Version, Endpoint]:
         """Return the endpoints that ports lead to."""
-        return port_owners(ways_out(endpoints), self._catalog.by_id())
+        networks = self._catalog.by_id()
+        return port_owners(ways_out(endpoints), networks, relays=self._config.relays_ports)
 
     def elements(self, sandbox: Sandbox) -> set[Element]:
         """Return what the firewall has to know of a container's ports and links."""
@@ -56,8 +69,23 @@ class Publishing:
         if sandbox.published:
             owners = self.owners(sandbox.endpoints)
             networks = self._catalog.by_id()
-            found |= port_elements(sandbox.published, owners, networks, asks_host=self._asks_host)
+            found |= port_elements(
+                sandbox.published, owners, networks, asks_host=self._config.asks_host
+            )
         return found
+
+    def relay(self, before: Sandbox, after: Sandbox) -> None:
+        """Carry on what comes to ports that no translation leads to, as `after` has them.
+
+        Raises:
+            FaultError: the kernel refused.
+        """
+        self._relays.change(self._relayed(before), self._relayed(after))
+
+    def _relayed(self, sandbox: Sandbox) -> dict[PublishedPort, tuple[str, int]]:
+        if not sandbox.published:
+            return {}
+        return relayed_ports(sandbox.published, self.owners(sandbox.endpoints))
 
     def publish(
         self, endpoints: Sequence[Endpoint], requests: Sequence[PortRequest]
@@ -83,14 +111,22 @@ class Publishing:
         was = self._ways(before.endpoints)
         ways = self._ways(endpoints)
         same = {version for version, way in ways.items() if was.get(version) == way}
-        kept = tuple(port for port in before.published if port.version in same)
-        lost = tuple(port for port in before.published if port.version not in same)
+        owners = self.owners(endpoints)
+        kept = tuple(
+            port for _, port in ports_by_endpoint(before.published, owners) if port.version in same
+        )
+        staying = set(kept)
+        lost = tuple(port for port in before.published if port not in staying)
         fresh = [version for version in ways if version not in same]
-        defaults = self._defaults(self.owners(endpoints))
-        wanted = [request for request in requests if has_place(request, defaults, fresh)]
+        defaults = self._defaults(owners)
+        wanted = [
+            request
+            for request in requests
+            if has_place(request, defaults, _fitting(owners, fresh, request))
+        ]
         new: tuple[PublishedPort, ...] = ()
         if fresh and wanted:
-            new = self._reserve(self.owners(endpoints), wanted, fresh)
+            new = self._reserve(owners, wanted, fresh)
         return PortChange((*kept, *new), new, lost)
 
     def differences(
@@ -107,22 +143,27 @@ class Publishing:
         owners = self.owners(sandbox.endpoints)
         if not owners:
             return (), sandbox.published
-        defaults = self._defaults(owners)
-        return port_difference(
-            requests,
-            sandbox.published,
-            lambda request: hosts_of(request, defaults, list(owners)),
-            gone,
-        )
+        hosts = partial(self._hosts, owners, owners)
+        return port_difference(requests, sandbox.published, hosts, gone)
+
+    def _hosts(
+        self,
+        owners: Mapping[Version, Endpoint],
+        versions: Collection[Version],
+        request: PortRequest,
+    ) -> list[str]:
+        """Return where a port is published, of these versions."""
+        fitting = _fitting(owners, versions, request)
+        return hosts_of(request, self._defaults(owners), fitting)
 
     def _defaults(self, owners: Mapping[Version, Endpoint]) -> tuple[str, ...]:
         """Return where ports are published that name no address: the network says, or we do."""
         networks = [self._catalog.by_id()[owner.network_id] for owner in owners.values()]
         network = next(iter(networks), None)
         if network is None or network.is_default:
-            return self._default_ips
+            return self._config.default_host_ips
         host_ip = bridge_settings(network).host_ip
-        return (host_ip,) if host_ip else self._default_ips
+        return (host_ip,) if host_ip else self._config.default_host_ips
 
     def _ways(self, endpoints: Iterable[Endpoint]) -> dict[Version, bool]:
         """Return for each version that has an owner whether its ports need no translation."""
@@ -132,6 +173,8 @@ class Publishing:
         }
 
     def _is_routed(self, endpoint: Endpoint, version: Version) -> bool:
+        if not endpoint.address(version):
+            return False
         settings = bridge_settings(self._catalog.by_id()[endpoint.network_id])
         return settings.mode(version) == "routed"
 
@@ -145,9 +188,8 @@ class Publishing:
         try:
             return self._ports.reserve(
                 requests,
-                versions=list(versions),
+                partial(self._hosts, owners, versions),
                 routed=[v for v in versions if self._is_routed(owners[v], v)],
-                defaults=self._defaults(owners),
             )
         except PublishError as error:
             raise PublishError(
@@ -162,3 +204,23 @@ class Publishing:
     def release(self, published: Iterable[PublishedPort]) -> None:
         """Take promises back. Idempotent."""
         self._ports.release(published)
+
+    def close(self) -> None:
+        """Let go of all ports; nothing else can be promised afterwards."""
+        self._relays.close()
+        self._ports.close()
+
+
+def _fitting(
+    owners: Mapping[Version, Endpoint], versions: Collection[Version], request: PortRequest
+) -> list[Version]:
+    """Return those of these versions that a port can be published on.
+
+    Where nobody asks for IPv6 by an address, a host without it does without.
+    """
+    return [
+        version
+        for version in versions
+        if can_lead(request.protocol, owners[version], version)
+        and (owners[version].address(version) or request.host_ip or has_loopback6())
+    ]

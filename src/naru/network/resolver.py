@@ -12,15 +12,13 @@ questions of names and requests of clients from waiting for each other.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from naru.aio import KeyedThreadLock, TaskSet
+from naru.aio import KeyedThreadLock, LoopThread
 from naru.errors import NaruError
 from naru.network.dns_forward import Forwarder
 from naru.network.dns_server import NameServer, open_sockets
@@ -62,10 +60,8 @@ class Resolver:
         """Answer from the names of a container, and ask the `upstreams` of it for all else."""
         self._networks = networks
         self._upstreams = upstreams
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="naru-dns", daemon=True)
+        self._thread = LoopThread("naru-dns")
         self._forwarder = Forwarder()
-        self._tasks = TaskSet("resolver")
         self._locks = KeyedThreadLock()
         self._served: dict[str, _Served] = {}
 
@@ -75,23 +71,12 @@ class Resolver:
 
     def close(self) -> None:
         """Close all servers and end the thread. Containers go on, without names until the next."""
-        if not self._thread.is_alive():
-            return
-        self._loop.call_soon_threadsafe(lambda: self._tasks.start(self._end(), name="end"))
-        self._thread.join()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()
+        self._thread.close(self._end)
 
     async def _end(self) -> None:
         for served in list(self._served.values()):
             await served.server.close()
         self._served.clear()
-        self._loop.call_soon(self._loop.stop)
 
     def names_changed(self, container_ids: Collection[str]) -> None:
         """Make the servers of these containers agree with their networks. Blocking.
@@ -109,7 +94,7 @@ class Resolver:
         if netns_path is None:
             if served is not None:
                 del self._served[container_id]
-                self._in_loop(served.server.end)
+                self._thread.call(served.server.end)
         elif served is not None:
             # Not made anew, nor looked up, here: on a large network every start tells everybody.
             served.changes += 1
@@ -130,10 +115,7 @@ class Resolver:
             self._forwarder,
         )
         self._served[container_id] = _Served(server)
-        self._in_loop(server.begin)
-
-    def _in_loop(self, step: Callable[[], None]) -> None:
-        self._loop.call_soon_threadsafe(step)
+        self._thread.call(server.begin)
 
     # What servers ask, in the loop.
 

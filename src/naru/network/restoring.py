@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
-from naru.db.networks import EndpointRow
+from naru.db.networks import EndpointRow, PortRow
 from naru.errors import NaruError
 from naru.linux.namespaces import delete_netns
 from naru.linux.netlink import RouteSocket
 from naru.network import conversions
 from naru.network.driver import driver_of
 from naru.network.interfaces import mend_ways_out
-from naru.network.model import Endpoint, Sandbox
+from naru.network.model import Endpoint, PublishedPort, Sandbox
 from naru.network.parts import SandboxParts
-from naru.network.plan import link_name
+from naru.network.plan import link_name, ports_by_endpoint
 from naru.network.rules import Element
 from naru.network.sandbox import existing_sandbox
 
@@ -81,10 +82,19 @@ def _written(parts: SandboxParts) -> dict[str, Sandbox]:
             container_id=container_id,
             netns_path=parts.netns_path(container_id),
             endpoints=tuple(found),
-            published=conversions.published(ports, (one.endpoint_id for one in found)),
+            published=_leading(parts, found, ports),
         )
         for container_id, found in endpoints.items()
     }
+
+
+def _leading(
+    parts: SandboxParts, endpoints: Sequence[Endpoint], rows: Iterable[PortRow]
+) -> tuple[PublishedPort, ...]:
+    """Return the ports of a sandbox; an engine without relays leaves out those that need one."""
+    written = conversions.published(rows, (one.endpoint_id for one in endpoints))
+    owners = parts.publishing.owners(endpoints)
+    return tuple(port for _, port in ports_by_endpoint(written, owners))
 
 
 def _adopt(parts: SandboxParts, sandbox: Sandbox) -> None:
@@ -104,6 +114,7 @@ def _adopt(parts: SandboxParts, sandbox: Sandbox) -> None:
             mend_ways_out(opened, sandbox)
     except NaruError:
         _log.exception("the network of container %s is not whole", sandbox.container_id)
+    parts.publishing.relay(replace(sandbox, published=()), sandbox)
     parts.live.keep(sandbox)
 
 

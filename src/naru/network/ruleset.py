@@ -16,8 +16,10 @@ it is loaded when it is not there. What differs is said by elements, see `rules`
 | `routed`, `unprotected`, `trusted` | bridges for which that, or more, is so |
 | `published…` | ports of any local address that lead into a container; `…_on`: of one address |
 | `asked…` | those of them that the host's own firewall is asked about |
+| `relayed6`, `relayed6_on` | ports that the engine itself takes to a container, see `relays` |
 
-Chain `admin` holds rules of the administrator's, and comes before ours.
+Chain `admin` holds rules of the administrator's, and comes before ours. What comes to a relayed port
+is not forwarded, so it is shown to that chain where the host takes it in.
 
 Two things are done by sending a copy of a packet through an interface, for which nft has a word in
 the families `ip` and `ip6` alone. So there is a small table of our name in these, too, and a
@@ -107,7 +109,7 @@ table inet {table} {{
 	map published6_on {{
 		type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service
 	}}
-{asked_sets}	chain admin {{
+{asked_sets}{relayed_sets}	chain admin {{
 {admin_rules}	}}
 	chain guard {{
 		type filter hook prerouting priority raw; policy accept;
@@ -128,7 +130,7 @@ table inet {table} {{
 		type filter hook prerouting priority -95; policy accept;
 		iifname @bridges ip6 daddr ::1 ct direction reply ct original ip6 saddr ::1 meta priority set {signal}
 	}}
-{turnstile}	chain output {{
+{relays}{turnstile}	chain output {{
 		type nat hook output priority -100; policy accept;
 		jump published_ports
 	}}
@@ -188,6 +190,26 @@ _ASKED_SETS = """\
 		type inet_proto . ipv6_addr . inet_service
 	}
 """
+_RELAYED_SETS = """\
+	set relayed6 {
+		type inet_proto . inet_service
+	}
+	set relayed6_on {
+		type inet_proto . ipv6_addr . inet_service
+	}
+"""
+# The host's own clients are nobody's to keep out, as with ports that are translated.
+_RELAYS = """\
+	chain relays {{
+		type filter hook input priority filter; policy accept;
+		iifname "lo" accept
+		meta l4proto . ip6 daddr . th dport @relayed6_on goto relayed
+		meta nfproto ipv6 meta l4proto . th dport @relayed6 goto relayed
+	}}
+	chain relayed {{
+		iifname @internal drop
+{admin}	}}
+"""
 # After all that hosts have in this hook: their last is translation of sources, at 100.
 _TURNSTILE = """\
 	chain turnstile {{
@@ -222,6 +244,9 @@ _HOMEWARD = """\
 		drop
 	}}
 """
+_ADMIN_FOR_RELAYS = """\
+		jump admin
+"""
 _ADMIN_JUMPS = """\
 		iifname @bridges jump admin
 		iifname != @bridges oifname @bridges jump admin
@@ -232,26 +257,32 @@ _ADMIN_JUMPS = """\
 class Ruleset:
     """The tables of one engine; with a `turnstile` the host's own firewall is asked.
 
-    `admin_rules` are lines of nft's language, for chain `admin`.
+    With `relays` there are ports that the engine itself takes to a container. `admin_rules` are
+    lines of nft's language, for chain `admin`.
     """
 
     table: str
     turnstile: Turnstile | None = None
+    relays: bool = False
     admin_rules: str = ""
 
     def structure(self) -> str:
         """Return the table of family inet, without elements."""
         signal = _signal(self.table)
         inlet = self.turnstile.inlet if self.turnstile else ""
-        asks = bool(self.turnstile)
+        asks, has_admin = bool(self.turnstile), bool(self.admin_rules.strip())
         return _STRUCTURE.format(
             table=self.table,
             signal=signal,
             asked_sets=_ASKED_SETS if asks else "",
+            relayed_sets=_RELAYED_SETS if self.relays else "",
+            relays=_RELAYS.format(admin=_ADMIN_FOR_RELAYS if has_admin else "")
+            if self.relays
+            else "",
             entrances=_ASKING_ENTRANCES.format(inlet=inlet) if asks else _OPEN_ENTRANCES,
             turnstile=_TURNSTILE.format(inlet=inlet, signal=signal) if asks else "",
-            admin_jumps=_ADMIN_JUMPS if self.admin_rules.strip() else "",
-            admin_rules=f"{self.admin_rules.rstrip()}\n" if self.admin_rules.strip() else "",
+            admin_jumps=_ADMIN_JUMPS if has_admin else "",
+            admin_rules=f"{self.admin_rules.rstrip()}\n" if has_admin else "",
         )
 
     def replacement(self, elements: Iterable[Element]) -> str:

@@ -101,8 +101,7 @@ class Sandboxes:
                     driver_of(network).attach(network, endpoint, opened)
                 set_ways_out(opened, sandbox)
             _BEFORE_NFT()
-            self._firewall.change(add=self._publishing.elements(sandbox))
-            forget_flows_to(published)
+            self._move_ports(replace(sandbox, endpoints=(), published=()), sandbox)
             _AFTER_NFT()
             self._live.keep(sandbox)
             undo.pop_all()
@@ -129,6 +128,7 @@ class Sandboxes:
         self._rows.mark_leaving(endpoint.endpoint_id for endpoint in sandbox.endpoints)
         _RELEASE_NOTED()
         self._firewall.change(remove=self._publishing.elements(sandbox))
+        self._publishing.relay(sandbox, replace(sandbox, published=()))
         self._publishing.release(sandbox.published)
         _RELEASE_HALF()
         self._cut_at_once(sandbox)
@@ -237,6 +237,7 @@ class Sandboxes:
         self._firewall.change(
             add=self._publishing.elements(after), remove=self._publishing.elements(before)
         )
+        self._publishing.relay(before, after)
         forget_flows_to({*before.published} ^ {*after.published})
 
     def republish(

@@ -41,12 +41,11 @@ def test_the_configuration_says_where_ports_are_and_which_rules_hold(
     settings = {
         "published-ports-policy": "127.0.0.1,::1",
         "firewall-rules": str(rules),
-        "userland-proxy": True,
+        "userland-proxy": False,
     }
     (engine.root / "daemon.json").write_text(json.dumps(settings))
     rules.write_text("tcp dport 7 drop\n")
     engine.start_engine()
-    assert "userland-proxy: there is none" in engine.log_tail()
     assert _published(engine) == {"127.0.0.1"}
     assert _published(engine, "0.0.0.0") == {"0.0.0.0"}, "what is asked for counts first"
     bridge = engine.api("GET", "/networks/bridge").json()

@@ -120,3 +120,28 @@ def _indented(text: str) -> str:
 
 def test_a_rule_holds_for_connections_that_stand(tmp_path: Path) -> None:
     in_own_host(_stream_is_cut, tmp_path)
+
+
+def _relayed(rig: Rig) -> None:
+    rules = rig.root / "firewall.nft"
+    start(rig, firewall_rules=rules)
+    rig.serve(rig.connect(PortRequest(80, host_port=_PORT)), 80, "hello")
+    outside, _, _ = rig.outside()
+    host(f"ip addr add 2001:db8::1/64 dev {outside} nodad")
+    host(f"ip -n {outside} addr add 2001:db8::2/64 dev eth0 nodad")
+    assert rig.ask(outside, "2001:db8::1", _PORT).startswith("hello")
+    rules.write_text(_examples())
+    rig.networks.reload_firewall_rules()
+    assert rig.ask(outside, "2001:db8::1", _PORT, patience_s=0.4).startswith("failed")
+    assert rig.ask(None, "::1", _PORT).startswith("hello"), "the host itself is not forwarded"
+    # What can be said of what is forwarded alone cannot be said of these.
+    rules.write_text("tcp flags syn tcp option maxseg size set rt mtu\n")
+    with pytest.raises(InvalidInputError, match=f"^firewall rules: {rules}: ") as refusal:
+        rig.networks.reload_firewall_rules()
+    assert "--userland-proxy=false" in refusal.value.hint
+    assert rig.ask(outside, "2001:db8::1", _PORT, patience_s=0.4).startswith("failed")
+    start(rig, relays_ports=False)
+
+
+def test_rules_hold_for_ports_that_are_relayed(tmp_path: Path) -> None:
+    in_own_host(_relayed, tmp_path)

@@ -94,6 +94,19 @@ def test_ports_lead_to_the_address_of_their_version() -> None:
     }
 
 
+def test_a_port_without_an_address_of_its_version_is_relayed() -> None:
+    endpoint = Endpoint(
+        endpoint_id="e", network_id="n", network_name="net", container_id="c", container_name="c",
+        ipv4="172.18.0.2",
+    )  # fmt: skip
+    ports = (PublishedPort(80, "tcp", "::", 8080), PublishedPort(53, "udp", "::1", 53))
+    found = port_elements(ports, {4: endpoint, 6: endpoint}, {"n": _network()}, asks_host=True)
+    assert found == {
+        Element("relayed6", ("tcp", "8080")),
+        Element("relayed6_on", ("udp", "::1", "53")),
+    }
+
+
 def test_a_routed_port_is_opened_and_not_translated() -> None:
     network = _network(options={OPTION_MODE4: "routed"})
     assert _ports(network, PublishedPort(80, "tcp", "0.0.0.0", 0)) == {

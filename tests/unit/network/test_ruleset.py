@@ -74,6 +74,15 @@ def test_rules_of_the_administrator_come_first_in_the_way() -> None:
     assert "jump admin" not in OPEN.structure()
 
 
+def test_rules_of_the_administrator_see_what_is_relayed() -> None:
+    relaying = replace(OPEN, relays=True)
+    assert "relay" not in OPEN.structure()
+    assert "jump admin" not in relaying.structure()
+    _, _, chain = replace(relaying, admin_rules="drop").structure().partition("chain relayed {")
+    rules = [line.strip() for line in chain.splitlines()[1:4]]
+    assert rules == ["iifname @internal drop", "jump admin", "}"]
+
+
 def test_names_of_a_turnstile_fit_the_kernel_and_tell_engines_apart() -> None:
     assert turnstile_of("naru0") == Turnstile("naru0-out", "naru0-in")
     long = turnstile_of("a-bridge-name-1")
