@@ -1,6 +1,6 @@
-"""One layer on its way in: hashed, written into the store, and unpacked, all at the same time.
+"""One layer on its way in: hashed and written into the store, and unpacked at the same time.
 
-For worker threads; two more run while a layer is taken in, one for each thing to do with it.
+For worker threads; one more runs while a layer is unpacked.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from types import TracebackType
+from typing import Self
 
-from naru.errors import CorruptDataError
+from naru.images.layers.arrival import Arrival
 from naru.images.layers.compression import detect, open_plain
-from naru.images.layers.pipe import Pipe, PipeClosedError
-from naru.images.layers.unpack import Unpacking, apply_hashed
+from naru.images.layers.unpack import Unpacking, apply_arriving
 from naru.images.services import ImageServices
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import ChainId, Digest
-from naru.store.tar_apply import apply_to_mounts
-from naru.store.tar_read import Readable
 
 _PIECE = 1 << 20
 
@@ -57,29 +56,6 @@ class TakenLayer:
     unpack_failure: Exception | None = None
 
 
-class _Worker:
-    """A thread with a result, or with a failure that its owner raises."""
-
-    def __init__(self, name: str, work: Callable[[Pipe], Any]) -> None:
-        self.pipe = Pipe()
-        self.result: Any = None
-        self.failure: Exception | None = None
-        self._work = work
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.result = self._work(self.pipe)
-        except Exception as error:  # noqa: BLE001 - raised in the thread that joins
-            self.failure = error
-        finally:
-            self.pipe.abandon()
-
-    def join(self) -> None:
-        self._thread.join()
-
-
 class LayerIntake:
     """Takes layers in, under one lease: into the store and, if asked, onto disk as well."""
 
@@ -113,40 +89,34 @@ class LayerIntake:
         # The image spec has no types for layers in xz and bzip2: they are stored plain.
         is_stored_plain = compression in ("xz", "bzip2")
         kept = "" if is_stored_plain else compression
-        writer = _Worker(
-            "naru-ingest", lambda pipe: self._ingest(pipe, is_stored_plain=is_stored_plain)
-        )
-        unpacker, unpacking = None, None
+        stream = _Pieces(first, next_piece)
+        read = partial(open_plain(stream)[1].read, _PIECE) if is_stored_plain else stream.next
+        unpacking = None
         if unpack:
             unpacking = self._stack.enter_context(
                 self._services.unpacker.preparing(parent, self._lease_id)
             )
             unpacking.was_alone = alone
-            unpacker = _Worker("naru-unpack", _apply_to(unpacking, is_plain=not compression))
-        _feed(first, next_piece, writer, unpacker)
-        if writer.failure is not None:
-            raise writer.failure
-        digest, size = writer.result
-        diff_id = "" if kept else digest
-        if unpacker is not None and unpacker.failure is None:
-            diff_id = diff_id or unpacker.result
-        return TakenLayer(
-            StoredLayer(digest, size, kept, diff_id),
-            unpacking,
-            unpacker.failure if unpacker else None,
-        )
+        with _Unpack(unpacking, is_hashed=bool(kept)) as work:
+            digest, size = self._ingest(read, work.arrival)
+        diff_id = work.diff_id if kept else digest
+        return TakenLayer(StoredLayer(digest, size, kept, diff_id), unpacking, work.failure)
 
-    def _ingest(self, pipe: Pipe, *, is_stored_plain: bool) -> tuple[Digest, int]:
+    def _ingest(
+        self, read: Callable[[], bytes | memoryview], arrival: Arrival
+    ) -> tuple[Digest, int]:
         key = f"layer-{secrets.token_hex(8)}"
         services = self._services
         # Under no lease: nobody goes on with what a killed engine leaves of it, and while it is
         # written no collection takes it.
-        plain: Readable | None = open_plain(pipe)[1] if is_stored_plain else None
         with services.content.ingest(key) as ingest:
             try:
-                while piece := plain.read(_PIECE) if plain else pipe.read_piece():
+                arrival.begin(ingest.reader(), 0)
+                while piece := read():
                     ingest.write(piece)
+                    arrival.grow(ingest.offset)
                 size = ingest.offset
+                arrival.end()
                 services.leases.add(self._lease_id, "blob", ingest.digest)
                 return ingest.commit(), size
             except BaseException:
@@ -154,49 +124,54 @@ class LayerIntake:
                 raise
 
 
-def _apply_to(unpacking: Unpacking, *, is_plain: bool) -> Callable[[Pipe], str]:
-    """Return the work of unpacking: its result is the diff_id, if it had to be computed."""
+class _Pieces:
+    """A stream of pieces as they come, whatever size is asked for."""
 
-    def work(pipe: Pipe) -> str:
-        alone = unpacking.was_alone
-        if is_plain:
-            diff_id, applied = "", apply_to_mounts(pipe, unpacking.mounts, alone=alone)
-        else:
-            diff_id, applied = apply_hashed(pipe, unpacking.mounts, alone=alone)
-        unpacking.has_root = applied.has_root
-        return diff_id
+    def __init__(self, first: bytes, next_piece: Callable[[], bytes | memoryview]) -> None:
+        self._first = first
+        self._next_piece = next_piece
 
-    return work
+    def next(self) -> bytes | memoryview:
+        first, self._first = self._first, b""
+        return first or self._next_piece()
 
-
-def _feed(
-    first: bytes,
-    next_piece: Callable[[], bytes | memoryview],
-    writer: _Worker,
-    unpacker: _Worker | None,
-) -> None:
-    """Hand a layer's bytes to the workers, and wait for both."""
-    workers = [writer] if unpacker is None else [writer, unpacker]
-    listening = list(workers)
-    failure: BaseException | None = CorruptDataError("layer was not read to its end")
-    try:
-        piece: bytes | memoryview = first
-        while piece and writer in listening:
-            for worker in list(listening):
-                try:
-                    worker.pipe.put(piece)
-                except PipeClosedError:
-                    listening.remove(worker)
-            piece = _kept(next_piece())
-        failure = None
-    finally:
-        for worker in workers:
-            worker.pipe.end(failure)
-        for worker in workers:
-            worker.join()
+    def read(self, _count: int, /) -> bytes:
+        return bytes(self.next())
 
 
-def _kept(piece: bytes | memoryview) -> bytes | memoryview:
-    """Return bytes that stay: a piece may be memory that is used again, and workers are slower."""
-    is_of_bytes = isinstance(piece, bytes) or isinstance(piece.obj, bytes)
-    return piece if is_of_bytes else bytes(piece)
+class _Unpack:
+    """A thread that unpacks a layer while it arrives, if it is to be unpacked.
+
+    As a context manager it waits for the thread; a failure of the block ends that, too.
+    """
+
+    def __init__(self, unpacking: Unpacking | None, *, is_hashed: bool) -> None:
+        self.arrival = Arrival()
+        self.diff_id = ""
+        self.failure: Exception | None = None
+        self._unpacking = unpacking
+        self._is_hashed = is_hashed
+        self._thread = threading.Thread(target=self._run, name="naru-unpack", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._unpacking is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.arrival.end(error)
+        if self._unpacking is not None:
+            self._thread.join()
+        self.arrival.close()
+
+    def _run(self) -> None:
+        assert self._unpacking is not None
+        try:
+            self.diff_id = apply_arriving(self.arrival, self._unpacking, is_hashed=self._is_hashed)
+        except Exception as error:  # noqa: BLE001 - told to who takes the layer in
+            self.failure = error

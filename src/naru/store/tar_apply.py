@@ -10,8 +10,9 @@ Spec: image-spec v1.1, layer.md §Applying Changesets.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,26 +40,31 @@ class Applied:
     has_root: bool
 
 
-def apply_to_mounts(stream: Readable, mounts: Sequence[Mount], *, alone: bool = False) -> Applied:
-    """Apply a layer to a prepared snapshot. No mount is visible or left, even after a kill.
+@contextlib.contextmanager
+def opened(mounts: Sequence[Mount], *, alone: bool = False) -> Iterator[int]:
+    """Open the tree of a prepared snapshot. No mount is visible or left, even after a kill.
 
     With `alone`, the snapshot was prepared without the parent that it will get by
     `Snapshotter.rebase`. That suits layers that only add.
 
-    Raises as `apply` does, and:
-        NeedsParentError: with `alone`, the layer deletes, leaves out directories, or links to
-            files of its parent. Begin again with the parent.
+    Raises:
+        FaultError: the kernel refused.
     """
     if len(mounts) == 1 and mounts[0].type == "bind" and not mounts[0].read_only:
-        return apply(stream, Path(mounts[0].source), alone=alone)
+        root = os.open(mounts[0].source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield root
+        finally:
+            os.close(root)
+        return
     if alone:
         raise ValueError("a layer can be alone only in a snapshot without parents")
     with mount.detached(mounts) as root:
-        return _Layer(stream, root).apply()
+        yield root
 
 
-def apply(stream: Readable, target: Path, *, alone: bool = False) -> Applied:
-    """Apply a layer to a directory, and read `stream` to its end.
+def apply_at(stream: Readable, root: int, *, alone: bool = False) -> Applied:
+    """Apply a layer to an open directory, and read `stream` to its end.
 
     `stream` is a plain tar (or an empty stream, which is an empty layer). Owners, modes, times,
     attributes and devices are restored. Of two entries with one name the last one counts;
@@ -69,11 +75,23 @@ def apply(stream: Readable, target: Path, *, alone: bool = False) -> Applied:
         InvalidInputError: a name or link that leads out of the tree, or cannot be made.
         NotSupportedError: a sparse file in GNU's own form, or an unknown kind of entry.
         FaultError: the disk is full or fails.
-        NeedsParentError: see `apply_to_mounts`, as is `alone`.
+        NeedsParentError: with `alone` as in `opened`, the layer deletes, leaves out directories,
+            or links to files of its parent. Begin again with the parent.
     """
+    return _Layer(stream, root, alone=alone).apply()
+
+
+def apply_to_mounts(stream: Readable, mounts: Sequence[Mount], *, alone: bool = False) -> Applied:
+    """Apply a layer to a prepared snapshot. Raises as `opened` and `apply_at` do."""
+    with opened(mounts, alone=alone) as root:
+        return apply_at(stream, root, alone=alone)
+
+
+def apply(stream: Readable, target: Path, *, alone: bool = False) -> Applied:
+    """Do as `apply_at` does, to a directory by its path."""
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        return _Layer(stream, root, alone=alone).apply()
+        return apply_at(stream, root, alone=alone)
     finally:
         os.close(root)
 

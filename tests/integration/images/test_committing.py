@@ -139,7 +139,7 @@ async def test_nothing_is_left_of_what_fails(store: Store, monkeypatch: pytest.M
     def fail(*_: object, **__: object) -> None:
         raise FaultError("the disk is full")
 
-    for place in ("naru.images.commit.write_layer", "naru.images.layer_intake.apply_to_mounts"):
+    for place in ("naru.images.commit.write_layer", "naru.images.layers.unpack.apply_at"):
         with monkeypatch.context() as patch:
             patch.setattr(place, fail)
             with pytest.raises(FaultError, match="the disk is full"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from naru.errors import CorruptDataError, FaultError
-from naru.images.pulling.arrival import Arrival
+from naru.images.layers.arrival import Arrival
 
 
 @pytest.fixture

@@ -18,17 +18,17 @@ from naru.aio import KeyedThreadLock
 from naru.db.leases import Leases
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
-from naru.images.layers.compression import open_plain
-from naru.images.layers.pipe import Pipe, written_by
+from naru.images.layers.apart import LARGE, apply_apart
+from naru.images.layers.applying import apply_hashed
+from naru.images.layers.arrival import Arrival
 from naru.linux.mount import Mount
-from naru.oci.digest import ChainId, DiffId, Hasher
+from naru.oci.digest import ChainId, DiffId
 from naru.oci.image_config import chain_ids
 from naru.store.snapshotter import Snapshotter
-from naru.store.tar_apply import Applied, apply_to_mounts
+from naru.store.tar_apply import apply_at, opened
 from naru.store.tar_read import Readable
 
 UNPACKING = "unpack-"
-_PIECE = 256 << 10
 _BEFORE_COMMIT = fault_point("images.unpack.before_commit")
 _AFTER_COMMIT = fault_point("images.unpack.after_commit")
 
@@ -92,8 +92,10 @@ class Unpacker:
             if layer.unpacked is not None and layer.unpacked.put_on(parent):
                 layer.unpacked.commit(chain_id)
                 return
-            with self.preparing(parent, lease_id) as unpacking, layer.open() as stream:
-                apply_verified(position, stream, layer.diff_id, unpacking)
+            with self.preparing(parent, lease_id) as unpacking:
+                with layer.open() as stream, opened(unpacking.mounts) as root:
+                    actual, _ = apply_hashed(stream, root)
+                check_diff_id(position, layer.diff_id, actual)
                 unpacking.commit(chain_id)
 
     def unpack_anew(
@@ -105,8 +107,8 @@ class Unpacker:
         """
         unpacking = self._prepare(parent, lease_id)
         try:
-            with layer.open() as stream:
-                actual, _ = apply_hashed(stream, unpacking.mounts)
+            with layer.open() as stream, opened(unpacking.mounts) as root:
+                actual, _ = apply_hashed(stream, root)
             if actual != layer.diff_id:
                 raise CorruptDataError(
                     f'invalid diffID for {chain_id}: expected "{layer.diff_id}", got "{actual}"'
@@ -185,42 +187,41 @@ class Unpacking:
         _AFTER_COMMIT()
 
 
-def apply_verified(
-    position: int, stream: Readable, diff_id: DiffId, unpacking: Unpacking, *, alone: bool = False
-) -> None:
-    """Unpack the layer at `position` of an image, compressed or not, and check its diff_id.
+def check_diff_id(position: int, expected: DiffId, actual: str) -> None:
+    """Compare the digest of the plain bytes of the layer at `position` of an image.
 
     Raises:
-        CorruptDataError, InvalidInputError, FaultError, NeedsParentError: as
-            `store.tar_apply.apply_to_mounts`, as is `alone`.
+        CorruptDataError: it is another one.
     """
-    actual, applied = apply_hashed(stream, unpacking.mounts, alone=alone)
-    if actual != diff_id:
+    if actual != expected:
         raise CorruptDataError(
-            f'invalid diffID for layer {position}: expected "{diff_id}", got "{actual}"'
+            f'invalid diffID for layer {position}: expected "{expected}", got "{actual}"'
         )
-    unpacking.was_alone, unpacking.has_root = alone, applied.has_root
 
 
-def apply_hashed(
-    stream: Readable, mounts: Sequence[Mount], *, alone: bool = False
-) -> tuple[DiffId, Applied]:
-    """Unpack a layer, compressed or not; return the digest of its plain bytes and what it had.
+def apply_arriving(
+    arrival: Arrival,
+    unpacking: Unpacking,
+    *,
+    is_hashed: bool,
+    moved: Callable[[int], object] = lambda _: None,
+) -> str:
+    """Unpack a layer while it comes; return the digest of its plain bytes, if `is_hashed`.
 
-    Hashing and decompressing happen in a thread beside the one that writes files.
-
-    Raises:
-        CorruptDataError, InvalidInputError, FaultError: as `store.tar_apply.apply_to_mounts`,
-            as is `alone`.
+    A layer that is not is plain. Large ones are unpacked by a process of their own. Raises as
+    `naru.images.layers.apart.apply_apart`, as are `is_hashed` and `moved`.
     """
-    hasher = Hasher()
-
-    def produce(pipe: Pipe) -> None:
-        _, plain = open_plain(stream)
-        while piece := plain.read(_PIECE):
-            hasher.update(piece)
-            pipe.put(piece)
-
-    with written_by(produce, "naru-layer") as pipe:
-        applied = apply_to_mounts(pipe, mounts, alone=alone)
-    return DiffId(hasher.digest()), applied
+    alone = unpacking.was_alone
+    if arrival.wait_beyond(LARGE) > LARGE:
+        digest, applied = apply_apart(
+            arrival, unpacking.mounts, alone=alone, is_hashed=is_hashed, moved=moved
+        )
+    else:
+        with opened(unpacking.mounts, alone=alone) as root:
+            stream = arrival.reader(moved)
+            if is_hashed:
+                digest, applied = apply_hashed(stream, root, alone=alone)
+            else:
+                digest, applied = "", apply_at(stream, root, alone=alone)
+    unpacking.has_root = applied.has_root
+    return digest

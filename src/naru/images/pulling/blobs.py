@@ -13,8 +13,8 @@ from naru.aio import in_thread, uncancelled
 from naru.distribution.fetch import RemoteRepository
 from naru.errors import CorruptDataError
 from naru.faults import fault_point
+from naru.images.layers.arrival import Arrival
 from naru.images.progress import Hear
-from naru.images.pulling.arrival import Arrival
 from naru.images.services import ImageServices
 from naru.oci.descriptor import Descriptor
 

@@ -17,7 +17,12 @@ from naru.aio import TaskSet, all_or_first_failure, in_own_thread, in_thread, un
 from naru.errors import FaultError, NaruError
 from naru.faults import fault_point
 from naru.ids import short_id
-from naru.images.layers.unpack import LayerSource, Unpacking, apply_verified
+from naru.images.layers.unpack import (
+    LayerSource,
+    Unpacking,
+    apply_arriving,
+    check_diff_id,
+)
 from naru.images.progress import LayerProgress, Report
 from naru.images.pulling.blobs import BlobPull, Watcher
 from naru.linux.memory import give_back_memory
@@ -170,18 +175,18 @@ class LayersPull:
         )
         stack.push_async_callback(_left, preparing)
         unpacking = await uncancelled(in_thread(preparing.__enter__))
-        stream = self._counting(layer, layer.watcher.arrival.reader())
+        unpacking.was_alone = not has_parent
         try:
-            await uncancelled(
+            diff_id = await uncancelled(
                 in_own_thread(
-                    apply_verified,
-                    layer.position,
-                    stream,
-                    layer.diff_id,
+                    apply_arriving,
+                    layer.watcher.arrival,
                     unpacking,
-                    alone=not has_parent,
+                    is_hashed=True,
+                    moved=self._mover(layer),
                 )
             )
+            check_diff_id(layer.position, layer.diff_id, diff_id)
         except NeedsParentError:
             return None
         except NaruError:
@@ -198,7 +203,7 @@ class LayersPull:
         @contextlib.contextmanager
         def opened() -> Iterator[Readable]:
             with self._services.content.open(layer.descriptor.digest) as stream:
-                yield self._counting(layer, stream)
+                yield _Counting(stream, self._mover(layer))
 
         self._services.unpacker.unpack_layer(
             layer.position,
@@ -208,14 +213,17 @@ class LayersPull:
             self._blobs.lease_id,
         )
 
-    def _counting(self, layer: _Layer, stream: Readable) -> Readable:
+    def _mover(self, layer: _Layer) -> Callable[[int], None]:
+        """Return what tells how far a layer is unpacked, and raises when nobody wants it any more."""
         tell = self._services.audience.tell
 
         def moved(current: int) -> None:
+            if self._is_over.is_set():
+                raise FaultError("the pull is over")
             if layer.is_fetched:
                 self._loop.call_soon_threadsafe(tell, layer.key, "Extracting", current)
 
-        return _Counting(stream, moved, self._is_over)
+        return moved
 
 
 async def _left(preparing: contextlib.AbstractContextManager[Unpacking]) -> None:
@@ -224,19 +232,14 @@ async def _left(preparing: contextlib.AbstractContextManager[Unpacking]) -> None
 
 
 class _Counting:
-    """A stream that tells how far it was read, and ends early when nobody wants it any more."""
+    """A stream that tells how far it was read."""
 
-    def __init__(
-        self, stream: Readable, moved: Callable[[int], None], is_over: threading.Event
-    ) -> None:
+    def __init__(self, stream: Readable, moved: Callable[[int], None]) -> None:
         self._stream = stream
         self._moved = moved
-        self._is_over = is_over
         self._position = 0
 
     def read(self, count: int, /) -> bytes:
-        if self._is_over.is_set():
-            raise FaultError("the pull is over")
         data = self._stream.read(count)
         self._position += len(data)
         if data:
