@@ -231,7 +231,9 @@ class Authorizer:
                 return f"Bearer {await self._token(bearer, scope)}"
         if "basic" in by_scheme:
             if not self._auth.username:
-                raise UnauthenticatedError("no basic auth credentials")
+                raise UnauthenticatedError(
+                    "no basic auth credentials", hint="the registry wants a login: see 'naru login'"
+                )
             return basic_header(self._auth)
         return None
 

@@ -321,7 +321,7 @@ class EndpointSession:
                 value = await self._authorizer.header(self._challenges or [], scope)
             except UnauthenticatedError as error:
                 text = f'{request.method.capitalize()} "{shown(request.url)}": {error.message}'
-                raise UnauthenticatedError(text) from error
+                raise UnauthenticatedError(text, hint=error.hint) from error
             if value:
                 sent["Authorization"] = value
             try:

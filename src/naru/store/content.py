@@ -35,6 +35,14 @@ from naru.store.scratch import Scratch
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 
+def damaged_content(digest: Digest) -> CorruptDataError:
+    """Return what to raise where a stored blob holds other bytes than its digest says."""
+    return CorruptDataError(
+        f"content {digest}: the stored bytes have another digest",
+        hint="'naru system check --repair' repairs what can be repaired",
+    )
+
+
 class ContentStore:
     """The blobs below one directory."""
 
@@ -90,7 +98,7 @@ class ContentStore:
             while piece := stream.read(limit + 1 - len(data)):
                 data += piece
         if digest_bytes(data, algorithm_of(digest)) != digest:
-            raise CorruptDataError(f"content {digest}: the stored bytes have another digest")
+            raise damaged_content(digest)
         return data
 
     def stat(self, digest: Digest) -> int | None:

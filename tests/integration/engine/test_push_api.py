@@ -79,7 +79,8 @@ def test_login_comes_in_the_header_or_as_of_old_in_the_body(
         for headers in ({}, _NOBODY, {"X-Registry-Auth": "%%%"}):
             last = push(engine, name, headers=headers, tag="1")[-1]
             assert last["error"] == "no basic auth credentials"
-            assert last["errorDetail"] == {"message": "no basic auth credentials"}
+            assert last["errorDetail"]["message"] == "no basic auth credentials"
+            assert "naru login" in last["errorDetail"]["hint"]
         for body, headers in ((_LOGIN, {}), (None, {"X-Registry-Auth": header})):
             assert push(engine, name, body, headers=headers, tag="1")[-1]["aux"]["Tag"] == "1"
         refused = engine.api("POST", f"/images/{name}/push", b"{", query={"tag": "1"})

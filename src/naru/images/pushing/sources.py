@@ -14,7 +14,7 @@ from naru.errors import CorruptDataError, FaultError
 from naru.images.layers.compress import compress
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import DiffId, Digest, Hasher, algorithm_of
-from naru.store.content import ContentStore
+from naru.store.content import ContentStore, damaged_content
 
 
 class StoredBlob:
@@ -151,7 +151,7 @@ class _PlainLayer:
 
     def check(self) -> None:
         if self._hasher.digest() != self._diff_id:
-            raise CorruptDataError(f"content {self._diff_id}: the stored bytes have another digest")
+            raise damaged_content(self._diff_id)
 
     def close(self) -> None:
         self._file.close()
