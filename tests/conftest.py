@@ -7,6 +7,7 @@ Nothing is left behind: an engine has after a test what it had before. Nothing h
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator
 
 import hypothesis
@@ -18,6 +19,9 @@ from harness.narud import EngineUnderTest
 
 # Another engine to aim the tests at, such as Docker itself: proof that they test behaviour.
 _OTHER_SOCKET = os.environ.get("NARU_TEST_SOCKET", "")
+
+# Shells let what they run in the background ignore it, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes tells how busy the machine is. All else is as it was: in CI, examples
 # are the same each time.
