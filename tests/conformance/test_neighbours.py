@@ -18,7 +18,7 @@ from harness.narud import EngineUnderTest
 from harness.requirements import requires
 from harness.waiting import eventually
 
-pytestmark = [requires("root", "dockerd", "iptables-save"), pytest.mark.timeout(180)]
+pytestmark = requires("root", "dockerd", "iptables-save")
 
 _HOST_ADDRESS = "192.0.2.1"
 _OUTSIDER = "192.0.2.2"

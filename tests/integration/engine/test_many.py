@@ -72,7 +72,6 @@ def test_starting_stopping_and_removing_at_once_does_no_harm(engine: Engine) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_two_hundred_runs_leave_nothing_behind(engine: Engine) -> None:
     # What is left is told by the fixture, which compares the engine's footprint.
     count = 200 if engine.is_naru else 20

@@ -52,7 +52,6 @@ def _down(engine: Engine, number: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_fifty_networks_come_up_apart_and_go_down(
     make_engine: Callable[..., EngineUnderTest],
 ) -> None:
