@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from naru.errors import InvalidInputError
 
-_SIZE = re.compile(r"(-?\d+(?:\.\d+)?)\s?([kmgtpe]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_UNIT = re.compile(r"b|([kmgtpe])(?:b|ib)?")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _NANOSECONDS = {
     "ns": 1,
@@ -65,11 +66,19 @@ def parse_bytes_decimal(text: str) -> int:
 
 
 def _size(text: str, base: int) -> int:
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
+    end = max(text.rfind(char) for char in "0123456789. ")
+    if end < 0:
         raise InvalidInputError(f"invalid size: '{text}'")
-    number, unit = match.groups()
-    power = " kmgtpe".index(unit.lower() or " ")
+    number = text[:end] if text[end] == " " else text[: end + 1]
+    unit = text[end + 1 :].lower()
+    if not _NUMBER.fullmatch(number):
+        raise InvalidInputError(f'strconv.ParseFloat: parsing "{number}": invalid syntax')
+    if float(number) < 0:
+        raise InvalidInputError(f"invalid size: '{text}'")
+    known = _UNIT.fullmatch(unit)
+    if unit and known is None:
+        raise InvalidInputError(f"invalid suffix: '{unit}'")
+    power = " kmgtpe".index(known[1]) if known and known[1] else 0
     return int(float(number) * base**power)
 
 

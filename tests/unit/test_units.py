@@ -21,16 +21,36 @@ from naru.errors import InvalidInputError
         ("1.5g", 3 << 29),
         ("2 GB", 2 << 30),
         ("1t", 1 << 40),
+        (".5k", 512),
+        ("1. k", 1024),
+        ("1e3", 1000),
     ],
 )
 def test_sizes_are_powers_of_1024(text: str, count: int) -> None:
     assert units.parse_bytes(text) == count
 
 
-@pytest.mark.parametrize("text", ["", "m", "1x", "1mm", "one", "1.2.3k", "٣"])
-def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="invalid size"):
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "invalid size: ''"),
+        ("m", "invalid size: 'm'"),
+        ("one", "invalid size: 'one'"),
+        ("-1", "invalid size: '-1'"),
+        ("٣", "invalid size: '٣'"),
+        ("1x", "invalid suffix: 'x'"),
+        ("1MM", "invalid suffix: 'mm'"),
+        ("1bb", "invalid suffix: 'bb'"),
+        ("1kiB5", 'strconv.ParseFloat: parsing "1kiB5": invalid syntax'),
+        ("1.2.3k", 'strconv.ParseFloat: parsing "1.2.3": invalid syntax'),
+        ("1 kb ", 'strconv.ParseFloat: parsing "1 kb": invalid syntax'),
+        (" 1", 'strconv.ParseFloat: parsing " 1": invalid syntax'),
+    ],
+)
+def test_what_is_no_size_is_refused_in_dockers_words(text: str, problem: str) -> None:
+    with pytest.raises(InvalidInputError) as told:
         units.parse_bytes(text)
+    assert told.value.message == problem
 
 
 @pytest.mark.parametrize(

@@ -105,16 +105,13 @@ def parse_bytes_rate(text: str) -> dict[str, Any]:
 
     path, rate = _split_device(text)
     try:
-        number = parse_bytes(rate)
-    except InvalidInputError:
-        number = -1
-    if number < 0:
+        return {"Path": path, "Rate": parse_bytes(rate)}
+    except InvalidInputError as error:
         raise InvalidInputError(
             f"invalid rate for device: {text}. The correct format is "
             "<device-path>:<number>[<unit>]. Number must be a positive integer. "
             "Unit is optional and can be kb, mb, or gb"
-        )
-    return {"Path": path, "Rate": number}
+        ) from error
 
 
 def parse_operations_rate(text: str) -> dict[str, Any]:

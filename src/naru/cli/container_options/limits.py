@@ -30,17 +30,9 @@ _SYSCTLS = frozenset(
 _SYSCTL_TREES = ("net.", "fs.mqueue.")
 
 
-def parse_size(text: str) -> int:
-    """Read a size in bytes, which cannot be negative."""
-    size = parse_bytes(text)
-    if size < 0:
-        raise InvalidInputError(f"invalid size: '{text}'")
-    return size
-
-
 def parse_swap_size(text: str) -> int:
     """Read a size in bytes, or -1 for no limit."""
-    return -1 if text == "-1" else parse_size(text)
+    return -1 if text == "-1" else parse_bytes(text)
 
 
 def parse_ulimit(text: str) -> dict[str, Any]:

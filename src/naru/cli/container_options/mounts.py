@@ -218,12 +218,9 @@ def _tmpfs_size(mount: Mount, key: str, value: str) -> None:
 
     options = _options(mount, "TmpfsOptions")
     try:
-        size = parse_bytes(value)
+        options["SizeBytes"] = parse_bytes(value)
     except InvalidInputError as error:
         raise InvalidInputError(f"invalid value for {key}: {value}") from error
-    if size < 0:
-        raise InvalidInputError(f"invalid value for {key}: {value}")
-    options["SizeBytes"] = size
 
 
 def _tmpfs_mode(mount: Mount, key: str, value: str) -> None:

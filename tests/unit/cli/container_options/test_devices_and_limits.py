@@ -15,13 +15,13 @@ from naru.cli.container_options.devices import (
 )
 from naru.cli.container_options.limits import (
     check_sysctl,
-    parse_size,
     parse_swap_size,
     parse_ulimit,
     read_restart_policy,
 )
 from naru.cli.container_options.security import full_capability_names, read_security_options
 from naru.errors import InvalidInputError
+from naru.units import parse_bytes
 
 
 def test_devices_have_two_paths_and_permissions() -> None:
@@ -75,9 +75,8 @@ def test_ulimits_have_a_soft_and_a_hard_part() -> None:
 
 
 def test_sizes_are_not_negative() -> None:
-    assert parse_size("1k") == 1024
     assert parse_swap_size("-1") == -1
-    for parse in (parse_size, parse_swap_size):
+    for parse in (parse_bytes, parse_swap_size):
         with pytest.raises(InvalidInputError, match="invalid size: '-2'"):
             parse("-2")
 
