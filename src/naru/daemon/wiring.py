@@ -23,6 +23,7 @@ from naru.daemon.settings import DaemonConfig
 from naru.db.build_cache import BuildCacheRows
 from naru.db.containers import ContainerRows
 from naru.db.database import Database
+from naru.db.row_sync import RowSync
 from naru.engine.containers.resolver_file import name_servers
 from naru.engine.context import EngineConfig, EngineContext
 from naru.engine.events.bus import EventBus
@@ -49,6 +50,7 @@ from naru.runtime.exits import ExitWatcher
 from naru.runtime.log_keeping import LogKeeper
 from naru.runtime.oci_runtime import OciRuntime
 from naru.runtime.oom import OomWatcher
+from naru.specgen.id_maps import IdMaps
 from naru.specgen.seccomp_profile import from_profile
 from naru.store.content import ContentStore
 from naru.store.native import NativeSnapshotter
@@ -97,15 +99,10 @@ def build_context(config: DaemonConfig, say: Callable[[str], None]) -> EngineCon
         locks=KeyedLock(),
         events=EventBus(clock, EventJournal(data_root / "events")),
         registry=registry,
+        row_sync=RowSync(database),
         pruning=Pruning(),
         images=images,
-        builds=BuildServices(
-            images,
-            BuildCacheRows(database),
-            Workshop(data_root / "builds"),
-            CacheMounts(data_root / "build-cache", id_maps),
-            RunningBuilds(),
-        ),
+        builds=_builds(data_root, images, database, id_maps),
         networks=networks,
         resolver=_resolver(networks, registry, settings),
         volumes=Volumes(data_root / "volumes", database, clock, Drivers(config.plugin_dir)),
@@ -243,6 +240,18 @@ def _snapshotter(
             raise NotSupportedError(f"{data_root} cannot hold overlay file systems")
         say(f"{data_root} cannot hold overlay file systems; layers are copied instead")
     return NativeSnapshotter(data_root / "snapshots-native", database), "vfs"
+
+
+def _builds(
+    data_root: Path, images: ImageServices, database: Database, id_maps: IdMaps | None
+) -> BuildServices:
+    return BuildServices(
+        images,
+        BuildCacheRows(database),
+        Workshop(data_root / "builds"),
+        CacheMounts(data_root / "build-cache", id_maps),
+        RunningBuilds(),
+    )
 
 
 def _images(

@@ -71,6 +71,10 @@ class ContainerRows:
         """Replace a container's state."""
         self._db.execute("UPDATE containers SET state = ? WHERE id = ?", (state, container_id))
 
+    def sync(self) -> None:
+        """Make what is written survive a power cut. Blocks on the disk."""
+        self._db.sync()
+
     def delete(self, container_id: str) -> None:
         """Forget a container. Idempotent."""
         self._db.execute("DELETE FROM containers WHERE id = ?", (container_id,))

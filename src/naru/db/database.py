@@ -11,13 +11,17 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from naru.db import reserve
 from naru.errors import CorruptDataError, FaultError
+
+
+def _nobody() -> None:
+    """Hear of a commit, and do nothing."""
 
 
 class Database:
@@ -31,6 +35,8 @@ class Database:
         """
         self._lock = threading.RLock()
         self._depth = 0
+        # Hears of each commit, in the thread that made it; it must be quick.
+        self.on_commit: Callable[[], None] = _nobody
         self._path = Path(path)
         self._log = Path(f"{path}-wal")
         try:
@@ -39,7 +45,8 @@ class Database:
             self._connection.row_factory = sqlite3.Row
             # WAL with NORMAL loses nothing when the process dies, which is the crash that this
             # engine is built for; after a power cut the last transactions may be missing, the
-            # file is whole, and reconciliation mends the rest. What must not be lost calls `sync`.
+            # file is whole, and reconciliation mends the rest. What must not be lost calls `sync`,
+            # and `naru.db.row_sync` does so for the rest.
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute("PRAGMA foreign_keys = ON")
@@ -79,6 +86,7 @@ class Database:
                 except BaseException:
                     self._roll_back()
                     raise
+                self.on_commit()
 
     def _roll_back(self) -> None:
         # Some failures have rolled back already.
@@ -137,7 +145,10 @@ class Database:
             FaultError: the disk is full or fails.
         """
         with self._lock:
-            return self._run(sql, parameters).rowcount
+            count = self._run(sql, parameters).rowcount
+            if self._depth == 0:
+                self.on_commit()
+            return count
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return all rows of a query; columns are found by name."""

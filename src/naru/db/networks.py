@@ -115,6 +115,10 @@ class NetworkRows:
         """Make what the block writes one transaction."""
         return self._database.write()
 
+    def sync(self) -> None:
+        """Make what is written survive a power cut. Blocks on the disk."""
+        self._database.sync()
+
     def networks(self) -> list[NetworkRow]:
         """Return all networks, oldest first."""
         subnets: dict[str, list[SubnetRow]] = {}

@@ -62,6 +62,10 @@ class VolumeRows:
             )
         )
 
+    def sync(self) -> None:
+        """Make what is written survive a power cut. Blocks on the disk."""
+        self._database.sync()
+
     def mark_leaving(self, name: str, *, is_leaving: bool = True) -> None:
         """Note that a volume is being removed, or that it stays after all."""
         self._database.execute(

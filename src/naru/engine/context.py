@@ -12,6 +12,7 @@ from pathlib import Path
 from naru.aio import KeyedLock, TaskSet
 from naru.builder.services import BuildServices
 from naru.clock import Clock
+from naru.db.row_sync import RowSync
 from naru.engine.events.bus import EventBus
 from naru.engine.live.attachments import Attachments
 from naru.engine.live.exec_sessions import ExecSessions
@@ -86,6 +87,7 @@ class EngineContext:
     locks: KeyedLock
     events: EventBus
     registry: Registry
+    row_sync: RowSync
     pruning: Pruning
     images: ImageServices
     builds: BuildServices

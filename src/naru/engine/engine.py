@@ -27,6 +27,7 @@ async def start_engine(ctx: EngineContext) -> None:
     """
     await in_thread(recover, ctx.images)
     ctx.images.settling.start()
+    ctx.row_sync.start()
     await in_thread(ctx.volumes.repair)
     await in_thread(ctx.networks.start)
     for warning in await in_thread(ctx.networks.hindrances):
@@ -52,6 +53,7 @@ async def stop_engine(ctx: EngineContext) -> None:
     await ctx.tasks.close()
     await ctx.logs.close()
     await in_thread(ctx.images.settling.close)
+    await in_thread(ctx.row_sync.close)
     await in_thread(ctx.networks.close)
     await in_thread(ctx.resolver.close)
 

@@ -158,6 +158,11 @@ class Container:
         return self.state.status in ("removing", "dead")
 
     @property
+    def is_to_stay(self) -> bool:
+        """Say whether it is to be there after a power cut: not so if its end is its removal."""
+        return not (self.host_config.auto_remove or self.record.is_build_step)
+
+    @property
     def network_mode(self) -> str:
         """Return the network mode, with the default spelled out."""
         return network_name(self.host_config.network_mode)

@@ -223,7 +223,7 @@ class Catalog:
         return self.get(found.image_id) if found else None
 
     def tag(self, image_id: str, target: Reference) -> None:
-        """Name an image `target`, taking the name from any other. Idempotent.
+        """Name an image `target`, taking the name from any other. Durable, idempotent.
 
         Raises:
             InvalidInputError: `target` has a digest, or is named like a digest algorithm.
@@ -234,6 +234,7 @@ class Catalog:
             raise NotFoundError(f"No such image: {image_id}")
         name = NameRow(target.with_default_tag(), Digest(image_id))
         self._rows.set_name(name, self._clock.now_ns())
+        self._rows.sync()
         self._changed()
 
     def remove(

@@ -173,7 +173,7 @@ class Catalog:
     # Making and removing.
 
     def create(self, request: NetworkRequest) -> Network:
-        """Make a network. Atomic.
+        """Make a network. Atomic, durable.
 
         Raises:
             ConflictError: the name is taken.
@@ -190,6 +190,7 @@ class Catalog:
             _CREATE_PREPARED()
             self._firewall.change(add=network_elements(network))
             self._rows.mark_network(network.id, is_leaving=False)
+            self._rows.sync()
         except BaseException:
             with contextlib.suppress(NaruError):
                 self._demolish(network)

@@ -10,7 +10,6 @@ Spec: image-spec v1.1, image-layout.md.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -29,7 +28,7 @@ from naru.oci.digest import (
     parse_digest,
 )
 from naru.oci.manifest import Index, build_index
-from naru.store.ingest import Ingest, read_key
+from naru.store.ingest import Ingest, directory_name, read_key
 from naru.store.scratch import Scratch
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -221,8 +220,7 @@ class ContentStore:
             self._open_keys.discard(key)
 
     def _ingest_directory(self, key: str) -> Path:
-        # Keys are of any length and hold any characters.
-        return self._ingests / hashlib.sha256(key.encode()).hexdigest()[:32]
+        return self._ingests / directory_name(key)
 
     def ingests(self) -> list[tuple[str, int]]:
         """Return key and bytes so far of every write in progress or left behind."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -206,9 +207,20 @@ class Ingest:
         return FaultError(f"write {path}: {reason}", hint=hint)
 
 
+def directory_name(key: str) -> str:
+    """Return how the directory of the ingest with this key is called."""
+    # Keys are of any length and hold any characters.
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
 def read_key(directory: Path) -> str | None:
-    """Return the key of an ingest's directory; None if it holds nothing to resume."""
+    """Return the key of an ingest's directory; None if it holds nothing to resume.
+
+    That is also what a power cut leaves, if the key had not reached the disk.
+    """
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if stat.S_ISREG((directory / DATA).lstat().st_mode):
-            return (directory / KEY).read_text(encoding="utf-8")
+            key = (directory / KEY).read_text(encoding="utf-8")
+            if directory.name == directory_name(key):
+                return key
     return None

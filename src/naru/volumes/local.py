@@ -13,6 +13,7 @@ from pathlib import Path
 from naru.errors import FaultError, InvalidInputError, NotSupportedError
 from naru.faults import fault_point
 from naru.linux import fs, project_quota
+from naru.linux.durability import sync_filesystem
 from naru.linux.mount import mount_all, unmount
 from naru.linux.mountinfo import mounts
 from naru.volumes.driver import Seen
@@ -69,7 +70,7 @@ class LocalDriver:
     ) -> None:
         """Give a volume the content that `fill` puts into an empty directory, or leave it as it is.
 
-        Atomic, also when the engine is killed. The limit of the volume holds for the new content
+        Atomic and durable, whenever the engine is killed or the power cut. The limit of the volume holds for the new content
         beside the old one.
 
         Raises:
@@ -82,8 +83,11 @@ class LocalDriver:
             fresh.chmod(_CONTENT_MODE)
             self.limit(fresh, options)
             fill(fresh)
+            # The exchange may reach the disk before what was filled in does.
+            sync_filesystem(fresh)
             _FILLED()
             fs.exchange(fresh, content)
+            fs.fsync_dir(folder)
             _EXCHANGED()
         finally:
             self._drop_fresh(folder)

@@ -18,6 +18,7 @@ from naru.db.volumes import VolumeRows
 from naru.errors import ConflictError, FaultError, InvalidInputError, NotFoundError
 from naru.faults import fault_point
 from naru.linux import fs
+from naru.linux.durability import sync_filesystem
 from naru.linux.tree_copy import copy_tree
 from naru.volumes.local import LocalDriver
 from naru.volumes.names import is_name
@@ -51,7 +52,7 @@ class VolumeSnapshots:
         self._clock = clock
 
     def take(self, volume: str, name: str, *, besides: Collection[str] = ()) -> VolumeSnapshot:
-        """Keep what a volume holds under `name`. Nobody but `besides` may use it meanwhile.
+        """Keep what a volume holds under `name`. Durable. Nobody but `besides` may use it meanwhile.
 
         Those hold still, as the caller knows. After a failure or a kill there is no such snapshot.
 
@@ -75,6 +76,7 @@ class VolumeSnapshots:
             try:
                 place.mkdir(parents=True, mode=0o700)
                 copy_tree(self._local.path(folder), place)
+                sync_filesystem(place)
                 _COPIED()
             except BaseException as error:
                 self._delete(volume, name)
@@ -84,6 +86,7 @@ class VolumeSnapshots:
                     ) from error
                 raise
             self._rows.mark_snapshot(volume, name, is_whole=True)
+            self._rows.sync()
             return VolumeSnapshot(name, created_ns, fs.tree_size(place))
 
     def list(self, volume: str) -> list[VolumeSnapshot]:
@@ -112,6 +115,7 @@ class VolumeSnapshots:
             self._uses.refuse_reserved(volume)
             self._check(volume, name)
             self._rows.mark_snapshot(volume, name, is_whole=False)
+            self._rows.sync()  # or a power cut would bring it back, half deleted
         _LEAVING()
         self._delete(volume, name)
 

@@ -62,7 +62,7 @@ class Volumes:
     ) -> Volume:
         """Make a volume, or return the one that has this name and driver already.
 
-        Without a `driver` any that has the name will do; a new volume is a local one then.
+        Without a `driver` any that has the name will do; a new volume is a local one then. Durable.
 
         Raises:
             InvalidInputError: the name or an option is none, in Docker's words.
@@ -243,6 +243,7 @@ class Volumes:
                 return
             self._going.add((name, row.created_ns))
         try:
+            self._rows.sync()  # or a power cut would bring it back, half empty
             _NOTED()
             self._delete(row, forgets=forgets)
         finally:
@@ -267,9 +268,7 @@ class Volumes:
         for entry in self._root.iterdir():
             if entry.name not in known and _is_content(entry):
                 _log.warning("volume %s was not in the database; it is now", entry.name)
-                self._rows.add(
-                    VolumeRow(entry.name, LOCAL, self._clock.now_ns(), {}, {}),
-                )
+                self._rows.add(VolumeRow(entry.name, LOCAL, self._clock.now_ns(), {}, {}))
 
     def settle(self, users: Collection[str]) -> None:
         """End what an earlier engine's users left, but for `users`, who go on; tell plugins, too.
@@ -323,6 +322,7 @@ class Volumes:
             )
             with _named(f"create {row.name}"):
                 driver.create(folder, row.options)
+            self._rows.sync()
             undo.pop_all()
 
     def _repair(self, row: VolumeRow) -> None:

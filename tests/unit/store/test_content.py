@@ -83,6 +83,17 @@ def test_discarded_blobs_are_gone_at_once_and_freed_later(content: ContentStore)
     assert list((content.root / "trash").iterdir()) == []
 
 
+@pytest.mark.parametrize("key", ["", "\0\0\0\0", "some oth"])
+def test_a_write_that_has_lost_its_key_is_none_and_goes(content: ContentStore, key: str) -> None:
+    with content.ingest("some other key") as ingest:
+        ingest.write(b"data")
+    [directory] = (content.root / "ingest").iterdir()
+    (directory / "key").write_text(key)
+    assert content.ingests() == []
+    assert len(content.repair()) == 1
+    assert not directory.exists()
+
+
 def test_repair_removes_leftovers_of_a_crash(content: ContentStore) -> None:
     (content.root / "trash" / "old").write_text("x")
     (content.root / "ingest" / "half").mkdir()

@@ -95,8 +95,7 @@ async def create_container(
         ctx.registry.add(container)
         _AFTER_ROW()
         await _build(ctx, container, image)
-        takes = name if replaces else ""
-        ctx.registry.replace_state(container, ContainerState(status="created", takes_name=takes))
+        await _declare(ctx, container, takes_name=name if replaces else "")
     if replaces:
         await uncancelled(take_over(ctx, container))
     ctx.events.publish("container", "create", container_id, container_attributes(container))
@@ -139,6 +138,14 @@ async def _build(ctx: EngineContext, container: Container, image: Image) -> None
         await in_thread(unbuild)
         ctx.registry.remove(container)
         raise
+
+
+async def _declare(ctx: EngineContext, container: Container, *, takes_name: str) -> None:
+    state = ContainerState(status="created", takes_name=takes_name)
+    ctx.registry.replace_state(container, state)
+    if container.is_to_stay:
+        # Its programs may sync what they write: that must not be lost with a row that was not.
+        await in_thread(ctx.registry.sync)
 
 
 def check_against_host(

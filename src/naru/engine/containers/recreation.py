@@ -255,9 +255,12 @@ def drop_unused_snapshots(ctx: EngineContext, container: Container) -> None:
     snapshots = ctx.images.snapshots
     used = snapshots_in_use(container)
     # Nobody's key begins with another's id.
-    for info in snapshots.walk(below=container.id):
-        if info.key not in used:
-            snapshots.remove(info.key)
+    unused = [info.key for info in snapshots.walk(below=container.id) if info.key not in used]
+    if unused:
+        # After a power cut, records that name them must be gone if they are.
+        ctx.registry.sync()
+    for key in unused:
+        snapshots.remove(key)
 
 
 def snapshots_in_use(container: Container) -> frozenset[str]:

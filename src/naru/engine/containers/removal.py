@@ -32,6 +32,9 @@ async def remove_stopped(ctx: EngineContext, container: Container, *, volumes: b
     container.state.removes_volumes = volumes
     ctx.registry.save_state(container)
     try:
+        if container.is_to_stay:
+            # After a power cut it would be there again, without its files.
+            await in_thread(ctx.registry.sync)
         await _remove(ctx, container, volumes=volumes)
     except (NaruError, OSError) as error:
         reason = error.message if isinstance(error, NaruError) else str(error)

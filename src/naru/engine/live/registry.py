@@ -130,6 +130,14 @@ class Registry:
         self._rows.save_state(container.id, encode_state(state))
         container.state = state
 
+    def sync(self) -> None:
+        """Make what is stored survive a power cut. Blocks on the disk: not for the loop.
+
+        Raises:
+            FaultError: the disk failed.
+        """
+        self._rows.sync()
+
     def remove(self, container: Container) -> None:
         """Forget a container. Idempotent."""
         self._rows.delete(container.id)
