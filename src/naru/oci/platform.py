@@ -42,6 +42,7 @@ _KNOWN_ARCHITECTURES = frozenset(
     "386 amd64 arm arm64 arm64be armbe loong64 mips mips64 mips64le mipsle ppc ppc64 ppc64le riscv "
     "riscv64 s390 s390x sparc sparc64 wasm".split()
 )
+_SYSTEM = re.compile(r"([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]*)\))?")
 _COMPONENT = re.compile(r"[A-Za-z0-9_.-]+")
 # A 64-bit arm machine runs these as well, in this order.
 _ARM_VARIANTS = ("v8", "v7", "v6", "v5")
@@ -87,20 +88,31 @@ def parse_platform(text: str) -> Platform:
     """
     if "*" in text:
         raise InvalidInputError(f'"{text}": wildcards not yet supported: invalid argument')
-    parts = text.split("/")
-    if len(parts) > 3 or not all(_COMPONENT.fullmatch(part) for part in parts):
+    system, *rest = text.split("/", 3)
+    named = _SYSTEM.fullmatch(system)
+    if named is None:
         raise InvalidInputError(
-            f'"{text}": platform specifier component must match '
-            '"^[A-Za-z0-9_.-]+$": invalid argument'
-            if len(parts) <= 3
-            else f'"{text}": cannot parse platform specifier: invalid argument'
+            f'"{system}" is an invalid OS component of "{text}": OSAndVersion specifier component '
+            'must match "^([A-Za-z0-9_-]+)(?:\\\\(([A-Za-z0-9_.-]*)\\\\))?$": invalid argument'
         )
+    for part in rest:
+        if not _COMPONENT.fullmatch(part):
+            raise InvalidInputError(
+                f'"{part}" is an invalid component of "{text}": platform specifier component must '
+                'match "^[A-Za-z0-9_.-]+$": invalid argument'
+            )
+    if len(rest) > 2:
+        raise InvalidInputError(f'"{text}": cannot parse platform specifier: invalid argument')
+    return _platform(text, named[1], named[2] or "", rest)
+
+
+def _platform(text: str, system: str, version: str, rest: list[str]) -> Platform:
     host = host_platform()
-    if len(parts) == 1:
-        alone = parts[0].lower()
+    if not rest:
+        alone = system.lower()
         if _OPERATING_SYSTEMS.get(alone, alone) in _KNOWN_SYSTEMS:
             return Platform(
-                os=alone, architecture=host.architecture, variant=host.variant
+                os=alone, os_version=version, architecture=host.architecture, variant=host.variant
             ).normalised()
         platform = Platform(os=host.os, architecture=alone).normalised()
         if platform.architecture not in _KNOWN_ARCHITECTURES:
@@ -108,7 +120,9 @@ def parse_platform(text: str) -> Platform:
                 f'"{text}": unknown operating system or architecture: invalid argument'
             )
         return platform
-    return Platform(os=parts[0], architecture=parts[1], variant="".join(parts[2:])).normalised()
+    return Platform(
+        os=system, os_version=version, architecture=rest[0], variant="".join(rest[1:])
+    ).normalised()
 
 
 def host_platform() -> Platform:

@@ -39,10 +39,24 @@ def test_missing_parts_are_the_hosts() -> None:
     assert parse_platform("s390x") == Platform(os="linux", architecture="s390x")
 
 
-@pytest.mark.parametrize("text", ["", "a/b/c/d", "linux/", "linux/a b"])
-def test_what_is_no_platform_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="platform specifier"):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", '"" is an invalid OS component of "": OSAndVersion specifier component must match'),
+        ("a=b/c", '"a=b" is an invalid OS component of "a=b/c": OSAndVersion specifier component'),
+        ("a/b/c/d", '"a/b/c/d": cannot parse platform specifier: invalid argument'),
+        ("linux/", '"" is an invalid component of "linux/": platform specifier component must'),
+        ("linux/a b", '"a b" is an invalid component of "linux/a b": platform specifier component'),
+    ],
+)
+def test_what_is_no_platform_is_refused_in_dockers_words(text: str, words: str) -> None:
+    with pytest.raises(InvalidInputError) as told:
         parse_platform(text)
+    assert told.value.message.startswith(words)
+
+
+def test_a_system_may_have_a_version() -> None:
+    assert parse_platform("windows(10.0)/amd64").os_version == "10.0"
 
 
 def test_a_word_alone_must_be_a_system_or_a_processor() -> None:

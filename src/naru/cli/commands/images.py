@@ -205,6 +205,8 @@ def platform_json(text: str, *, says: str = "invalid platform: ") -> str:
     except InvalidInputError as error:
         raise CommandFailedError(f"{says}{error.message}") from error
     value = {"architecture": platform.architecture, "os": platform.os}
+    if platform.os_version:
+        value["os.version"] = platform.os_version
     if platform.variant:
         value["variant"] = platform.variant
     return dumps(value)
