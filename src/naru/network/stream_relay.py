@@ -37,7 +37,6 @@ _CONNECT_TRIES = 3
 _LOOK_S = 15.0
 _PAUSE_S = 1.0
 _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
-_TCP_CLOSE = 7
 Target = tuple[str, int]
 
 
@@ -284,4 +283,5 @@ class _Flow:
 
 
 def _is_left(one: socket.socket) -> bool:
-    return one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
+    # Its state does not tell: it may be closed after both ends, with bytes still to be read.
+    return one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0

@@ -94,10 +94,12 @@ async def test_the_servers_end_leaves_the_other_direction_open(start: Start) -> 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"that is all")
         writer.write_eof()
+        # What has come, and the end after it, waits in the kernel while connections are looked at.
+        await asyncio.sleep(0.3)
         heard.set_result(await reader.read())
         writer.close()
 
-    stand = await start(serve)
+    stand = await start(serve, look_s=0.01)
     reader, writer = await stand.connect()
     assert await reader.read() == b"that is all"
     writer.write(_BIG)
