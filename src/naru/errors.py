@@ -1,6 +1,6 @@
 """The kinds of failure that Naru tells apart, by what the caller should do about them.
 
-Owns the exception hierarchy and nothing else: HTTP statuses and exit codes live in
+Owns the exception hierarchy, and what of the kernel's own users read: HTTP statuses and exit codes live in
 `naru.errormap`. Subclass a kind only when somebody catches the subclass by name.
 
 A message is what users read. Where Docker's clients match on a text it is Docker's text, to the
@@ -88,3 +88,8 @@ class ToolFailedError(FaultError):
         self.status = status
         self.stderr = stderr.strip()
         super().__init__(f"{argv[0]} failed with status {status}: {self.stderr or 'no output'}")
+
+
+def reason_of(error: OSError) -> str:
+    """Return what an error of the kernel's says, as it ends messages of ours: in lower case."""
+    return (error.strerror or str(error)).lower()

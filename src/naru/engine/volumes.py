@@ -8,6 +8,7 @@ from naru.aio import in_thread
 from naru.api.filters import Filters
 from naru.engine.context import EngineContext
 from naru.engine.pruning import has_pruned_labels
+from naru.errors import ConflictError, NotFoundError
 from naru.ids import new_id
 from naru.units import ZERO_TIME, print_rfc3339
 from naru.volumes.model import ANONYMOUS_LABEL, Volume
@@ -128,11 +129,15 @@ async def prune_volumes(
                 continue
             if volume.name in volume_users(ctx) or not has_pruned_labels(filters, volume.labels):
                 continue
-            size = await in_thread(ctx.volumes.usage, volume.name)
-            # A container may have come while that took its time.
-            if volume.name in volume_users(ctx):
+            try:
+                size = await in_thread(ctx.volumes.usage, volume.name)
+                # A container may have come while that took its time.
+                if volume.name in volume_users(ctx):
+                    continue
+                await in_thread(ctx.volumes.remove, volume.name)
+            except (ConflictError, NotFoundError):
+                # It is being copied, or somebody has just removed it.
                 continue
-            await in_thread(ctx.volumes.remove, volume.name, force=True)
             deleted.append(volume.name)
             reclaimed += size
         ctx.events.publish("volume", "prune", "", {"reclaimed": str(reclaimed)})

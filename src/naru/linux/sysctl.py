@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from naru.errors import FaultError
+from naru.errors import FaultError, reason_of
 
 _ROOT = Path("/proc/sys")
 
@@ -33,7 +33,7 @@ def set_sysctl(path: str, value: str) -> None:
         if file.read_text(encoding="ascii").strip() != value:
             file.write_text(value, encoding="ascii")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise FaultError(
             f"set sysctl {name} to {value}: {reason}", hint=f"run: sysctl -w {name}={value}"
         ) from error

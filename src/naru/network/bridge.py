@@ -143,7 +143,7 @@ def bridge_addresses(network: Network, settings: BridgeSettings) -> list[Interfa
 
 def _set_host_sysctls(settings: BridgeSettings, *, ipv6: bool) -> None:
     bridge = settings.bridge
-    # Answers to 127.0.0.1 come in through the bridge; see the chain `guard` in `rules`.
+    # Answers to 127.0.0.1 come in through the bridge; see the chain `guard` in `ruleset`.
     set_sysctl(f"net/ipv4/conf/{bridge}/route_localnet", "1")
     if not settings.inter_container:
         # Containers on such a bridge meet at the host alone: it answers for their neighbours, and

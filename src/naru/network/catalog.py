@@ -27,17 +27,15 @@ from naru.linux.netlink import RouteSocket
 from naru.network import conversions
 from naru.network.address_book import AddressBook
 from naru.network.configurations import check_unused, configured
-from naru.network.default_networks import host_networks
 from naru.network.departures import Departures
 from naru.network.driver import driver_of
 from naru.network.elements import network_elements
 from naru.network.firewall import Firewall
-from naru.network.ipam import ula_pool
+from naru.network.host_networks import host_networks
+from naru.network.ipam import pools_of_engine
 from naru.network.model import (
-    DEFAULT_ADDRESS_POOLS,
     DEFAULT_NETWORK,
     VERSIONS,
-    AddressPool,
     Network,
     NetworkConfig,
     NetworkRequest,
@@ -247,20 +245,12 @@ class Catalog:
             taken=[pool.network for other in real for pool in other.pools],
             in_use=[network for host in hosts for network in host.near],
             shunned=[network for host in hosts for network in host.far],
-            defaults=self._default_pools(),
+            defaults=pools_of_engine(self._config.address_pools, self._config.engine_id),
         )
         network = replace(network, pools=pools)
         if not driver.shares_interface:
             _refuse_same_interface(network, others)
         return replace(network, borrows_interface=_is_there(driver.interface(network)))
-
-    def _default_pools(self) -> list[AddressPool]:
-        pools = list(self._config.address_pools)
-        for version in VERSIONS:
-            if not any(pool.base.version == version for pool in pools):
-                ula = (ula_pool(self._config.engine_id),)
-                pools += DEFAULT_ADDRESS_POOLS if version == 4 else ula
-        return pools
 
     def remove(self, network: Network) -> None:
         """Remove a network.

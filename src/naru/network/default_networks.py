@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_interface, ip_network
 
 from naru.clock import Clock
@@ -11,9 +11,9 @@ from naru.db.networks import NetworkRow, NetworkRows, NetworkSettingsRow, Subnet
 from naru.errors import InvalidInputError
 from naru.ids import new_id
 from naru.linux.netlink import RouteSocket
-from naru.network.ipam import choose_subnet, parse_bip, parse_bip6, ula_pool
+from naru.network.host_networks import host_networks
+from naru.network.ipam import choose_subnet, parse_bip, parse_bip6, pools_of_engine
 from naru.network.model import (
-    DEFAULT_ADDRESS_POOLS,
     DEFAULT_NETWORK,
     Interface,
     IpNetwork,
@@ -33,8 +33,6 @@ from naru.network.options import (
 _log = logging.getLogger(__name__)
 _WITHOUT_ADDRESSES = (("host", "host"), ("none", "null"))
 NO_BRIDGE = "none"
-# A VPN takes all there is as two halves or four quarters: a default route, and no network.
-_WHOLE = 2
 
 
 def write_default_networks(
@@ -62,7 +60,7 @@ def write_default_networks(
     others = [
         ip_network(subnet.subnet)
         for row in known.values()
-        if row.name != DEFAULT_NETWORK
+        if row.name != DEFAULT_NETWORK and not row.settings.is_configuration
         for subnet in row.subnets
     ]
     wanted = _wanted(config, before, clock, others, keep_addresses=keep_addresses)
@@ -161,9 +159,8 @@ def _bridge_address(
     used = [*host.near, *others]
     if stored and not any(stored.network.overlaps(network) for network in used):
         return stored
-    pools = [pool for pool in config.address_pools if pool.base.version == version]
-    defaults = DEFAULT_ADDRESS_POOLS if version == 4 else (ula_pool(config.engine_id),)
-    subnet = choose_subnet(pools or defaults, used, version, shunned=host.far)
+    pools = pools_of_engine(config.address_pools, config.engine_id)
+    subnet = choose_subnet(pools, used, version, shunned=host.far)
     return ip_interface(f"{subnet.network_address + 1}/{subnet.prefixlen}")
 
 
@@ -202,30 +199,3 @@ def _remove_addresses(bridge: str, before: NetworkRow, wanted: NetworkRow) -> No
         if link := kernel.link(bridge):
             for address in gone:
                 kernel.remove_address(link.index, address)
-
-
-@dataclass(frozen=True, slots=True)
-class HostNetworks:
-    """A bridge's own addresses, what is on the host's other wires, and what lies behind routers."""
-
-    own: list[Interface]
-    near: list[IpNetwork]
-    far: list[IpNetwork]
-
-
-def host_networks(bridge: str, version: Version) -> HostNetworks:
-    """Return what the host's interfaces lead to; `bridge` may be empty, or not there."""
-    with RouteSocket() as kernel:
-        link = kernel.link(bridge) if bridge else None
-        index = link.index if link else -1
-        addresses, routes = kernel.addresses(version), kernel.routes(version)
-    own = [address for owner, address in addresses if owner == index]
-    near: list[IpNetwork] = [address.network for owner, address in addresses if owner != index]
-    far: list[IpNetwork] = []
-    for route in routes:
-        if route.link == index or route.destination.prefixlen <= _WHOLE:
-            continue
-        # A route over several routers names no interface of its own.
-        is_near = route.link and route.gateway is None
-        (near if is_near else far).append(route.destination)
-    return HostNetworks(own, near, far)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import os
 import socket
 import struct
 import threading
@@ -22,6 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from naru.errors import reason_of
 from naru.network.model import (
     PortRequest,
     Protocol,
@@ -226,7 +226,7 @@ def _bind(protocol: Protocol, host_ip: str, port: int) -> socket.socket | _Refus
     except OSError as error:
         if error.errno == errno.EPROTONOSUPPORT:
             return None
-        raise PublishError(f"listen {where}: {error.strerror}") from error
+        raise PublishError(f"listen {where}: {reason_of(error)}") from error
     try:
         drop_all(bound)
         if version == 6:
@@ -239,8 +239,9 @@ def _bind(protocol: Protocol, host_ip: str, port: int) -> socket.socket | _Refus
             bound.listen(1)
     except OSError as error:
         bound.close()
-        reason = os.strerror(error.errno or 0).lower()
-        return _Refused(f"listen {where}: bind: {reason}", error.errno == errno.EADDRINUSE)
+        return _Refused(
+            f"listen {where}: bind: {reason_of(error)}", error.errno == errno.EADDRINUSE
+        )
     return bound
 
 

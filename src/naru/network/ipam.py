@@ -18,7 +18,14 @@ from ipaddress import (
 )
 
 from naru.errors import FaultError, ForbiddenError, InvalidInputError
-from naru.network.model import Address, AddressPool, Interface, IpNetwork, Version
+from naru.network.model import (
+    DEFAULT_ADDRESS_POOLS,
+    Address,
+    AddressPool,
+    Interface,
+    IpNetwork,
+    Version,
+)
 
 # A /31 and a /32 have no room for a bridge and a container.
 _LONGEST_PREFIX = 30
@@ -132,6 +139,20 @@ def _first_free(pool: AddressPool, avoided: Sequence[IpNetwork]) -> IpNetwork | 
             return type(base)((start, pool.size))
         start = first + ((max(ends) - first) // size + 1) * size
     return None
+
+
+def pools_of_engine(configured: Iterable[AddressPool], engine_id: str) -> list[AddressPool]:
+    """Return where an engine takes subnets from: what is configured, for each version by itself.
+
+    Without any, those of IPv4 are Docker's, and those of IPv6 unique local ones.
+    """
+    pools = list(configured)
+    versions = {pool.base.version for pool in pools}
+    if 4 not in versions:
+        pools += DEFAULT_ADDRESS_POOLS
+    if 6 not in versions:
+        pools.append(ula_pool(engine_id))
+    return pools
 
 
 def assignable(subnet: IpNetwork) -> tuple[int, int]:

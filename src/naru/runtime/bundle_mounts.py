@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from naru.errors import FaultError, InvalidInputError
+from naru.errors import FaultError, InvalidInputError, reason_of
 from naru.linux import mapped_mounts, mount, mount_tree, safe_path, user_namespaces
 from naru.linux.mount import Mount
 from naru.runtime.bundle import Bundle
@@ -75,7 +75,7 @@ def _found(root: Path, subpath: str, shown: str) -> Iterator[int]:
     try:
         descriptor = safe_path.open_beneath(root, subpath, os.O_PATH)
     except OSError as error:
-        reason = (error.strerror or "").lower()
+        reason = reason_of(error)
         raise InvalidInputError(f"cannot access path {shown}: {reason}") from error
     try:
         yield descriptor

@@ -12,7 +12,7 @@ import errno
 import os
 from pathlib import Path
 
-from naru.errors import FaultError
+from naru.errors import FaultError, reason_of
 from naru.faults import fault_point
 from naru.linux import fs, safe_path
 from naru.volumes.tree_copy import copy_attributes, copy_children
@@ -53,9 +53,9 @@ def copy_up(rootfs: Path, destination: str, volume_path: Path, folder: Path) -> 
     except OSError as error:
         with contextlib.suppress(OSError):
             fs.remove_tree(folder / _PARTIAL)
-        reason = (error.strerror or "").lower()
         raise FaultError(
-            f"copy the image's content at {destination} into volume {folder.name}: {reason}"
+            f"copy the image's content at {destination} into volume {folder.name}: "
+            f"{reason_of(error)}"
         ) from error
     return True
 

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from naru.errors import FaultError, InvalidInputError, NotSupportedError
+from naru.errors import FaultError, InvalidInputError, NotSupportedError, reason_of
 from naru.faults import fault_point
 from naru.linux import fs, project_quota
 from naru.linux.durability import sync_filesystem
@@ -152,7 +152,7 @@ def _resolve(host: str) -> str:
     try:
         return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
     except OSError as error:
-        raise OSError(error.errno, f"lookup {host}: {(error.strerror or '').lower()}") from error
+        raise OSError(error.errno, f"lookup {host}: {reason_of(error)}") from error
 
 
 def _is_mounted(path: Path) -> bool:

@@ -7,7 +7,8 @@ import re
 from naru.errors import InvalidInputError
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_LONGEST_NAME = 255
+# What file systems take.
+LONGEST_NAME = 255
 
 
 def is_name(text: str) -> bool:
@@ -32,5 +33,5 @@ def check_name(name: str) -> None:
             '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, '
             "use absolute path"
         )
-    if len(name) > _LONGEST_NAME:
-        raise InvalidInputError(f"create {name}: volume name is longer than {_LONGEST_NAME}")
+    if len(name) > LONGEST_NAME:
+        raise InvalidInputError(f"create {name}: volume name is longer than {LONGEST_NAME}")

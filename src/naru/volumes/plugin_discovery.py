@@ -56,10 +56,7 @@ def find(directories: Sequence[str], name: str) -> Address | None:
         return None
     for directory in directories:
         for ending in _ENDINGS:
-            for path in (
-                Path(directory, name + ending),
-                Path(directory, name, name + ending),
-            ):
+            for path in _places(directory, name, ending):
                 if _is_there(path, ending):
                     return _address(path, ending)
     return None
@@ -76,10 +73,14 @@ def names(directories: Sequence[str]) -> list[str]:
                 if _NAME.fullmatch(name) and any(
                     _is_there(path, one)
                     for one in _ENDINGS
-                    for path in (Path(directory, name + one), Path(directory, name, name + one))
+                    for path in _places(directory, name, one)
                 ):
                     found.add(name)
     return sorted(found)
+
+
+def _places(directory: str, name: str, ending: str) -> tuple[Path, ...]:
+    return Path(directory, name + ending), Path(directory, name, name + ending)
 
 
 def _is_there(path: Path, ending: str) -> bool:

@@ -115,13 +115,12 @@ class PluginDriver:
             raise FaultError(f"error while creating volume path '{folder}': {error}") from error
 
     def _ask(self, method: str, **body: object) -> dict[str, object]:
-        timeout_s = self._patience.answer_s
-        return plugin_protocol.call(
-            self.address, f"{_INTERFACE}.{method}", body, timeout_s=timeout_s
-        )
+        return self._call(method, body, self._patience.answer_s)
 
     def _act(self, method: str, **body: object) -> dict[str, object]:
-        timeout_s = self._patience.act_s
+        return self._call(method, body, self._patience.act_s)
+
+    def _call(self, method: str, body: Mapping[str, object], timeout_s: float) -> dict[str, object]:
         return plugin_protocol.call(
             self.address, f"{_INTERFACE}.{method}", body, timeout_s=timeout_s
         )

@@ -12,14 +12,15 @@ import contextlib
 import http.client
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from naru import untrusted_json
-from naru.errors import FaultError, UnavailableError
+from naru.errors import FaultError, UnavailableError, reason_of
 
 _CONTENT_TYPE = "application/vnd.docker.plugins.v1.1+json"
 _LARGEST_ANSWER = 16 << 20
@@ -57,29 +58,53 @@ def call(
     deadline = time.monotonic() + timeout_s
     connection = _connect(address, timeout_s)
     try:
-        connection.request(
-            "POST",
-            f"/{method}",
-            msgspec.json.encode(body),
-            {"Content-Type": _CONTENT_TYPE, "Accept": _CONTENT_TYPE, "Host": "plugin"},
-        )
-        # Without a length it is the response that owns the socket.
-        with contextlib.closing(connection.getresponse()) as response:
-            content = _content(response, deadline)
-    except TimeoutError as error:
+        connection.connect()
+        with _cut_off_at(deadline, connection.sock):
+            connection.request(
+                "POST",
+                f"/{method}",
+                msgspec.json.encode(body),
+                {"Content-Type": _CONTENT_TYPE, "Accept": _CONTENT_TYPE, "Host": "plugin"},
+            )
+            # Without a length it is the response that owns the socket.
+            with contextlib.closing(connection.getresponse()) as response:
+                content = _content(response)
+        if time.monotonic() >= deadline:
+            # What was cut off may look whole.
+            raise TimeoutError
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
+            raise UnavailableError(
+                f"{method}: plugin at {address} did not answer within {timeout_s:g} s"
+            ) from error
+        # Whoever hangs up without a word is an error of both kinds.
+        if isinstance(error, http.client.HTTPException):
+            raise FaultError(
+                f"{method}: plugin at {address} does not speak HTTP: {error!r}"
+            ) from error
         raise UnavailableError(
-            f"{method}: plugin at {address} did not answer within {timeout_s:g} s"
-        ) from error
-    except http.client.HTTPException as error:
-        raise FaultError(f"{method}: plugin at {address} does not speak HTTP: {error!r}") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UnavailableError(
-            f"{method}: plugin at {address} cannot be reached: {reason}"
+            f"{method}: plugin at {address} cannot be reached: {reason_of(error)}"
         ) from error
     finally:
         connection.close()
     return _answer(method, response.status, content)
+
+
+@contextlib.contextmanager
+def _cut_off_at(deadline: float, connected: socket.socket) -> Iterator[None]:
+    """Cut a connection off when its time is up: a socket's timeout begins anew with each byte."""
+
+    def cut() -> None:
+        with contextlib.suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(deadline - time.monotonic(), cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _answer(method: str, status: int, content: bytes) -> dict[str, object]:
@@ -101,12 +126,10 @@ def _answer(method: str, status: int, content: bytes) -> dict[str, object]:
     return answer
 
 
-def _content(response: http.client.HTTPResponse, deadline: float) -> bytes:
+def _content(response: http.client.HTTPResponse) -> bytes:
     content = bytearray()
     while piece := response.read1(_PIECE):
         content += piece
-        if time.monotonic() > deadline:
-            raise TimeoutError
         if len(content) > _LARGEST_ANSWER:
             raise FaultError(f"plugin: an answer is longer than {_LARGEST_ANSWER} bytes")
     return bytes(content)

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from naru.clock import Clock
 from naru.db.volumes import VolumeRows
-from naru.errors import ConflictError, FaultError, InvalidInputError, NotFoundError
+from naru.errors import ConflictError, FaultError, InvalidInputError, NotFoundError, reason_of
 from naru.faults import fault_point
 from naru.linux import fs
 from naru.linux.durability import sync_filesystem
 from naru.linux.tree_copy import copy_tree
 from naru.volumes.local import LocalDriver
-from naru.volumes.names import is_name
+from naru.volumes.names import LONGEST_NAME, is_name
 from naru.volumes.uses import VolumeUses
 
 _log = logging.getLogger(__name__)
@@ -63,9 +63,9 @@ class VolumeSnapshots:
             NotSupportedError: its content is not a directory of its own.
             FaultError: the disk is full, or fails.
         """
-        if not is_name(name) or len(name) > 255:
+        if not is_name(name) or len(name) > LONGEST_NAME:
             raise InvalidInputError(
-                f"invalid snapshot name {name!r}: expected at least two characters of "
+                f"invalid snapshot name {name!r}: expected one of 2 to {LONGEST_NAME} characters of "
                 "[a-zA-Z0-9_.-], the first a letter or a digit"
             )
         with self._uses.reserved(volume, besides) as folder:
@@ -82,7 +82,7 @@ class VolumeSnapshots:
                 self._delete(volume, name)
                 if isinstance(error, OSError):
                     raise FaultError(
-                        f"take snapshot {name} of volume {volume}: {(error.strerror or '').lower()}"
+                        f"take snapshot {name} of volume {volume}: {reason_of(error)}"
                     ) from error
                 raise
             self._rows.mark_snapshot(volume, name, is_whole=True)
@@ -138,7 +138,7 @@ class VolumeSnapshots:
                 )
             except OSError as error:
                 raise FaultError(
-                    f"restore snapshot {name} of volume {volume}: {(error.strerror or '').lower()}"
+                    f"restore snapshot {name} of volume {volume}: {reason_of(error)}"
                 ) from error
 
     def repair(self, volume: str) -> None:

@@ -92,10 +92,13 @@ class VolumeUses:
                 driver.unmount(folder, row.options, user, is_last=users == [user])
             except PluginRefusedError:
                 # It has had its say: to tell it again would not change its mind.
-                self._rows.end_use(name, user)
+                self._forget(name, user)
                 raise
-            self._rows.end_use(name, user)
-            self._begun.discard((name, user))
+            self._forget(name, user)
+
+    def _forget(self, name: str, user: str) -> None:
+        self._rows.end_use(name, user)
+        self._begun.discard((name, user))
 
     @contextlib.contextmanager
     def reserved(

@@ -16,7 +16,7 @@ from pathlib import Path
 from naru.clock import Clock
 from naru.db.database import Database
 from naru.db.volumes import VolumeRow, VolumeRows
-from naru.errors import ConflictError, FaultError, NaruError, NotFoundError
+from naru.errors import ConflictError, FaultError, NaruError, NotFoundError, reason_of
 from naru.faults import fault_point
 from naru.ids import new_id
 from naru.linux import fs
@@ -179,8 +179,7 @@ class Volumes:
                     _refuse_content(name, self._drivers.local.path(folder))
                 self._drivers.local.replace(folder, row.options, fill)
         except OSError as error:
-            reason = (error.strerror or "").lower()
-            raise FaultError(f"fill volume {name}: {reason}") from error
+            raise FaultError(f"fill volume {name}: {reason_of(error)}") from error
 
     def _fill_where_it_is(self, name: str, fill: Callable[[Path], None]) -> None:
         user = f"import-{new_id()}"

@@ -206,6 +206,24 @@ def test_a_client_that_goes_away_leaves_nothing(engine: EngineUnderTest) -> None
     assert sorted(os.listdir(folder.parent)) == ["_data", "_snapshots"]
 
 
+def test_prune_passes_over_a_volume_that_is_being_replaced(engine: EngineUnderTest) -> None:
+    for name in ("busy", "idle"):
+        _made(engine, name)
+    archive = Tree().file("file", "x" * 100_000).tar()
+    with _connected(engine) as connection:
+        head = "POST /volumes/busy/import?replace=1 HTTP/1.1\r\nHost: x\r\n"
+        connection.sendall(f"{head}Content-Length: {len(archive)}\r\n\r\n".encode() + archive[:999])
+
+        def is_busy() -> bool:
+            answer = engine.api("POST", "/volumes/busy/snapshots", {"Name": "free"})
+            return answer.status == 409 and "is being copied or replaced" in answer.message
+
+        eventually(is_busy, "the volume is being replaced")
+        pruned = engine.api("POST", "/volumes/prune", query={"filters": '{"all":["1"]}'})
+        assert pruned.ok(200).json()["VolumesDeleted"] == ["idle"]
+        assert engine.api("GET", "/volumes/busy").status == 200
+
+
 def _connected(engine: EngineUnderTest) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(engine.socket)
@@ -255,6 +273,7 @@ def test_what_cannot_be_is_refused_with_a_reason(engine: EngineUnderTest) -> Non
     assert in_use in engine.naru("volume", "restore", "data", "one").err
     for words, message in (
         (("snapshot", "data", "../x"), "invalid snapshot name"),
+        (("snapshot", "data", "x" * 256), "of 2 to 255 characters"),
         (("snapshot", "--pause", "data", "one"), "volume data has a snapshot one already"),
         (("snapshot", "nosuch"), "get nosuch: no such volume"),
         (("snapshots", "nosuch"), "get nosuch: no such volume"),

@@ -8,7 +8,7 @@ from harness.own_host import host, in_own_host, start
 from harness.requirements import requires
 from harness.rig import Rig
 from naru.network.ipam import parse_address_pool
-from naru.network.model import NetworkRequest
+from naru.network.model import NetworkRequest, Pool
 
 pytestmark = requires("root", "ip", "nsenter", "unshare")
 
@@ -45,6 +45,22 @@ def _from_pools_of_ones_own(rig: Rig) -> None:
 
 def test_subnets_of_both_versions_come_from_the_pools_that_are_configured(tmp_path: Path) -> None:
     in_own_host(_from_pools_of_ones_own, tmp_path)
+
+
+def _a_configuration_takes_nothing(rig: Rig) -> None:
+    start(rig, bip=None)
+    assert rig.networks.gateway("bridge") == "172.17.0.1"
+    pools = (Pool(subnet="172.17.0.0/16", is_chosen=True),)
+    wanted = NetworkRequest(name="only", driver="null", pools=pools, is_configuration=True)
+    rig.networks.create(wanted)
+    # As after a boot.
+    host("ip link del br0")
+    start(rig)
+    assert rig.networks.gateway("bridge") == "172.17.0.1"
+
+
+def test_a_configuration_does_not_move_the_default_network(tmp_path: Path) -> None:
+    in_own_host(_a_configuration_takes_nothing, tmp_path)
 
 
 def test_a_vpn_that_takes_everything_leaves_room_for_networks(tmp_path: Path) -> None:

@@ -107,8 +107,9 @@ def test_silence_is_not_waited_for(speaker: Speaker, address: Address) -> None:
         call(address, "A.B", {}, timeout_s=0.2)
 
 
-def test_a_trickle_is_not_waited_for(speaker: Speaker, address: Address) -> None:
-    speaker.pieces, speaker.pause_s = [_HEAD + b"\r\n", *[b" "] * 10_000], 0.01
+@pytest.mark.parametrize("head", [_HEAD + b"\r\n", _HEAD + b"X-Y: ", b"HTTP/1.1 2"])
+def test_a_trickle_is_not_waited_for(speaker: Speaker, address: Address, head: bytes) -> None:
+    speaker.pieces, speaker.pause_s = [head, *[b" "] * 10_000], 0.01
     began = time.monotonic()
     with pytest.raises(UnavailableError, match=r"did not answer within 0\.2 s"):
         call(address, "A.B", {}, timeout_s=0.2)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 import pytest
 
 from naru.errors import InvalidInputError
-from naru.network.ipam import ula_pool
+from naru.network.ipam import parse_address_pool, pools_of_engine, ula_pool
 from naru.network.ipam_requests import checked_pools, joined
 from naru.network.model import (
     DEFAULT_ADDRESS_POOLS,
@@ -64,6 +64,14 @@ def test_small_subnets_are_used_to_their_last_address() -> None:
     assert _settle(Pool(subnet="10.0.0.4/32", is_chosen=True)) == [("10.0.0.4/32", "10.0.0.4")]
     six = _settle(Pool(subnet="fd00::/127", is_chosen=True), ipv4=False, ipv6=True)
     assert six == [("fd00::/127", "fd00::1")]
+
+
+def test_each_version_without_pools_of_ones_own_has_the_engines() -> None:
+    four, six = map(parse_address_pool, ("base=10.7.0.0/16,size=24", "base=fd77::/16,size=64"))
+    assert pools_of_engine((), "an engine") == [*DEFAULT_ADDRESS_POOLS, ULA]
+    assert pools_of_engine((four,), "an engine") == [four, ULA]
+    assert pools_of_engine((six,), "an engine") == [six, *DEFAULT_ADDRESS_POOLS]
+    assert pools_of_engine((four, six), "an engine") == [four, six]
 
 
 @pytest.mark.parametrize(

@@ -173,3 +173,13 @@ def test_repair_takes_up_data_that_has_no_row(volumes: Volumes, tmp_path: Path) 
     volumes.repair()
     assert [volume.name for volume in volumes.list()] == ["precious"]
     assert (content / "file").read_text() == "x"
+
+
+def test_a_content_that_cannot_be_made_says_why(volumes: Volumes) -> None:
+    volumes.create("data")
+
+    def fill(_fresh: Path) -> None:
+        raise OSError("Quotas are gone")
+
+    with pytest.raises(FaultError, match=r"^fill volume data: quotas are gone$"):
+        volumes.replace_content("data", fill)

@@ -8,6 +8,7 @@ from naru.cli.failure import CommandFailedError
 from naru.cli.formatting import Columns, quiet, render
 from naru.cli.template.values import View
 from naru.client.transport import quote
+from naru.errors import reason_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _opened(invocation: Invocation, file: str) -> BinaryIO:
     try:
         return open(file, "rb")
     except OSError as error:
-        raise CommandFailedError(f"open {file}: {(error.strerror or '').lower()}") from error
+        raise CommandFailedError(f"open {file}: {reason_of(error)}") from error
 
 
 def _pieces(source: BinaryIO) -> Iterator[bytes]:
