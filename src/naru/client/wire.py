@@ -48,7 +48,8 @@ def dial(endpoint: Endpoint) -> ByteStream:
     except PermissionError as error:
         raise UnavailableError(
             "permission denied while trying to connect to the Docker daemon socket at "
-            f"{endpoint.host}: dial {endpoint.scheme} {endpoint.path}: connect: permission denied"
+            f"{endpoint.host}: dial {endpoint.scheme} {endpoint.path}: connect: permission denied",
+            hint="the socket is for root, and for members of the group that it belongs to",
         ) from error
     except _socket.gaierror as error:
         name = endpoint.address[0]
@@ -57,7 +58,9 @@ def dial(endpoint: Endpoint) -> ByteStream:
         ) from error
     except OSError as error:
         raise UnavailableError(
-            f"Cannot connect to the Docker daemon at {endpoint.host}. Is the docker daemon running?"
+            f"Cannot connect to the Docker daemon at {endpoint.host}. Is the docker daemon running?",
+            # Whoever names a host knows what runs there.
+            hint="the engine is narud, which root starts" if endpoint.is_default else "",
         ) from error
     if endpoint.tls is None:
         return sock

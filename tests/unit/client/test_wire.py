@@ -140,6 +140,25 @@ def test_nobody_listening_is_said_in_dockers_words(tmp_path: object) -> None:
     assert caught.value.message == (
         f"Cannot connect to the Docker daemon at unix://{path}. Is the docker daemon running?"
     )
+    assert not caught.value.hint
+
+
+def test_who_named_no_engine_is_told_which_it_would_be(tmp_path: object) -> None:
+    path = f"{tmp_path}/none.sock"
+    with pytest.raises(UnavailableError) as caught:
+        dial(Endpoint(f"unix://{path}", "unix", path, is_default=True))
+    assert "narud" in caught.value.hint
+
+
+def test_who_may_not_use_the_socket_is_told_who_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    # Root may connect to any; what the kernel says to others is put in its mouth.
+    monkeypatch.setattr("naru.client.wire._connect", refuse)
+    with pytest.raises(UnavailableError, match=r"connect: permission denied$") as caught:
+        dial(Endpoint("unix:///x.sock", "unix", "/x.sock"))
+    assert "group" in caught.value.hint
 
 
 def test_a_socket_deep_down_can_be_dialled(tmp_path: object, monkeypatch: object) -> None:
