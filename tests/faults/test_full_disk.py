@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from fakes.fake_registry import FakeRegistry
+from harness import leaks
 from harness.archives import Tree, busybox_layer, docker_archive, image_config
 from harness.engine import LABELS
 from harness.narud import EngineUnderTest
@@ -49,8 +50,9 @@ class Desk:
         return self.ask("POST", "/containers/create", whole, name=name)
 
     def fill(self, free: int) -> None:
-        """Leave so many bytes free."""
+        """Leave so many bytes free, also when all that was removed is."""
         self.empty()
+        eventually(lambda: not leaks.unfreed(self.engine.data_root), "what was removed is gone")
         path = self.engine.data_root / "ballast"
         status = os.statvfs(self.engine.data_root)
         with path.open("wb") as ballast:

@@ -160,7 +160,19 @@ def _data_files(root: Path) -> Iterator[str]:
     for entry in _names(root / "snapshots"):
         yield from (f"snapshots/{entry}/{name}" for name in _names(root / "snapshots" / entry))
     yield from (f"blob {name}" for name in _names(root / "content" / "blobs" / "sha256"))
-    yield from (f"content/ingest/{name}" for name in _names(root / "content" / "ingest"))
+    for name in ("ingest", "trash"):
+        yield from (f"content/{name}/{entry}" for entry in _names(root / "content" / name))
+
+
+def unfreed(data_root: Path) -> list[str]:
+    """Return what was removed and still takes space: it is freed in the background."""
+    trash = [f"blob {name}" for name in _names(data_root / "content" / "trash")]
+    connection = sqlite3.connect(f"file:{data_root / 'naru.db'}?mode=ro", uri=True)
+    try:
+        query = "SELECT number FROM snapshots WHERE state = 'removing'"
+        return trash + [f"snapshot {number}" for (number,) in connection.execute(query)]
+    finally:
+        connection.close()
 
 
 def _exec_files(root: Path) -> Iterator[str]:
