@@ -132,7 +132,8 @@ class Database:
             # Nothing was written since the file was opened.
             return
         try:
-            os.fsync(descriptor)
+            # The data, and a length that has grown: times of the file are of no use.
+            os.fdatasync(descriptor)
         except OSError as error:
             raise FaultError(f"sync {self._log}: {error.strerror}") from error
         finally:
