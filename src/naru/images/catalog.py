@@ -109,8 +109,8 @@ class Catalog:
 
         Raises:
             InvalidInputError: this can name nothing.
-            NotFoundError: `No such image: name:tag`, also when a prefix fits several images or
-                when the image is for another `platform` than wanted.
+            NotFoundError: `No such image: name:tag`, also when a prefix fits several images,
+                which only the hint tells; or the image is for another `platform` than wanted.
 
         Spec: moby, daemon/images/image.go, GetImage.
         """
@@ -298,17 +298,18 @@ class Catalog:
             return row
         reference = Reference.parse(text).with_default_tag()
         name = self._rows.find_name(reference)
-        row = self._rows.get(name.image_id) if name else self._by_prefix(text)
-        if row is None:
-            raise NotFoundError(f"No such image: {reference.familiar}")
-        return row
+        row = self._rows.get(name.image_id) if name else None
+        found = [row] if row else self._by_prefix(text)
+        if len(found) != 1:
+            hint = f"the ids of several images begin with {text}" if found else ""
+            raise NotFoundError(f"No such image: {reference.familiar}", hint=hint)
+        return found[0]
 
-    def _by_prefix(self, text: str) -> ImageRow | None:
+    def _by_prefix(self, text: str) -> list[ImageRow]:
         prefix = text.removeprefix("sha256:")
         if not prefix or any(character not in "0123456789abcdef" for character in prefix):
-            return None
-        found = self._rows.by_prefix(f"sha256:{prefix}")
-        return found[0] if len(found) == 1 else None
+            return []
+        return self._rows.by_prefix(f"sha256:{prefix}")
 
     def _image(self, row: ImageRow, names: Sequence[NameRow]) -> Image:
         config = self._configs.get(row.image_id)

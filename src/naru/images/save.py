@@ -107,10 +107,10 @@ def _meant(
         ]
     try:
         image = catalog.resolve(name)
-    except NotFoundError:
+    except NotFoundError as error:
         is_id = reference.is_name_only or reference.familiar_name == "sha256"
         text = f"No such image: {name}" if is_id else "reference does not exist"
-        raise NotFoundError(text) from None
+        raise NotFoundError(text, hint=error.hint) from None
     is_tag = bool(reference.tag) and not reference.digest and reference.familiar in image.repo_tags
     return [(catalog.resolve(name, platform), reference if is_tag else None)]
 

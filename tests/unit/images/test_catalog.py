@@ -145,8 +145,13 @@ def test_what_can_name_nothing_is_refused(world: World, name: str) -> None:
 def test_prefix_of_two_images_names_none(world: World) -> None:
     ids = sorted(world.add("x" * (n % 9 + 1), layers=1, author=str(n)) for n in range(17))
     twin = next(a for a, b in pairwise(ids) if a[7] == b[7])
-    with pytest.raises(NotFoundError):
-        world.image(twin[7])
+    for prefix in (twin[7], twin[:8]):
+        with pytest.raises(NotFoundError, match=f"^No such image: {prefix}(:latest)?$") as caught:
+            world.image(prefix)
+        assert caught.value.hint == f"the ids of several images begin with {prefix}"
+    with pytest.raises(NotFoundError) as caught:
+        world.image("nobody")
+    assert caught.value.hint == ""
 
 
 def test_image_for_another_platform_is_not_found(world: World) -> None:

@@ -7,7 +7,7 @@ The engine's JSON is shown as it came, only indented; templates see it through
 from __future__ import annotations
 
 from naru.cli.batch import describe, require_api
-from naru.cli.failure import CommandFailedError
+from naru.cli.failure import CommandFailedError, with_hint
 from naru.client import json_text
 from naru.errors import NaruError, NotFoundError
 
@@ -81,16 +81,17 @@ def inspect_anything(invocation: Invocation) -> int:
     def find(name: str) -> str:
         if kind:
             return fetch(invocation, kind, name, size if kind == "container" else {})
+        hint = ""
         for candidate in _SEARCHED:
             try:
                 return fetch(invocation, candidate, name, size if candidate == "container" else {})
-            except NotFoundError:
-                continue
+            except NotFoundError as error:
+                hint = hint or error.hint
             except NaruError:
                 # An engine without plugins says so in its own way; the search is over then.
                 if candidate != "plugin":
                     raise
-        raise CommandFailedError(f"Error: No such object: {name}")
+        raise CommandFailedError(with_hint(f"Error: No such object: {name}", hint))
 
     return _inspect(invocation, find)
 

@@ -54,6 +54,13 @@ def test_a_name_of_nothing_is_sought_everywhere_and_told(cli: Cli, bare: Any) ->
     assert len(bare.asked) == 5
 
 
+def test_what_the_engine_knows_of_a_name_is_told_below(cli: Cli, bare: Any) -> None:
+    unclear = NotFoundError("No such image: x", hint="the ids of several images begin with x")
+    bare.on("GET", "/images/x/json", unclear)
+    outcome = cli("inspect", "x")
+    assert outcome.err == ("Error: No such object: x\nthe ids of several images begin with x\n")
+
+
 def test_image_is_found_behind_containers(cli: Cli, bare: Any) -> None:
     bare.on("GET", "/images/x/json", {"Id": "sha256:0"})
     assert cli("inspect", "-f", "{{.ID}}", "x").out == "sha256:0\n"
