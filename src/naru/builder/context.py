@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from naru.dockerfile.ignorefile import IgnoreRules, read_patterns
+from naru.dockerfile.parser import MAX_DOCKERFILE
 from naru.errors import CorruptDataError, InvalidInputError
 from naru.images.layers.compression import open_plain
 from naru.linux import fs, safe_path
@@ -21,7 +22,6 @@ from naru.store.tree_extract import extract
 
 DEFAULT_NAME = "Dockerfile"
 _IGNORE_FILE = ".dockerignore"
-_MAX_DOCKERFILE = 4 << 20
 
 
 class Workshop:
@@ -96,7 +96,7 @@ def drop_ignored(folder: Path, dockerfile: str) -> None:
 
 def _read(folder: Path, name: str) -> str | None:
     try:
-        text = safe_path.read_text(folder, name, _MAX_DOCKERFILE)
+        text = safe_path.read_text(folder, name, MAX_DOCKERFILE)
     except CorruptDataError as error:
         raise InvalidInputError(f"build context: {error.message}") from error
     except OSError as error:

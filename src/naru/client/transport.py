@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from naru.client.endpoint import Endpoint
-    from naru.client.wire import ByteStream
 
     Query = Mapping[str, Any] | None
     Headers = Mapping[str, str] | None
@@ -162,10 +161,8 @@ class Client:
             kept = None if fresh else self._take_idle()
             reader = kept or Reader(dial(self.endpoint))
             try:
-                _send(reader.stream, head + payload, chunks)
-                while (response := Response(reader, to_head=method == "HEAD")).status == 100:
-                    pass
-                return response
+                early = _send(reader, head + payload, chunks)
+                return early or _answer(reader, to_head=method == "HEAD")
             except BrokenConnectionError as error:
                 reader.stream.close()
                 # A kept connection may be closed in the very moment that it is used again;
@@ -280,18 +277,46 @@ def _encode_body(body: Any, headers: dict[str, str]) -> tuple[bytes, Iterable[by
     return payload, None
 
 
-def _send(stream: ByteStream, head: bytes, chunks: Iterable[bytes] | None) -> None:
+def _answer(reader: Reader, *, to_head: bool = False) -> Response:
+    while (response := Response(reader, to_head=to_head)).status == 100:
+        pass
+    return response
+
+
+def _send(reader: Reader, head: bytes, chunks: Iterable[bytes] | None) -> Response | None:
+    """Send a request, as far as the engine wants it; return the answer if that comes before."""
+    stream = reader.stream
+    early: Response | None = None
     try:
         stream.sendall(head)
         if chunks is None:
-            return
+            return None
         for chunk in chunks:
+            early = _early_answer(reader, early)
+            if early is not None and (early.is_done or early.status >= 400):
+                # The rest would be read for nothing, and may have no end.
+                early.end_connection()
+                return early
             if chunk:
                 stream.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         stream.sendall(b"0\r\n\r\n")
     except (BrokenPipeError, ConnectionResetError):
         # The engine may have answered before it read everything: its answer says why.
-        pass
+        if early is not None:
+            early.end_connection()
+    return early
+
+
+def _early_answer(reader: Reader, early: Response | None) -> Response | None:
+    """Return what has come of an answer so far; None while that is nothing."""
+    while reader.has_some():
+        if early is None:
+            early = _answer(reader)
+        elif early.is_done:
+            break
+        else:
+            early.read_ahead()
+    return early
 
 
 def _message_and_hint(status: int, text: bytes) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 import os
+import select
 
 from naru.errors import FaultError, UnavailableError
 
@@ -125,6 +126,13 @@ class Reader:
         data, self._buffer = self._buffer[:limit], self._buffer[limit:]
         return data
 
+    def has_some(self) -> bool:
+        """Say whether `some` would return at once; never over TLS, where that is not known."""
+        if self._buffer:
+            return True
+        is_plain = isinstance(self.stream, _socket.socket)
+        return is_plain and bool(select.select([self.stream], [], [], 0)[0])
+
     def exactly(self, size: int) -> bytes:
         """Return `size` bytes.
 
@@ -197,6 +205,16 @@ class Response:
         if self._is_chunked:
             self._left = 0
         self.is_done = self._left == 0 and not self._is_chunked
+        self._ahead: list[bytes] = []
+
+    def read_ahead(self) -> None:
+        """Keep for later what has come of the body so far. Something has, or its end."""
+        if data := self._next():
+            self._ahead.append(data)
+
+    def end_connection(self) -> None:
+        """Let no other request follow: this one was not sent to its end."""
+        self._keeps_alive = False
 
     def _body_length(self, *, to_head: bool) -> int:
         if to_head or self.status in (204, 304) or self.status < 200:
@@ -214,10 +232,17 @@ class Response:
     @property
     def can_reuse(self) -> bool:
         """Whether another request may follow on this connection."""
-        return self.is_done and self._keeps_alive
+        return self.is_done and not self._ahead and self._keeps_alive
 
     def some(self, limit: int = _CHUNK) -> bytes:
         """Return the next bytes of the body as they come, or b"" at its end."""
+        if self._ahead:
+            data, rest = self._ahead[0][:limit], self._ahead[0][limit:]
+            self._ahead[:1] = [rest] if rest else []
+            return data
+        return self._next(limit)
+
+    def _next(self, limit: int = _CHUNK) -> bytes:
         if self.is_done:
             return b""
         if self._is_chunked and not self._left:

@@ -12,6 +12,9 @@ from naru.dockerfile.lexer import read_source
 from naru.dockerfile.statement import read_statement
 from naru.errors import InvalidInputError
 
+MAX_DOCKERFILE = 4 << 20
+"""Bytes. What is larger is none, and is not read on."""
+
 
 def parse_dockerfile(text: str, name: str = "Dockerfile") -> Dockerfile:
     """Read a Dockerfile; `name` is what users know it by.

@@ -48,7 +48,8 @@ class StoredLayer:
 class TakenLayer:
     """A layer that was taken in, and its snapshot, not committed yet, if one was asked for.
 
-    With `unpack_failure` the snapshot is of no use, while the layer itself is stored whole.
+    With `unpack_failure` the snapshot is of no use, while the layer itself is stored whole: it may
+    have to be unpacked in its place.
     """
 
     stored: StoredLayer
@@ -73,16 +74,18 @@ class LayerIntake:
         unpack: bool,
         alone: bool = False,
         parent: ChainId | None = None,
+        is_sole: bool = False,
     ) -> TakenLayer:
         """Read a layer to its end: `first`, then what `next_piece` gives until it is empty.
 
         `first` has six bytes at least, if the layer has. The blob is under the lease. With
         `unpack` the layer is put on a snapshot of `parent`, or on one without a parent, for a
         place above others if it is `alone` (see `store.tar_apply`); a failure of that is told,
-        not raised.
+        not raised, unless the layer `is_sole`: it has no other place, and is not read on.
 
         Raises:
             CorruptDataError: xz or bzip2 that cannot be read; or what `next_piece` raises.
+            NaruError: it `is_sole`, and cannot be unpacked.
             FaultError: the disk is full or fails.
         """
         compression = detect(first[:6])
@@ -98,13 +101,16 @@ class LayerIntake:
             )
             unpacking.was_alone = alone
         with _Unpack(unpacking, is_hashed=bool(kept)) as work:
-            digest, size = self._ingest(read, work.arrival)
+            digest, size = self._ingest(read, work, needs_unpacked=is_sole)
+        if is_sole:
+            work.raise_failure()
         diff_id = work.diff_id if kept else digest
         return TakenLayer(StoredLayer(digest, size, kept, diff_id), unpacking, work.failure)
 
     def _ingest(
-        self, read: Callable[[], bytes | memoryview], arrival: Arrival
+        self, read: Callable[[], bytes | memoryview], work: _Unpack, *, needs_unpacked: bool
     ) -> tuple[Digest, int]:
+        arrival = work.arrival
         key = f"layer-{secrets.token_hex(8)}"
         services = self._services
         # Under no lease: nobody goes on with what a killed engine leaves of it, and while it is
@@ -115,6 +121,8 @@ class LayerIntake:
                 while piece := read():
                     ingest.write(piece)
                     arrival.grow(ingest.offset)
+                    if needs_unpacked:
+                        work.raise_failure()
                 size = ingest.offset
                 arrival.end()
                 services.leases.add(self._lease_id, "blob", ingest.digest)
@@ -168,6 +176,11 @@ class _Unpack:
         if self._unpacking is not None:
             self._thread.join()
         self.arrival.close()
+
+    def raise_failure(self) -> None:
+        """Raise what kept the layer from being unpacked so far, if anything did."""
+        if self.failure is not None:
+            raise self.failure
 
     def _run(self) -> None:
         assert self._unpacking is not None

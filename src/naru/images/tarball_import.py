@@ -105,9 +105,8 @@ def _take(
     first = b""
     while len(first) < _HEAD_SIZE and (piece := pipe.read_piece()):
         first += piece
-    taken = LayerIntake(services, lease_id, stack).take(first, pipe.read_piece, unpack=True)
-    if taken.unpack_failure is not None:
-        raise taken.unpack_failure
+    intake = LayerIntake(services, lease_id, stack)
+    taken = intake.take(first, pipe.read_piece, unpack=True, is_sole=True)
     layer = LayerSource(
         DiffId(Digest(taken.stored.diff_id)),
         lambda: services.content.open(taken.stored.digest),

@@ -28,6 +28,8 @@ BLOCK = 512
 READ_SIZE = 1 << 20
 MAX_EXTENSION = 1 << 20
 """Bytes. Upper bound of one pax header or long name, as in Go."""
+MAX_REST = 64 << 20
+"""Bytes. What may follow an archive: tapes have records that large, /dev/zero has no end."""
 
 REGULAR, HARD_LINK, SYMLINK = b"0", b"1", b"2"
 CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = b"3", b"4", b"5", b"6"
@@ -87,6 +89,7 @@ class TarReader:
         self._numbers: dict[bytes, int] = {}
         self._name = b""
         self._sparse_header = b""
+        self._has_begun = False
         self.has_end = False
 
     def next(self) -> Entry | None:
@@ -183,9 +186,12 @@ class TarReader:
         return bytes(data)
 
     def drain(self) -> None:
-        """Read whatever follows the archive, so that a digest covers the whole stream."""
-        while self._source.some(READ_SIZE):
-            pass
+        """Read what follows the archive, so that a digest covers all. Raises as `next`."""
+        rest = 0
+        while piece := self._source.some(READ_SIZE):
+            rest += len(piece)
+            if rest > MAX_REST:
+                raise CorruptDataError(f"tar: more than {MAX_REST} bytes follow the archive's end")
 
     def _finish_entry(self) -> None:
         rest, padding = self._unread + self._padding, self._padding
@@ -213,8 +219,12 @@ class TarReader:
             raise CorruptDataError(f"tar: bad end marker behind {show(self._name)}")
         name, mode, uid, gid, size, mtime, checksum, kind, link, magic, *rest = fields
         self._name = name = name.partition(b"\0")[0]
-        if not checksum_fits(block, checksum, self._repeated_number(checksum)):
+        if not self._fits(block, checksum):
+            if not self._has_begun:
+                # Go's words, for what is no tar at all.
+                raise CorruptDataError("archive/tar: invalid tar header")
             raise CorruptDataError(f"tar: {show(name)}: header checksum does not match")
+        self._has_begun = True
         if kind == SPARSE:
             self._sparse_header = bytes(block)
         major, minor, prefix = rest
@@ -238,6 +248,12 @@ class TarReader:
             # Octal digits cannot be out of range: the fields are too short.
             _check_range(entry)
         return entry
+
+    def _fits(self, block: memoryview | bytes, checksum: bytes) -> bool:
+        try:
+            return checksum_fits(block, checksum, self._repeated_number(checksum))
+        except CorruptDataError:
+            return False
 
     def _number(self, field: bytes) -> int:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import lzma
@@ -89,6 +90,29 @@ async def test_bad_tar_leaves_nothing(store: Store, data: bytes, kind: type[Naru
     before = store.footprint()
     with pytest.raises(kind):
         await imported(store, data, name="x")
+    assert store.footprint() == before
+
+
+@pytest.mark.parametrize("head", [b"", ROOT, b"\x1f\x8b\x08\0"])
+@pytest.mark.parametrize("piece", [b"\0", b"garbage\n"])
+async def test_what_has_no_end_is_refused_and_leaves_nothing(
+    store: Store, head: bytes, piece: bytes
+) -> None:
+    before, given = store.footprint(), 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal given
+        yield head
+        while True:
+            given += 1 << 20
+            await asyncio.sleep(0.005)
+            yield piece * ((1 << 20) // len(piece))
+
+    with pytest.raises((CorruptDataError, InvalidInputError)):
+        await import_image(
+            store.services, endless(), reference=None, changes=(), message="", platform=None
+        )
+    assert given < 1 << 30
     assert store.footprint() == before
 
 

@@ -268,7 +268,7 @@ async def test_broken_layers_are_refused_and_leave_nothing(store: Store) -> None
         ("cut off within its data", zstandard.compress(UPPER)[:-3], UPPER),
         ("invalid diffID for layer 0", packed, UPPER + bytes(512)),
         ("zstd: invalid data", b"\x28\xb5\x2f\xfd" + os.urandom(1000), UPPER),
-        ("bad number", b"no tar at all" * 100, UPPER),
+        ("invalid tar header", b"no tar at all" * 100, UPPER),
         ("cut off within its data", gzip.compress(UPPER[: 1 << 20]), UPPER[: 1 << 20]),
         ("leads out of the root", evil, evil),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -198,6 +199,54 @@ def test_an_answer_that_comes_before_all_is_sent_is_read(script: Script, client:
     script.connections = [[(b"\r\n\r\n", json_answer(b'{"message":"too big"}', b"400 Bad"))]]
     with pytest.raises(errors.InvalidInputError, match="too big"):
         client.post("/x", body=iter([b"x" * 100_000] * 100))
+
+
+def test_what_nobody_reads_any_more_is_not_sent(script: Script, client: Client) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b"x" * 1000
+            if sent > 2:
+                time.sleep(0.01)
+
+    for status, kind in ((b"400 Bad", errors.InvalidInputError), (b"200 OK", None)):
+        script.connections = [
+            [(b"\r\n\r\n", json_answer(b'{"message":"x"}', status)), (b"never", b"")]
+        ]
+        script.accepted, sent = 0, 0
+        if kind is None:
+            assert client.post("/x", body=endless()) == {"message": "x"}
+        else:
+            with pytest.raises(kind, match="x"):
+                client.post("/x", body=endless())
+        assert sent < 1000
+
+
+def test_an_answer_that_comes_along_with_the_request_is_read_whole(
+    script: Script, client: Client
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    script.connections = [
+        [
+            (b"\r\n\r\n", head + b'8\r\n{"a":1}\n\r\n'),
+            (b"second", b'8\r\n{"a":2}\n\r\n'),
+            (b"0\r\n\r\n", b'8\r\n{"a":3}\n\r\n0\r\n\r\n'),
+            (b"/y", json_answer(b"1")),
+        ]
+    ]
+
+    def body() -> Iterator[bytes]:
+        for piece in (b"first", b"second", b"third"):
+            yield piece
+            time.sleep(0.1)
+
+    records = client.stream("POST", "/x", body=body())
+    assert [record["a"] for record in records] == [1, 2, 3]
+    assert client.get("/y") == 1
+    assert script.accepted == 1
 
 
 def test_many_threads_may_ask_at_once(script: Script, client: Client) -> None:

@@ -61,6 +61,21 @@ def test_zeros_behind_the_end_are_padding(name: str) -> None:
     assert plain(COMPRESSORS[name](DATA) + bytes(1024))[1] == DATA
 
 
+@pytest.mark.parametrize("name", ["gzip", "xz", "bzip2"])
+def test_zeros_without_end_are_none(name: str) -> None:
+    class Endless:
+        head = COMPRESSORS[name](DATA)
+
+        def read(self, count: int, /) -> bytes:
+            data, self.head = self.head or bytes(count), b""
+            return data
+
+    _, stream = open_plain(Endless())
+    assert stream.read(len(DATA)) == DATA
+    with pytest.raises(CorruptDataError, match=r"zeros follow the data$"):
+        stream.read(1 << 20)
+
+
 @every_kind
 def test_garbage_behind_the_end_is_refused(name: str) -> None:
     with pytest.raises(CorruptDataError):

@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from naru.errors import CorruptDataError, NotSupportedError
-from naru.store.tar_read import DIRECTORY, Entry, TarReader
+from naru.store.tar_read import DIRECTORY, MAX_REST, Entry, Readable, TarReader
 from suites import raw_tar as raw
 
 
@@ -142,7 +142,10 @@ def test_an_archive_may_end_right_behind_its_data_as_dockers_client_ends_them() 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (raw.header(b"bad", checksum=b"0000001\0") + raw.END, "'bad': header checksum"),
+        (
+            raw.member("a") + raw.header(b"bad", checksum=b"0000001\0") + raw.END,
+            "'bad': header checksum",
+        ),
         (raw.member("cut", b"x" * 600)[:1000], "'cut': cut off"),
         (raw.member("cut", b"x" * 600)[:1113], "'cut': cut off"),
         (raw.member("one") + raw.header(b"two")[:100], "behind 'one'"),
@@ -163,7 +166,8 @@ def test_an_archive_may_end_right_behind_its_data_as_dockers_client_ends_them() 
         (raw.header(b"p", b"x", size=2**21), "extension of 2097152 bytes"),
         (raw.pax({b"path": b"a"}) + raw.END, "behind an extension"),
         (bytes(512) + raw.member("a"), "bad end marker"),
-        (b"\x1f\x8b" + bytes(510), "checksum"),
+        (b"\x1f\x8b" + bytes(510), "archive/tar: invalid tar header"),
+        (b"no tar at all\n" * 100, "archive/tar: invalid tar header"),
         (b"not a tar at all", "cut off in its first header"),
     ],
 )
@@ -200,6 +204,35 @@ def test_the_whole_stream_is_read_when_drained() -> None:
         pass
     reader.drain()
     assert stream.read() == b""
+
+
+def _read_whole(stream: Readable) -> None:
+    reader = TarReader(stream)
+    while reader.next() is not None:
+        pass
+    reader.drain()
+
+
+class _Endless:
+    """Begins well, and never ends."""
+
+    def __init__(self, head: bytes, piece: bytes) -> None:
+        self._head, self._piece = head, piece
+        self.given = 0
+
+    def read(self, count: int, /) -> bytes:
+        self.given += count
+        data, self._head = self._head or self._piece * (count // len(self._piece) + 1), b""
+        return data[:count]
+
+
+@pytest.mark.parametrize("head", [b"", raw.archive(raw.member("a", b"x"))])
+@pytest.mark.parametrize("piece", [b"\0", b"garbage"])
+def test_what_has_no_end_is_not_read_on(head: bytes, piece: bytes) -> None:
+    stream = _Endless(head, piece)
+    with pytest.raises(CorruptDataError, match=r"bytes follow the archive's end$|invalid tar head"):
+        _read_whole(stream)
+    assert stream.given <= MAX_REST + (4 << 20)
 
 
 def test_copy_to_writes_all_of_a_large_entry() -> None:

@@ -129,7 +129,7 @@ class _Context:
                 yield piece
             return
         # No archive: then it is the Dockerfile itself, and there are no other files.
-        yield single_file(DEFAULT_NAME, head + self._stdin.read())
+        yield single_file(DEFAULT_NAME, _dockerfile_from(self._stdin, head))
 
 
 def _is_archive(head: bytes) -> bool:
@@ -140,10 +140,24 @@ def _is_remote(place: str) -> bool:
     return place.startswith(("http://", "https://", "git://", "git@", "github.com/"))
 
 
+def _dockerfile_from(stdin: Any, head: bytes = b"") -> bytes:
+    """Return what `head` is the beginning of.
+
+    Raises:
+        CommandFailedError: it is too large for any Dockerfile, as what has no end is.
+    """
+    from naru.dockerfile.parser import MAX_DOCKERFILE
+
+    text: bytes = head + stdin.read(MAX_DOCKERFILE + 1 - len(head))
+    if len(text) > MAX_DOCKERFILE:
+        raise CommandFailedError(f"the Dockerfile is larger than {MAX_DOCKERFILE} bytes")
+    return text
+
+
 def _find_dockerfile(root: str, given: str, stdin: Any) -> tuple[str, bytes | None]:
     """Return the Dockerfile's name in the context, and its content if it is not there."""
     if stdin is not None:
-        return _name_outside(), stdin.read()
+        return _name_outside(), _dockerfile_from(stdin)
     path = given or os.path.join(root, DEFAULT_NAME)
     if not given and not os.path.exists(path):
         lower = os.path.join(root, DEFAULT_NAME.lower())

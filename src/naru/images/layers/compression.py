@@ -17,7 +17,7 @@ import zstandard
 from isal import igzip_lib, isal_zlib
 
 from naru.errors import CorruptDataError
-from naru.store.tar_read import Readable
+from naru.store.tar_read import MAX_REST, Readable
 
 _PIECE = 256 << 10
 _GZIP_WINDOW = 31
@@ -165,11 +165,15 @@ class _MemberReader:
 
     def _next_member(self) -> None:
         rest = self._member.unused_data.lstrip(b"\0")
+        zeros = 0
         while not rest:
             piece = self._source.read(_PIECE)
             if not piece:
                 self._at_end = True
                 return
+            zeros += len(piece)
+            if zeros > MAX_REST:
+                raise CorruptDataError(f"{self._name}: more than {MAX_REST} zeros follow the data")
             rest = piece.lstrip(b"\0")
         self._member = self._make()
         self._waiting = rest
