@@ -20,7 +20,7 @@ from naru.images.layers.compression import open_plain
 from naru.images.services import ImageServices
 from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
-from naru.oci.digest import DiffId, Digest, hex_of, is_digest
+from naru.oci.digest import DiffId, Digest, Hasher, hex_of, is_digest
 from naru.oci.manifest import (
     MAX_MANIFEST_SIZE,
     Manifest,
@@ -30,6 +30,7 @@ from naru.oci.manifest import (
 )
 from naru.oci.platform import Platform
 from naru.oci.reference import Reference
+from naru.store.content import damaged_content
 from naru.store.tar_read import Readable
 from naru.store.tar_write import TarWriter, Write
 
@@ -121,7 +122,7 @@ def save(services: ImageServices, images: Sequence[ChosenImage], write: Write) -
     Their content stays for as long as it takes, even if they are removed meanwhile.
 
     Raises:
-        CorruptDataError: an image is damaged.
+        CorruptDataError: an image is damaged. That a layer is, is seen when it has been written.
         FaultError: the disk fails.
     """
     with services.lease(OWNER) as lease_id:
@@ -162,7 +163,11 @@ class _Saving:
                 source: Readable = stream
                 if layer.stored != layer.diff_id:
                     source = open_plain(stream)[1]
-                archive.add_stream(_blob_name(layer.diff_id), source, layer.size)
+                hashed = _Hashed(source)
+                archive.add_stream(_blob_name(layer.diff_id), hashed, layer.size)
+            # An archive is what somebody keeps: that a layer is damaged has to be told now.
+            if hashed.digest() != layer.diff_id:
+                raise damaged_content(layer.stored)
         archive.end()
 
     def _collect(self, chosen: ChosenImage) -> tuple[_ManifestItem, Manifest]:
@@ -218,6 +223,22 @@ class _Saving:
             while piece := plain.read(_PIECE):
                 size += len(piece)
         return size
+
+
+class _Hashed:
+    """A stream that knows the digest of what was read from it."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self._hasher = Hasher()
+
+    def read(self, count: int, /) -> bytes:
+        data = self._source.read(count)
+        self._hasher.update(data)
+        return data
+
+    def digest(self) -> Digest:
+        return self._hasher.digest()
 
 
 def _index_entries(manifest: Manifest, tags: Sequence[Reference]) -> list[Descriptor]:

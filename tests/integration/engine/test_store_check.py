@@ -19,6 +19,7 @@ from harness.engine import LABELS
 from harness.narud import EngineUnderTest
 from harness.registry import in_thread
 from harness.requirements import requires
+from naru.oci.digest import digest_bytes
 from naru.store.content import ContentStore
 
 pytestmark = [requires("root", "crun", "conmon", "nft"), pytest.mark.naru_only]
@@ -122,7 +123,7 @@ def test_an_image_without_containers_is_repaired_at_once(engine: EngineUnderTest
     assert engine.wait(made) == 0
 
 
-def test_what_cannot_be_repaired_says_what_to_do(engine: EngineUnderTest) -> None:
+def test_what_cannot_be_repaired_says_what_to_do(engine: EngineUnderTest, tmp_path: Path) -> None:
     path = _layer_path(engine)
     digest = f"sha256:{path.name}"
     path.write_bytes(b"x" + path.read_bytes()[1:])
@@ -131,6 +132,10 @@ def test_what_cannot_be_repaired_says_what_to_do(engine: EngineUnderTest) -> Non
     assert f"load or build {IMAGE} again" in done.out
     left = [record for record in records(engine, repair=True) if "left" in record]
     assert [record["left"]["Kind"] for record in left] == ["blob-damaged"]
+    kept = tmp_path / "kept.tar"
+    done = engine.naru("save", "-o", str(kept), IMAGE)
+    assert done.code == 1
+    assert not kept.exists()
     quick = engine.naru("system", "check", "--quick")
     assert quick.code == 0, "a quick look does not read"
     as_json = engine.naru("system", "check", "--format", "{{.Thing}} {{.State}}", "--no-trunc")
@@ -164,6 +169,20 @@ def test_a_pulled_image_is_fetched_again_and_runs(engine: EngineUnderTest) -> No
         assert done.code == 0, done
         assert engine.naru("run", "--rm", name).out == "from afar\n"
         engine.naru("rmi", name)
+
+
+def test_what_no_registry_gives_back_leaves_nothing_of_the_attempt(engine: EngineUnderTest) -> None:
+    with in_thread(FakeRegistry()) as registry:
+        layer = Tree().file("pulled", "from afar\n").tar()
+        packed = gzip.compress(layer, mtime=0)
+        registry.add_image("x", "1", image_config([layer], {}), [packed])
+        name = f"{registry.host}/x:1"
+        assert engine.naru("pull", name).code == 0
+    content = ContentStore(engine.content_root / "content")
+    content.path(digest_bytes(packed)).write_bytes(b"rubbish")
+    assert engine.naru("system", "check", "--repair").code == 1
+    assert [kind for kind, _ in check(engine)] == ["blob-damaged"]
+    engine.naru("rmi", name)
 
 
 def test_checks_beside_loads_builds_and_removals_find_nothing(engine: EngineUnderTest) -> None:

@@ -21,6 +21,7 @@ from naru.images.commit import NewImage, commit_snapshot
 from naru.images.save import choose_images, save
 from naru.oci.digest import digest_bytes
 from naru.oci.image_config import RunDefaults
+from naru.oci.manifest import MAX_MANIFEST_SIZE, Manifest, parse_manifest
 from naru.oci.platform import Platform
 from naru.oci.reference import Reference
 
@@ -70,6 +71,22 @@ async def test_a_saved_image_comes_back_as_it_was(store: Store, other: Store, fo
     assert store.blobs() == set()
     await store.load(archive)
     assert store.services.catalog.resolve("x:1").id == before.id
+
+
+@pytest.mark.parametrize("form", ["docker", "oci"])
+async def test_a_damaged_layer_is_told(store: Store, form: str) -> None:
+    """An archive with other bytes would be found out when it is needed."""
+    make = docker_archive(["x:1"], LAYERS) if form == "docker" else oci_archive("x:1", LAYERS)
+    await store.load(make)
+    content = store.services.content
+    image = store.services.catalog.resolve("x:1")
+    manifest = parse_manifest(content.read(image.manifest_digest, MAX_MANIFEST_SIZE))
+    assert isinstance(manifest, Manifest)
+    digest = manifest.layers[-1].digest
+    rotten = UPPER.replace(b"upper\n", b"rotten", 1)
+    content.path(digest).write_bytes(rotten if form == "docker" else gzip.compress(rotten))
+    with pytest.raises(CorruptDataError, match=f"content {digest}"):
+        saved(store, "x:1")
 
 
 async def test_an_archive_is_dockers_and_ocis_at_once(store: Store) -> None:

@@ -66,6 +66,8 @@ async def mend_blob(
                 else:
                     _AFTER_BLOB()
                     return ""
+    # What came of it before the failure is of no use to anybody, now that the lease is over.
+    await in_thread(services.garbage.collect)
     return "; ".join(dict.fromkeys(reasons)) or _told_to_bring(images)
 
 
