@@ -48,6 +48,8 @@ class WritableRegistry(FakeRegistry):
         self.uploads_at = ""
         """another host where uploads go"""
         self.smallest_piece = 0
+        self.largest_body = 1 << 62
+        """what a proxy in front lets pass of an upload"""
         self.uploads: dict[str, _Upload] = {}
         self.gate = asyncio.Event()
         """what ends of uploads wait for"""
@@ -114,6 +116,9 @@ class WritableRegistry(FakeRegistry):
         return f"http://{self.host}{path}" if self.absolute_locations else path
 
     async def _go_on(self, request: web.Request, name: str, mishap: str) -> web.StreamResponse:
+        if (request.content_length or 0) > self.largest_body:
+            # As nginx, which does not wait for the body.
+            return web.Response(status=413, text="<html>too large</html>", content_type="text/html")
         upload = self.uploads.get(name)
         if upload is None or mishap == "lost" or "_state=a%2Fb%3D&x=1" not in request.raw_path:
             await request.read()

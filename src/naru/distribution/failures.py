@@ -50,6 +50,10 @@ class RegistryBusyError(FaultError):
     asked_pause_s: float | None = None
 
 
+class RequestTooLargeError(FaultError):
+    """Somebody on the way takes no request that large; the same bytes in smaller ones may pass."""
+
+
 class RangeRefusedError(FaultError):
     """The server does not serve a part of a blob, or not that part; it may serve the whole."""
 
@@ -70,6 +74,9 @@ async def raise_for(response: aiohttp.ClientResponse, now_ns: int) -> NoReturn:
     told = _error_from_body(response.status, await _words_of(response))
     if isinstance(told, TooManyRequestsError):
         told.asked_pause_s = asked_pause_s(response.headers, now_ns)
+    if response.status == 413:
+        hint = f"{response.url.host}, or a proxy before it, takes no request of this size"
+        raise RequestTooLargeError(told.message, hint=hint)
     raise RangeRefusedError(told.message) if response.status == 416 else told
 
 

@@ -79,6 +79,8 @@ class RepositoryWriter:
         self.repository = repository
         self.clock = clock
         self.attempts = client.attempts
+        self.largest_body = 1 << 62
+        """Bytes. What was found to be too much for one request lowers it, for all that follows."""
         self._client = client
         self._scope = f"repository:{repository}:pull,push"
         self._sessions = [

@@ -1,8 +1,9 @@
 """One blob on its way into a repository: whole, or in pieces that outlive a lost connection.
 
 A small blob goes in one request. A large one goes in pieces, so that it gets past proxies that
-bound a request, and after a cut goes on where the registry stands. A registry that takes no
-further pieces gets the blob again, in one request. What is sent may still be growing.
+bound a request, and after a cut goes on where the registry stands. Pieces that are too large all
+the same are halved. A registry that takes no further pieces gets the blob again, in one request.
+What is sent may still be growing.
 
 Spec: distribution-spec v1.1, §Pushing blobs; end-4a, end-5, end-6, end-13.
 """
@@ -16,7 +17,7 @@ from typing import Protocol
 from yarl import URL
 
 from naru.aio import in_thread
-from naru.distribution.failures import RegistryBusyError
+from naru.distribution.failures import RegistryBusyError, RequestTooLargeError
 from naru.distribution.pausing import pause_s
 from naru.distribution.session import RegistryUnreachableError
 from naru.distribution.upload import Answer, RepositoryWriter
@@ -25,7 +26,9 @@ from naru.oci.digest import Digest
 from naru.oci.distribution_errors import DigestInvalidError, TooManyRequestsError
 
 PIECE_SIZE = 32 << 20
-"""Bytes. Usual limits of proxies are higher, and a cut costs no more than this."""
+"""Bytes. Most limits of proxies are higher, and a cut costs no more than this."""
+# No proxy's limit is lower, and smaller ones would take for ever.
+_SMALLEST_PIECE = 64 << 10
 
 # Small enough that the loop hands it over in well under a millisecond.
 _READ_SIZE = 1 << 18
@@ -33,7 +36,7 @@ _LENGTH = re.compile(r"[0-9]{1,19}")
 _RANGE = re.compile(r"(?:bytes=)?([0-9]{1,19})-([0-9]{1,19})")
 _PASSING = (RegistryUnreachableError, RegistryBusyError, TooManyRequestsError)
 # No other way of sending helps against these.
-_FINAL = (UnauthenticatedError, ForbiddenError, DigestInvalidError)
+_FINAL = (UnauthenticatedError, ForbiddenError, DigestInvalidError, RequestTooLargeError)
 _WHOLE = 1 << 63
 
 
@@ -112,15 +115,27 @@ class BlobUpload:
     async def _send(self, begun: Answer) -> None:
         location, offset = begun.location(), 0
         smallest = _LENGTH.fullmatch(begun.headers.get("OCI-Chunk-Min-Length", ""))
-        piece = max(self._piece, int(smallest[0]) if smallest else 0)
+        least = int(smallest[0]) if smallest else 0
         self._failures = 0
         while True:
+            piece = max(min(self._piece, self._writer.largest_body), least)
             there = await self._source.ready(offset + piece)
             size = self._source.size
-            if size is not None and (offset == size or (offset == 0 and size <= piece)):
-                await self._finish(location, offset, size - offset)
-                return
-            location, offset = await self._patch(location, offset, min(piece, there - offset))
+            is_last = size is not None and (offset == size or (offset == 0 and size <= piece))
+            count = min(piece, there - offset)
+            try:
+                if is_last:
+                    await self._finish(location, offset, count)
+                    return
+                location, offset = await self._patch(location, offset, count)
+            except RequestTooLargeError:
+                # Limits are round numbers.
+                smaller = 1 << max((count - 1).bit_length() - 1, 0)
+                if smaller < max(least, _SMALLEST_PIECE) or self._piece == _WHOLE:
+                    raise
+                # The upload is where it was: it was no registry that looked at the body.
+                self._writer.largest_body = min(smaller, self._writer.largest_body)
+                self._sent(offset)
 
     async def _patch(self, location: URL, offset: int, count: int) -> tuple[URL, int]:
         """Send a piece; return where and from where on to continue."""

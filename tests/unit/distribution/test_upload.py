@@ -132,6 +132,38 @@ async def test_registry_that_wants_larger_pieces_gets_them(client: HttpClient) -
         assert registry.sent == [2 * _PIECE, _PIECE + 17, 0]
 
 
+@pytest.mark.parametrize("data", [_DATA, _DATA[: _PIECE - 1]])
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_pieces_that_a_proxy_refuses_are_made_smaller_for_all_blobs(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch, data: bytes, *, is_done: bool
+) -> None:
+    monkeypatch.setattr(upload_session, "_SMALLEST_PIECE", 1_000)
+    async with WritableRegistry() as registry:
+        registry.largest_body = 30_000
+        writer = await writer_of(client, registry)
+        sent, pauses = await send(writer, Growing(data, is_done=is_done))
+        assert registry.blobs[digest_of(data)] == data
+        assert (max(registry.sent) <= 30_000, sent[-1], pauses) == (True, len(data), [])
+        assert registry.verbs().count("POST upload") == 1
+        registry.sent.clear()
+        registry.requests.clear()
+        other = data[::-1]
+        await send(writer, Growing(other))
+        assert registry.blobs[digest_of(other)] == other
+        assert len(registry.sent) == len(registry.requests) - 1, "nothing is tried in vain again"
+
+
+async def test_what_no_proxy_takes_is_given_up(client: HttpClient) -> None:
+    async with WritableRegistry() as registry:
+        registry.largest_body = 10
+        with pytest.raises(FaultError, match="error parsing HTTP 413") as caught:
+            await send(await writer_of(client, registry), Growing(_DATA))
+        assert caught.value.hint == "127.0.0.1, or a proxy before it, takes no request of this size"
+        registry.smallest_piece, registry.largest_body = _PIECE, _PIECE - 1
+        with pytest.raises(FaultError, match="error parsing HTTP 413"):
+            await send(await writer_of(client, registry), Growing(_DATA))
+
+
 @pytest.mark.parametrize(
     ("mishaps", "bytes_again"),
     [
