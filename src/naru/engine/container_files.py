@@ -6,11 +6,10 @@ import contextlib
 import os
 from pathlib import Path
 
-from naru.aio import in_thread
 from naru.engine.containers.mount_requests import READ_ONLY_TOP
 from naru.engine.containers.tidying import tidy
 from naru.engine.containers.user_namespace import id_maps
-from naru.engine.containers.volume_mounts import unmount_volumes
+from naru.engine.containers.volume_mounts import thread_for, unmount_volumes
 from naru.engine.context import EngineContext
 from naru.engine.live.open_files import BreakOff, Hold
 from naru.engine.model import Container, MountRecord
@@ -32,7 +31,8 @@ async def hold_files(ctx: EngineContext, container: Container, break_off: BreakO
     async def open_files() -> ContainerFiles:
         if not container.is_running:
             await tidy(ctx, container)
-        return await in_thread(_open, ctx, container)
+        files: ContainerFiles = await thread_for(ctx, container)(_open, ctx, container)
+        return files
 
     async with ctx.locks.hold(container.id):
         if container.is_leaving:

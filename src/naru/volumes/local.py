@@ -40,12 +40,16 @@ class LocalDriver:
     def create(self, folder: Path, options: Mapping[str, str]) -> None:
         """See `VolumeDriver`. What is there keeps its owner and mode."""
         try:
-            for path, mode in ((folder, _FOLDER_MODE), (folder / _CONTENT, _CONTENT_MODE)):
+            content = folder / _CONTENT
+            if mount_of(options) is not None and _is_mounted(content):
+                # To look at it could mean to wait for a server that is away.
+                return
+            for path, mode in ((folder, _FOLDER_MODE), (content, _CONTENT_MODE)):
                 if not path.is_dir():
                     path.mkdir(parents=True, exist_ok=True)
                     # The process's umask must not decide who can enter.
                     path.chmod(mode)
-            self.limit(folder / _CONTENT, options)
+            self.limit(content, options)
             self._drop_fresh(folder)
         except OSError as error:
             raise FaultError(f"error while creating volume path '{folder}': {error}") from error
@@ -150,11 +154,15 @@ class LocalDriver:
 
 def _resolve(host: str) -> str:
     try:
-        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        # Docker's choice: servers may listen on IPv4 alone.
+        found.sort(key=lambda each: each[0] != socket.AF_INET)
+        return str(found[0][4][0])
     except OSError as error:
         raise OSError(error.errno, f"lookup {host}: {reason_of(error)}") from error
 
 
 def _is_mounted(path: Path) -> bool:
-    target = os.path.realpath(path)
+    # What is mounted there is not asked for: its server may not answer.
+    target = os.path.join(os.path.realpath(path.parent), path.name)
     return any(os.fspath(entry.target) == target for entry in mounts())

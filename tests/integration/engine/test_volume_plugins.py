@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,29 @@ def test_a_start_does_not_wait_for_a_plugin_that_hangs(
     shelf.start()
     engine.restart(how="kill9")
     eventually(lambda: shelf.users("slow") == [], "the next engine unmounts it")
+
+
+def test_many_starts_that_wait_for_a_plugin_leave_all_others_their_threads(
+    engine: EngineUnderTest, shelf: Plugin
+) -> None:
+    _create(engine, "mute").ok(201)
+    host = {"Binds": ["mute:/d"], "NetworkMode": "none"}
+    # More than the threads that requests share.
+    waiting = [engine.create("true", host=host) for _ in range(36)]
+
+    def start(container: str) -> int:
+        return engine.api("POST", f"/containers/{container}/start", timeout_s=300).status
+
+    with ThreadPoolExecutor(len(waiting)) as clients:
+        with shelf.spoilt("Mount", "hang"):
+            answers = [clients.submit(start, container) for container in waiting]
+            eventually(lambda: shelf.calls("Mount"), "one start asks the plugin")
+            time.sleep(1)
+            assert engine.run("echo", "works").out == "works\n"
+            assert not any(answer.done() for answer in answers)
+        shelf.stop()
+        assert {answer.result() for answer in answers} <= {500, 503}
+    shelf.start()
 
 
 @pytest.mark.parametrize("point", ["volumes.mount.noted", "volumes.mount.mounted"])

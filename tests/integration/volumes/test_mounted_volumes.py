@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +86,57 @@ def test_servers_of_network_file_systems_are_looked_up_and_refusals_shown(
     assert refusal("addr=nosuch.invalid").startswith(
         "': error resolving passed in network volume address: lookup nosuch.invalid: "
     )
+
+
+def test_servers_with_addresses_of_both_kinds_are_asked_by_ipv4(
+    volumes: Volumes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.9", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    volumes.create("far", options={"type": "nfs", "device": ":/x", "o": "addr=server,nolock"})
+    with pytest.raises(FaultError, match=r"data: addr=127\.0\.0\.9,nolock"):
+        volumes.uses.mount("far", "me")
+
+
+def test_a_server_that_is_away_holds_up_nobody_who_does_not_want_its_files(
+    volumes: Volumes, tmp_path: Path
+) -> None:
+    # A file system whose server never says a word: to look at its root means to wait for ever.
+    server = os.open("/dev/fuse", os.O_RDWR)
+    options = {
+        "type": "fuse",
+        "device": "far",
+        "o": f"fd={server},rootmode=40000,user_id=0,group_id=0",
+    }
+    volumes.create("far", options=options)
+    path = volumes.uses.mount("far", "first")
+
+    def work() -> None:
+        volumes.create("far", options=options)
+        assert volumes.uses.mount("far", "second") == path
+        volumes.uses.unmount("far", "second")
+        assert volumes.usage("far") == 0
+        database = Database(tmp_path / "naru.db")
+        later = Volumes(tmp_path / "volumes", database, SystemClock())
+        later.repair()
+        later.settle({"first"})
+        database.close()
+        volumes.uses.unmount("far", "first")
+        volumes.remove("far")
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        thread.join(10)
+        assert not thread.is_alive(), "it waits for the server"
+    finally:
+        os.close(server)
+        thread.join()
+    assert volumes.get("far") is None
+    assert not mounts_under(tmp_path)
 
 
 def test_an_engine_ends_the_uses_that_another_left(volumes: Volumes, tmp_path: Path) -> None:

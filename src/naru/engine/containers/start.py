@@ -19,6 +19,7 @@ from naru.engine.containers.removal import remove_stopped
 from naru.engine.containers.spec_request import spec_request, write_etc_files
 from naru.engine.containers.tidying import release_resources, tidy
 from naru.engine.containers.user_namespace import id_maps, provide_user_namespace
+from naru.engine.containers.volume_mounts import thread_for
 from naru.engine.context import EngineContext
 from naru.engine.health_rule import at_start, check_of
 from naru.engine.live.attachments import AttachStreams, log_path
@@ -124,7 +125,8 @@ async def _bring_up(
     sandbox, netns_path = network
     _AFTER_NETWORK()
     tell_networks(ctx, container, "connect")
-    await in_thread(_write_bundle, ctx, container, root, sandbox, netns_path)
+    in_fitting_thread = thread_for(ctx, container)
+    await in_fitting_thread(_write_bundle, ctx, container, root, sandbox, netns_path)
     runtime = ctx.runtimes[container.host_config.runtime]
     created = await conmon.create(runtime, root, container.id, _monitor_options(ctx, container))
     _AFTER_MONITOR()

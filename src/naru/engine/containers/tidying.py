@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from naru.aio import in_thread
 from naru.engine.container_log import end_log
 from naru.engine.containers.spec_request import cgroup_path
-from naru.engine.containers.volume_mounts import unmount_volumes
+from naru.engine.containers.volume_mounts import thread_for, unmount_volumes
 from naru.engine.context import EngineContext
 from naru.engine.model import Container
 from naru.errors import FaultError, NaruError
@@ -41,7 +41,8 @@ async def release_resources(ctx: EngineContext, container: Container) -> None:
     if ctx.config.id_maps is not None:
         await _attempt(container, in_thread(user_namespaces.remove, exec_root, container.id))
     if any(mount.type == "volume" for mount in container.record.mounts):
-        await _attempt(container, in_thread(unmount_volumes, ctx, container))
+        in_fitting_thread = thread_for(ctx, container)
+        await _attempt(container, in_fitting_thread(unmount_volumes, ctx, container))
     ctx.exits.forget(container.id)
     await _attempt(container, end_log(ctx, container))
 

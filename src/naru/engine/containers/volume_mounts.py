@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import posixpath
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
-from naru.aio import in_thread
+from naru.aio import in_own_thread, in_thread
 from naru.api.host_config import HostConfig
 from naru.engine.context import EngineContext
 from naru.engine.model import Container, MountRecord
@@ -19,6 +21,18 @@ from naru.volumes.model import ANONYMOUS_LABEL, LOCAL
 from naru.volumes.plugin_protocol import PluginRefusedError
 
 _log = logging.getLogger(__name__)
+
+
+def thread_for(ctx: EngineContext, container: Container) -> Callable[..., Awaitable[Any]]:
+    """Return what runs work that touches the content of a container's volumes off the loop.
+
+    A file server or a plugin that does not answer holds a thread for as long as it likes; that
+    must not be one of those that all others share.
+    """
+    names = {mount.name for mount in container.record.mounts if mount.type == "volume"}
+    volumes = [ctx.volumes.get(name) for name in names]
+    is_near = all(volume is None or volume.is_plain for volume in volumes)
+    return in_thread if is_near else in_own_thread
 
 
 def inherited_mounts(ctx: EngineContext, host_config: HostConfig) -> list[MountRecord]:
@@ -157,7 +171,7 @@ async def copy_up_volumes(ctx: EngineContext, container: Container) -> None:
         finally:
             bundles.remove(ctx.config.exec_root, container.id)
 
-    await in_thread(copy)
+    await thread_for(ctx, container)(copy)
 
 
 def _copy_up(ctx: EngineContext, rootfs: Path, mount: MountRecord, user: str) -> None:
