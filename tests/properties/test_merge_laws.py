@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from hypothesis import assume, given, reject
+from hypothesis import assume, example, given, reject
 from hypothesis import strategies as st
 
 from naru.api.container_config import ContainerConfig, HealthConfig
@@ -44,6 +44,9 @@ def _comparable(config: ContainerConfig) -> ContainerConfig:
 
 
 @given(_CONFIGS, _CONFIGS)
+@example(
+    ContainerConfig(entrypoint=[""], cmd=["sh"]), ContainerConfig(entrypoint=["web"], cmd=["-v"])
+)
 def test_own_part_and_image_make_the_whole_again(
     asked: ContainerConfig, image: ContainerConfig
 ) -> None:

@@ -14,6 +14,7 @@ from naru.errors import InvalidInputError
 
 V = TypeVar("V")
 _MISSING = object()
+_NONE: tuple[list[str] | None, ...] = (None, [], [""])
 
 
 def merge_config(config: ContainerConfig, image: ContainerConfig) -> ContainerConfig:
@@ -99,6 +100,9 @@ def own_part(merged: ContainerConfig, image: ContainerConfig) -> ContainerConfig
         own.entrypoint = None
         if own.cmd == image.cmd:
             own.cmd = None
+    if merged.entrypoint is None and image.entrypoint not in _NONE:
+        # Said so with an empty word, for leaving it out means the image's.
+        own.entrypoint = [""]
     return own
 
 
