@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.archives import BUSYBOX
-from harness.engine import Engine, Result
+from harness.engine import Engine
+from harness.programs import Result
 from harness.requirements import requires
 
 pytestmark = requires("root", "crun", "conmon", "nft", "docker")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from harness.archives import busybox_layer, docker_archive
-from harness.engine import Engine, Result
+from harness.engine import Engine
+from harness.programs import Result
 from harness.requirements import requires
 
 pytestmark = [requires("docker"), pytest.mark.docker_release("28.2")]

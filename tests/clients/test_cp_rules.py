@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from harness.archives import members
-from harness.engine import Engine, Result
+from harness.engine import Engine
+from harness.programs import Result
 from harness.requirements import requires
 
 pytestmark = [requires("docker"), pytest.mark.docker_release("28.2")]

@@ -17,8 +17,9 @@ import pytest
 
 from harness import leaks, narud, ssh_host
 from harness.archives import BUSYBOX, Tree, busybox_layer, docker_archive, oci_archive
-from harness.engine import Engine, Result
+from harness.engine import Engine
 from harness.narud import EngineUnderTest
+from harness.programs import Result
 from harness.requirements import requires
 from harness.wiretap import Wiretap
 
@@ -74,10 +75,6 @@ def skopeo(*words: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout)) if words[0] == "inspect" else {}
 
 
-def image_id(engine: Engine, name: str) -> str:
-    return str(engine.api("GET", f"/images/{name}/json").json()["Id"])
-
-
 def manifest_digest(engine: Engine, name: str, folder: Path) -> str:
     """Return the digest of an image's manifest, as a copy of it tells."""
     copy(engine, name, f"oci:{folder}:probe").ok()
@@ -99,7 +96,7 @@ def test_only_the_layer_that_is_missing_is_sent(
     assert f"{top}: Copied" in done.lines()
     assert "Status: Sent 1 of 3 layers (1.05MB)" in done.lines()
     assert done.lines()[-1] == f"{tap.url}#docker.io/library/app:2"
-    assert image_id(far, "app:2") == image_id(engine, "app:1")
+    assert far.image_id("app:2") == engine.image_id("app:1")
     assert far.run("cmp", "/top", "/top", image="app:2").code == 0
     # Once more: nothing but words.
     assert copy(engine, "-q", "app:1", tap.url).ok().lines() == [
@@ -116,19 +113,19 @@ def test_the_other_way_round_and_the_name_is_taken_from_another(
 ) -> None:
     far.load(docker_archive(["app:1"], [busybox_layer(), TOP]))
     engine.load(docker_archive(["app:1"], [busybox_layer()], {"Cmd": ["old"]}))
-    old = image_id(engine, "app:1")
+    old = engine.image_id("app:1")
     copy(engine, f"{tap.url}#app:1", "engine:").ok()
     assert tap.take()[1] < len(TOP) + 20_000
-    assert image_id(engine, "app:1") == image_id(far, "app:1")
+    assert engine.image_id("app:1") == far.image_id("app:1")
     assert engine.api("GET", f"/images/{old}/json").json()["RepoTags"] == []
     events = far.docker("events", "--since", "1m", "--until", f"{time.time():.9f}").ok()
-    assert f"image save {image_id(far, 'app:1')}" in events.out
+    assert f"image save {far.image_id('app:1')}" in events.out
 
 
 def test_an_image_goes_by_its_id_and_then_needs_a_name(
     engine: Engine, far: EngineUnderTest, tap: Wiretap
 ) -> None:
-    short = image_id(engine, BUSYBOX).partition(":")[2][:12]
+    short = engine.image_id(BUSYBOX).partition(":")[2][:12]
     refused = copy(engine, short, tap.url)
     assert refused.code == 1
     assert f"{short} has no name of its own" in refused.err
@@ -170,7 +167,7 @@ def test_archives_are_what_skopeo_reads_and_writes(engine: Engine, tmp_path: Pat
         copy(engine, "app:1", f"{kind}:{made}").ok()
         skopeo("copy", "--insecure-policy", "-q", f"{kind}:{made}", f"{kind}:{theirs}:{name}")
         copy(engine, f"{kind}:{theirs}", f"engine:{kind}:back").ok()
-        assert image_id(engine, f"{kind}:back") == image_id(engine, "app:1")
+        assert engine.image_id(f"{kind}:back") == engine.image_id("app:1")
     assert sorted(os.listdir(tmp_path)) == sorted(
         f"{kind}{part}.tar"
         for kind in ("docker-archive", "oci-archive")
@@ -181,7 +178,7 @@ def test_archives_are_what_skopeo_reads_and_writes(engine: Engine, tmp_path: Pat
     assert "Loaded image: app:1" in engine.docker("load", "-i", f"{tmp_path}/oci-archive.tar").out
     subprocess.run(["gzip", f"{tmp_path}/docker-archive.tar"], check=True)
     copy(engine, f"docker-archive:{tmp_path}/docker-archive.tar.gz", "engine:zipped").ok()
-    assert image_id(engine, "zipped") == image_id(engine, "app:1")
+    assert engine.image_id("zipped") == engine.image_id("app:1")
 
 
 def test_by_ssh_and_a_key_that_is_refused(
@@ -192,7 +189,7 @@ def test_by_ssh_and_a_key_that_is_refused(
     with ssh_host.serving({"NARU_HOST": f"unix://{far.socket}", "PATH": path}) as host:
         env = {"PATH": f"{host.path}:{os.environ['PATH']}"}
         copy(engine, "app:1", host.url, env=env).ok()
-        assert image_id(far, "app:1") == image_id(engine, "app:1")
+        assert far.image_id("app:1") == engine.image_id("app:1")
         with host.refusing():
             refused = copy(engine, "app:1", f"{host.url}#app:2", env=env)
     assert refused.code == 1

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine import Engine, Result
+from harness.engine import Engine
+from harness.programs import Result
 from harness.requirements import requires
 
 pytestmark = [requires("docker"), pytest.mark.docker_release("28.2"), pytest.mark.naru_only]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.engine import Engine, Result
+from harness.engine import Engine
+from harness.programs import Result
 from harness.requirements import requires
 
 pytestmark = requires("root", "docker")

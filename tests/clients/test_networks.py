@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.engine import LABEL, Engine, Result
+from harness.engine import LABEL, Engine
+from harness.programs import Result
 from harness.requirements import requires
 
 pytestmark = requires("docker")

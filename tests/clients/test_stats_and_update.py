@@ -8,8 +8,9 @@ import subprocess
 import pexpect
 import pytest
 
-from harness.engine import Engine, Result
+from harness.engine import Engine
 from harness.narud import EngineUnderTest
+from harness.programs import Result
 from harness.requirements import requires
 
 _PROGRAMS = pytest.mark.parametrize(

@@ -47,10 +47,6 @@ def cleared(engine: Engine, docker: Engine) -> Iterator[None]:
                 each.docker("rmi", tag).ok()
 
 
-def image_id(engine: Engine, name: str) -> str:
-    return str(engine.api("GET", f"/images/{name}/json").json()["Id"])
-
-
 def test_to_dockerd_goes_only_what_it_lacks(engine: Engine, docker: Engine, tap: Wiretap) -> None:
     for each in (engine, docker):
         each.load(docker_archive(["copied/base:1"], [busybox_layer(), BIG]))
@@ -60,7 +56,7 @@ def test_to_dockerd_goes_only_what_it_lacks(engine: Engine, docker: Engine, tap:
     assert len(TOP) < tap.take()[0] < len(TOP) + _DOCUMENTS
     # It makes manifests of its own.
     assert "Digest: " not in done.out
-    assert image_id(docker, "copied/app:1") == image_id(engine, "copied/app:1")
+    assert docker.image_id("copied/app:1") == engine.image_id("copied/app:1")
     # Every layer is whole there: it can be saved, and read again.
     saved = docker.docker("save", "copied/app:1").ok()
     assert len(saved.out) > len(TOP) // 2
@@ -68,7 +64,7 @@ def test_to_dockerd_goes_only_what_it_lacks(engine: Engine, docker: Engine, tap:
     engine.load(docker_archive(["copied/turned:1"], [BIG, busybox_layer(), TOP]))
     done = engine.naru("image", "copy", "copied/turned:1", tap.url).ok()
     assert "Status: Sent 3 of 3 layers (5.28MB)" in done.lines()
-    assert image_id(docker, "copied/turned:1") == image_id(engine, "copied/turned:1")
+    assert docker.image_id("copied/turned:1") == engine.image_id("copied/turned:1")
 
 
 def test_compressed_layers_go_as_they_are(engine: Engine, docker: Engine, tap: Wiretap) -> None:
@@ -76,7 +72,7 @@ def test_compressed_layers_go_as_they_are(engine: Engine, docker: Engine, tap: W
     engine.naru("image", "copy", "copied/zipped:1", f"{tap.url}#copied/other:2").ok()
     packed = sum(len(gzip.compress(layer, 1, mtime=0)) for layer in (busybox_layer(), TOP))
     assert packed < tap.take()[0] < packed + _DOCUMENTS
-    assert image_id(docker, "copied/other:2") == image_id(engine, "copied/zipped:1")
+    assert docker.image_id("copied/other:2") == engine.image_id("copied/zipped:1")
 
 
 def test_from_dockerd_to_us_and_to_files(
@@ -92,7 +88,7 @@ def test_from_dockerd_to_us_and_to_files(
     # The layer that the image has twice goes once.
     assert "Status: Sent 2 of 3 layers (3.15MB)" in done.lines()
     assert near.take()[0] < len(BIG) + len(TOP) + _DOCUMENTS
-    assert image_id(engine, "copied/mine:latest") == image_id(docker, "copied/app:2")
+    assert engine.image_id("copied/mine:latest") == docker.image_id("copied/app:2")
     layout = tmp_path / "layout"
     docker.naru("image", "copy", "copied/app:2", f"oci:{layout}:x").ok()
     shown = subprocess.run(
@@ -103,7 +99,7 @@ def test_from_dockerd_to_us_and_to_files(
     # And back, by way of the layout.
     docker.docker("rmi", "copied/app:1", "copied/app:2").ok()
     engine.naru("image", "copy", f"oci:{layout}:x", f"{tap.url}#copied/app:3").ok()
-    assert image_id(docker, "copied/app:3") == image_id(engine, "copied/mine:latest")
+    assert docker.image_id("copied/app:3") == engine.image_id("copied/mine:latest")
 
 
 def test_our_archives_are_what_dockerd_loads(
@@ -117,7 +113,7 @@ def test_our_archives_are_what_dockerd_loads(
     saved = tmp_path / "saved.tar"
     docker.docker("save", "-o", str(saved), "copied/new:9").ok()
     engine.naru("image", "copy", f"docker-archive:{saved}", "engine:").ok()
-    assert image_id(engine, "copied/new:9") == image_id(engine, "copied/app:1")
+    assert engine.image_id("copied/new:9") == engine.image_id("copied/app:1")
 
 
 def test_a_cut_leaves_dockerd_as_it_was(engine: Engine, docker: Engine, tap: Wiretap) -> None:

@@ -66,6 +66,7 @@ class Desk:
 def desk() -> Iterator[Desk]:
     engine = EngineUnderTest()
     engine.data_root.mkdir(mode=0o711)
+    # It goes with the engine, as all that is mounted below its root.
     disk = Mount(type="tmpfs", source="tmpfs", data=f"size={_DISK},mode=0711")
     mount.mount_all([disk], engine.data_root)
     try:
@@ -76,10 +77,7 @@ def desk() -> Iterator[Desk]:
             packed = [gzip.compress(layer, 1, mtime=0) for layer in layers]
             registry.add_image("x", "1", image_config(layers, {}), packed)
             desk = Desk(engine, f"{registry.host}/x:1")
-            writer = "head -c 6000000 /dev/urandom > /noise"
-            assert not desk.container("writer", Image="busybox", Cmd=["sh", "-c", writer])
-            engine.start("writer")
-            assert engine.wait("writer") == 0
+            assert engine.sh("head -c 6000000 /dev/urandom > /noise", name="writer").code == 0
             yield desk
     finally:
         engine.destroy()

@@ -22,7 +22,6 @@ import pytest
 from fakes.writable_registry import WritableRegistry
 from harness import narud
 from harness.archives import Tree, busybox_layer, docker_archive, image_config
-from harness.engine import LABELS
 from harness.narud import EngineUnderTest
 from harness.registry import in_thread
 from harness.requirements import requires
@@ -148,10 +147,7 @@ def bench() -> Iterator[Bench]:
             config = image_config([noise("three"), noise("four")], {})
             registry.add_image("x", "1", config, packed)
             script = "head -c 3000000 /dev/urandom > /noise"
-            body = {"Image": "busybox", "Cmd": ["sh", "-c", script], "Labels": LABELS}
-            engine.api("POST", "/containers/create", body, query={"name": "writer"}).ok(201)
-            engine.start("writer")
-            assert engine.wait("writer") == 0
+            assert engine.sh(script, name="writer").code == 0
             yield Bench(engine, registry, docker_archive([_LOADED], layers))
     finally:
         engine.destroy()

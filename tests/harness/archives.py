@@ -157,6 +157,12 @@ def docker_archive(
     return tree.file("manifest.json", json.dumps(manifest)).tar()
 
 
+def telling_archive(text: str) -> bytes:
+    """Return an archive of `x:1`, whose containers say this and end: it tells images apart."""
+    layers = [busybox_layer(), Tree().file("text", text).tar()]
+    return docker_archive(["x:1"], layers, {"Cmd": ["cat", "/text"]})
+
+
 _OCI = "application/vnd.oci.image"
 
 

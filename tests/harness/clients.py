@@ -7,7 +7,8 @@ from typing import Any
 
 import pexpect
 
-from harness.engine import Engine, Result
+from harness.engine import Engine
+from harness.programs import Result
 from harness.waiting import eventually
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import weakref
@@ -22,7 +21,7 @@ from typing import Any
 import pexpect
 from docker import DockerClient
 
-from harness import wire
+from harness import programs, wire
 from harness.archives import (
     BUSYBOX,
     TEST_IMAGE,
@@ -30,35 +29,13 @@ from harness.archives import (
     busybox_layer,
     docker_archive,
 )
+from harness.programs import Result
 from harness.waiting import eventually
 
 # Marks what tests made, so that cleaning up touches nothing else on a shared engine.
 LABEL = f"naru-test={os.getpid()}"
 LABELS = dict([LABEL.split("=", 1)])
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a program left behind."""
-
-    argv: list[str]
-    code: int
-    out: str
-    err: str
-
-    def ok(self) -> Result:
-        """Assert that it went well."""
-        assert self.code == 0, f"{self}"
-        return self
-
-    def lines(self) -> list[str]:
-        """Return the lines of its output."""
-        return self.out.splitlines()
-
-    def __str__(self) -> str:
-        words = " ".join(self.argv)
-        return f"{words}\nexit {self.code}\n--- out\n{self.out}\n--- err\n{self.err}"
 
 
 @dataclass(frozen=True)
@@ -147,7 +124,7 @@ class Engine:
         timeout_s: float = 60,
     ) -> Result:
         """Run the real docker command."""
-        return self._program(["docker"], args, stdin, env, timeout_s)
+        return self._client("docker", args, stdin, env, timeout_s)
 
     def naru(
         self,
@@ -157,7 +134,7 @@ class Engine:
         timeout_s: float = 60,
     ) -> Result:
         """Run our command."""
-        return self._program([self.naru_program], args, stdin, env, timeout_s)
+        return self._client(self.naru_program, args, stdin, env, timeout_s)
 
     def terminal(
         self, program: str, *args: str, size: tuple[int, int] = (24, 80), timeout_s: float = 60
@@ -179,25 +156,18 @@ class Engine:
         """Return the path of our command."""
         return str(Path(sys.executable).parent / "naru")
 
-    def _program(
+    def _client(
         self,
-        program: list[str],
+        program: str,
         args: Sequence[str],
         stdin: str | bytes,
         env: Mapping[str, str] | None,
         timeout_s: float,
     ) -> Result:
-        argv = [*program, *_labelled(args)]
-        done = subprocess.run(
-            argv,
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            env=self.environ | dict(env or {}),
-            timeout=timeout_s,
-            check=False,
+        argv = [program, *_labelled(args)]
+        return programs.run(
+            argv, stdin=stdin, env=self.environ | dict(env or {}), timeout_s=timeout_s
         )
-        out, err = (data.decode(errors="replace") for data in (done.stdout, done.stderr))
-        return Result(argv, done.returncode, out, err)
 
     def client(self, **options: Any) -> DockerClient:
         """Return docker-py's client; the caller closes it."""
@@ -205,21 +175,38 @@ class Engine:
 
     # -- short words -----------------------------------------------------------------------------
 
-    def create(
+    def create(self, *cmd: str, **options: Any) -> str:
+        """Create a container and return its id; `options` are those of `ask_to_create`."""
+        return str(self.ask_to_create(*cmd, **options).ok(201).json()["Id"])
+
+    def ask_to_create(
         self,
         *cmd: str,
         name: str | None = None,
         image: str = BUSYBOX,
         host: Mapping[str, Any] | None = None,
+        version: str | None = None,
         **config: Any,
-    ) -> str:
-        """Create a container and return its id; `config` and `host` are the API's own keys."""
+    ) -> wire.Response:
+        """Ask for a container, which may be refused; `config` and `host` are the API's own keys."""
         body = {"Image": image, "HostConfig": dict(host or {}), **config}
         body["Labels"] = LABELS | (config.get("Labels") or {})
         if cmd:
             body["Cmd"] = list(cmd)
-        answer = self.api("POST", "/containers/create", body, query={"name": name}).ok(201)
-        return str(answer.json()["Id"])
+        return self.api("POST", "/containers/create", body, query={"name": name}, version=version)
+
+    def refusal(self, *cmd: str, **options: Any) -> wire.Response:
+        """Return the answer that refuses a container, at its creation or at its start.
+
+        Which of the two it is differs between engines, and between releases of Docker's.
+        """
+        answer = self.ask_to_create(*cmd, **options)
+        if answer.status == 201:
+            container = answer.json()["Id"]
+            answer = self.api("POST", f"/containers/{container}/start")
+            self.remove(container)
+        assert answer.status >= 400, (answer.status, cmd, options)
+        return answer
 
     def start(self, container: str) -> None:
         """Start a container."""
@@ -319,6 +306,10 @@ class Engine:
         failed = [record for record in records if "error" in record]
         assert not failed, failed
         return records
+
+    def image_id(self, name: str) -> str:
+        """Return the id of an image."""
+        return str(self.api("GET", f"/images/{name}/json").ok(200).json()["Id"])
 
     def has_image(self, name: str) -> bool:
         """Say whether an image is there."""

@@ -192,6 +192,11 @@ class EngineUnderTest(Engine):
         """Return the pids of this engine's conmon processes."""
         return [pid for pid, words in leaks.processes(self.exec_root) if "conmon" in words[0]]
 
+    def remove_volumes(self) -> None:
+        """Remove all volumes, which nothing uses any more."""
+        for volume in self.api("GET", "/volumes").ok(200).json()["Volumes"]:
+            self.api("DELETE", f"/volumes/{volume['Name']}").ok(204)
+
     # -- the end ---------------------------------------------------------------------------------
 
     def lose_power(self) -> None:

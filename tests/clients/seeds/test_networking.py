@@ -127,8 +127,7 @@ def test_ports_cannot_be_published_from_the_network_of_another(client: Client) -
     text = "conflicting options: port publishing and the container type network mode"
     assert text in refused.err
     host = {"NetworkMode": f"container:{other}", "PortBindings": {"80/tcp": [{"HostPort": ""}]}}
-    body = {"Image": "busybox", "HostConfig": host, "ExposedPorts": {"80/tcp": {}}}
-    answer = client.engine.api("POST", "/containers/create", body)
+    answer = client.engine.ask_to_create(host=host, ExposedPorts={"80/tcp": {}})
     assert (answer.status, answer.json()["message"]) == (400, text)
 
 

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from fakes.fake_registry import FakeRegistry
-from harness.archives import Tree, busybox_layer, docker_archive
+from harness.archives import telling_archive
 from harness.clients import Client
-from harness.engine import Engine, Result
+from harness.engine import Engine
 from harness.narud import EngineUnderTest
+from harness.programs import Result
 from harness.proxy import Proxy
 from harness.registry import Registry, in_thread, serving
 from harness.requirements import requires
@@ -33,11 +34,6 @@ _ROWS: list[dict[str, Any]] = [
     {"name": "bitnami/tomcat", "description": "x", "star_count": 12},
     {"name": "me/tomcat", "description": "", "star_count": 3},
 ]
-
-
-def _image(text: str) -> bytes:
-    layers = [busybox_layer(), Tree().file("whose", text).tar()]
-    return docker_archive(["x:1"], layers, {"Cmd": ["cat", "/whose"]})
 
 
 @dataclass
@@ -69,7 +65,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     ):
         index.index = _ROWS
         for name in ("team/box:1", "me/box:1"):
-            third.push(name, _image(name))
+            third.push(name, telling_archive(name))
         hub.trust(certificates, "registry-1.docker.io")
         third.trust(certificates, _THIRD)
         addresses = {"registry-1.docker.io:443": hub.address, f"{_THIRD}:443": third.address}
@@ -151,12 +147,14 @@ def test_search_in_full_up_to_a_number_and_from_so_many_stars(
 
 @pytest.mark.seed("S083")
 def test_a_tag_moves_and_a_digest_stays(client: Client) -> None:
-    with serving({"box:1": _image("one"), "box:latest": _image("one")}) as registry:
+    with serving(
+        {"box:1": telling_archive("one"), "box:latest": telling_archive("one")}
+    ) as registry:
         name = f"{registry.address}/box"
         client("pull", name).ok()
         [digest] = json.loads(client.show("{{json .RepoDigests}}", name))
-        registry.push("box:2", _image("two"))
-        registry.push("box:latest", _image("two"))
+        registry.push("box:2", telling_archive("two"))
+        registry.push("box:latest", telling_archive("two"))
         assert client.say("run", "--rm", name) == "one"
         assert f"Status: Downloaded newer image for {name}:latest" in client.say("pull", name)
         assert client.say("run", "--rm", name) == "two"

@@ -121,8 +121,7 @@ def test_names_are_given_or_drawn_and_never_twice(client: Client) -> None:
     assert taken.code == 125
     text = f'The container name "/seeds-named" is already in use by container "{first}"'
     assert f"Conflict. {text}" in taken.err
-    body = {"Image": "busybox"}
-    answer = client.engine.api("POST", "/containers/create", body, query={"name": "seeds-named"})
+    answer = client.engine.ask_to_create(name="seeds-named")
     assert answer.status == 409
     assert text in answer.json()["message"]
 

@@ -63,12 +63,7 @@ def test_a_configuration_is_no_network_to_be_on(engine: Engine) -> None:
     words = "cannot create endpoint on configuration-only network"
     answer = engine.api("POST", "/networks/nt-kept/connect", {"Container": engine.up()})
     assert (answer.status, answer.message) == (403, words)
-    body = {"Image": "busybox", "HostConfig": {"NetworkMode": "nt-kept"}}
-    answer = engine.api("POST", "/containers/create", body)
-    if answer.status == 201:
-        container = answer.json()["Id"]
-        answer = engine.api("POST", f"/containers/{container}/start")
-        engine.remove(container)
+    answer = engine.refusal(host={"NetworkMode": "nt-kept"})
     assert (answer.status, words in answer.message) == (403, True)
 
 

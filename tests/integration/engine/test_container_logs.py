@@ -152,21 +152,14 @@ def test_max_size_and_max_file_bound_the_log(engine: Engine) -> None:
 
 
 def test_an_unknown_driver_is_refused(engine: Engine) -> None:
-    body = {"Image": "busybox", "HostConfig": {"LogConfig": {"Type": "papyrus"}}}
-    answer = engine.api("POST", "/containers/create", body)
-    if answer.status == 201:
-        # Docker notices at the start.
-        container = answer.json()["Id"]
-        answer = engine.api("POST", f"/containers/{container}/start")
-        engine.remove(container)
+    answer = engine.refusal(host={"LogConfig": {"Type": "papyrus"}})
     assert answer.status in (400, 500)
     assert "papyrus" in answer.message
 
 
 def test_an_unknown_log_option_is_refused(engine: Engine) -> None:
     config = {"Type": "json-file", "Config": {"max-width": "3"}}
-    body = {"Image": "busybox", "HostConfig": {"LogConfig": config}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"LogConfig": config})
     assert answer.status == 400
     assert "unknown log opt 'max-width' for json-file log driver" in answer.message
 

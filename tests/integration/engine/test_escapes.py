@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.archives import BUSYBOX, Tree, busybox_layer, docker_archive
+from harness.archives import Tree, busybox_layer, docker_archive
 from harness.engine import Engine
 
 
@@ -94,7 +94,7 @@ def test_a_mount_cannot_take_the_roots_place(engine: Engine, target: str) -> Non
         {"Mounts": [{"Type": "bind", "Source": "/tmp", "Target": target}]},
         {"Tmpfs": {target: ""}},
     ):
-        answer = engine.api("POST", "/containers/create", {"Image": BUSYBOX, "HostConfig": host})
+        answer = engine.ask_to_create(host=host)
         assert answer.status in (400, 500), host
         assert "destination can't be '/'" in answer.message
 

@@ -6,14 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.engine import LABELS, Engine
+from harness.engine import Engine
 
 _VOLUME = "naru-test-fields"
-
-
-def _create(engine: Engine, version: str | None = None, **body: Any) -> Any:
-    request = {"Image": "busybox:latest", "Cmd": ["true"], "Labels": LABELS, **body}
-    return engine.api("POST", "/containers/create", request, version=version)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +25,7 @@ def _create(engine: Engine, version: str | None = None, **body: Any) -> Any:
 def test_what_docker_refuses_is_refused_in_its_words(
     engine: Engine, body: dict[str, Any], problem: str
 ) -> None:
-    answer = _create(engine, **body)
+    answer = engine.ask_to_create("true", **body)
     assert answer.status in (400, 404)
     assert answer.json()["message"] == problem
 
@@ -85,7 +80,7 @@ _ELSEWHERE: dict[str, Any] = {"EndpointsConfig": {"bridge": {}}}
 def test_what_would_be_without_effect_is_refused(
     engine: Engine, body: dict[str, Any], problem: str
 ) -> None:
-    answer = _create(engine, **body)
+    answer = engine.ask_to_create("true", **body)
     assert (answer.status, answer.json()["message"]) == (400, problem)
 
 
@@ -158,13 +153,13 @@ def test_link_local_addresses_are_given_beside_the_others(engine: Engine) -> Non
 def test_limits_of_old_kernels_are_discarded_with_a_warning(engine: Engine) -> None:
     host = {"KernelMemory": 32 << 20, "KernelMemoryTCP": 32 << 20, "ConsoleSize": [24, 80]}
     for version, count in (("1.39", 1), ("1.41", 2), ("1.42", 1), ("1.50", 1)):
-        answer = _create(engine, version, HostConfig=host).ok(201).json()
+        answer = engine.ask_to_create("true", host=host, version=version).ok(201).json()
         assert len(answer["Warnings"]) == count
         assert all("Limitation discarded" in text for text in answer["Warnings"])
 
 
 def test_a_bare_word_is_a_command(engine: Engine) -> None:
-    container = _create(engine, Cmd="true").ok(201).json()["Id"]
+    container = engine.create(Cmd="true")
     assert engine.inspect(container)["Config"]["Cmd"] == ["true"]
 
 
@@ -175,7 +170,7 @@ def test_propagation_is_given_back_and_must_be_one(engine: Engine) -> None:
 
     container = engine.create("true", host={"Mounts": [mount("rslave")]})
     assert engine.inspect(container)["Mounts"][0]["Propagation"] == "rslave"
-    answer = _create(engine, HostConfig={"Mounts": [mount("odd")]})
+    answer = engine.ask_to_create("true", host={"Mounts": [mount("odd")]})
     assert answer.json()["message"] == (
         'invalid mount config for type "bind": invalid propagation mode: odd'
     )
@@ -190,7 +185,7 @@ def test_propagation_is_given_back_and_must_be_one(engine: Engine) -> None:
     ],
 )
 def test_devices_that_no_driver_gives_are_refused(engine: Engine, request_: dict[str, Any]) -> None:
-    answer = _create(engine, HostConfig={"DeviceRequests": [request_]})
+    answer = engine.ask_to_create("true", host={"DeviceRequests": [request_]})
     if answer.status == 201:
         answer = engine.api("POST", f"/containers/{answer.json()['Id']}/start")
     assert answer.status >= 400
@@ -215,7 +210,7 @@ def test_an_interface_is_called_as_asked_and_an_unknown_option_is_refused(engine
     shown = engine.inspect(container)["NetworkSettings"]["Networks"]["bridge"]["DriverOpts"]
     assert shown == known
     unknown = endpoint(**{"com.docker.network.endpoint.nosuch": "1"})
-    assert _create(engine, NetworkingConfig=unknown).status == 400
+    assert engine.ask_to_create("true", NetworkingConfig=unknown).status == 400
 
 
 def test_an_answer_of_inspect_can_be_sent_back(engine: Engine) -> None:
@@ -247,7 +242,9 @@ def test_an_answer_of_inspect_can_be_sent_back(engine: Engine) -> None:
 
 @pytest.mark.naru_only
 def test_half_a_size_of_a_terminal_is_no_size(engine: Engine) -> None:
-    answer = _create(engine, "1.48", Tty=True, HostConfig={"ConsoleSize": [30]}).ok(201)
+    answer = engine.ask_to_create("true", Tty=True, host={"ConsoleSize": [30]}, version="1.48").ok(
+        201
+    )
     container = answer.json()["Id"]
     engine.start(container)
     assert engine.wait(container) == 0

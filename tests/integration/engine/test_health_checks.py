@@ -148,12 +148,7 @@ def test_long_output_is_cut(engine: Engine) -> None:
 def test_failures_while_it_starts_are_forgiven_and_it_is_asked_often(engine: Engine) -> None:
     check = _check(["CMD", "false"], 3_600_000, Retries=1)
     check |= {"StartPeriod": 60_000 * _MS, "StartInterval": 50 * _MS}
-    body = {"Image": "busybox:latest", "Cmd": ["sleep", "1000"], "Healthcheck": check}
-    ids = {}
-    for version in ("1.43", "1.44"):
-        answer = engine.api("POST", "/containers/create", body, version=version).ok(201)
-        ids[version] = answer.json()["Id"]
-        engine.start(ids[version])
+    ids = {version: engine.up(Healthcheck=check, version=version) for version in ("1.43", "1.44")}
     try:
         # Before 1.44 there was no interval for the start.
         assert "StartInterval" not in engine.inspect(ids["1.43"])["Config"]["Healthcheck"]
@@ -213,8 +208,7 @@ def test_times_that_cannot_be_are_refused(engine: Engine) -> None:
         ({"StartPeriod": 1}, "StartPeriod in Healthcheck cannot be less than 1ms"),
         ({"Retries": -1}, "Retries in Healthcheck cannot be negative"),
     ):
-        body = {"Image": "busybox:latest", "Healthcheck": given}
-        answer = engine.api("POST", "/containers/create", body)
+        answer = engine.ask_to_create(Healthcheck=given)
         assert (answer.status, answer.message) == (400, message)
 
 
@@ -265,8 +259,7 @@ def test_bad_actions_are_refused(engine: Engine) -> None:
         ({"Test": ["CMD", "x"], "OnFailure": "cry"}, "invalid OnFailure in Healthcheck: 'cry'"),
         ({"OnFailure": "kill"}, "there is no health check"),
     ):
-        body = {"Image": "busybox:latest", "Healthcheck": check}
-        answer = engine.api("POST", "/containers/create", body)
+        answer = engine.ask_to_create(Healthcheck=check)
         assert answer.status == 400
         assert part in answer.message
 

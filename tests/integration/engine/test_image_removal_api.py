@@ -34,11 +34,7 @@ def load_base(engine: Engine, **config: Any) -> str:
     config = {"Cmd": ["true"], "Labels": {_LABEL: "1"}, **config}
     layers = [busybox_layer(), Tree().file("own", "of base").tar()]
     engine.load(docker_archive(["naru-test/base:latest"], layers, config))
-    return image_id(engine, "naru-test/base")
-
-
-def image_id(engine: Engine, name: str) -> str:
-    return str(engine.api("GET", f"/images/{name}/json").ok(200).json()["Id"])
+    return engine.image_id("naru-test/base")
 
 
 def grow(engine: Engine, image: str, name: str, script: str = "echo 1 >> /f") -> str:
@@ -208,7 +204,7 @@ def test_names_that_fit_a_pattern_go_and_the_newest_stay(engine: Engine) -> None
     }
     records = prune(engine, **app, keep=["1"])["ImagesDeleted"]
     assert records[0] == {"Untagged": "naru-test/app:1"}
-    assert {"Deleted": image_id(engine, "naru-test/app:0")} not in records
+    assert {"Deleted": engine.image_id("naru-test/app:0")} not in records
     engine.remove(used)
     assert prune(engine, **app, keep=["2"])["ImagesDeleted"] is None
     assert prune(engine, **app, keep=["1"])["ImagesDeleted"][0] == {"Untagged": "naru-test/app:0"}

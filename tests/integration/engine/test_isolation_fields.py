@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from harness.archives import BUSYBOX
 from harness.engine import Engine
 from harness.narud import EngineUnderTest
 
@@ -21,15 +20,7 @@ def _status(engine: Engine, field: str, **options: Any) -> str:
 
 
 def _refused(engine: Engine, **host: Any) -> str:
-    """Return why a container is refused, at its creation or at its start."""
-    body = {"Image": BUSYBOX, "Cmd": ["true"], "HostConfig": host}
-    answer = engine.api("POST", "/containers/create", body)
-    if answer.status == 201:
-        container = answer.json()["Id"]
-        answer = engine.api("POST", f"/containers/{container}/start")
-        engine.remove(container)
-    assert answer.status in (400, 404, 409, 500, 501), (host, answer.status)
-    return answer.message
+    return engine.refusal("true", host=host).message
 
 
 # -- namespaces --------------------------------------------------------------------------------
@@ -142,11 +133,9 @@ def test_a_domain_belongs_to_the_name(engine: Engine) -> None:
 
 
 def test_the_hosts_name_cannot_be_changed(engine: Engine) -> None:
-    body = {"Image": BUSYBOX, "Hostname": "x", "HostConfig": {"UTSMode": "host"}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(Hostname="x", host={"UTSMode": "host"})
     assert answer.message == "conflicting options: hostname and the UTS mode"
-    body = {"Image": BUSYBOX, "Domainname": "x", "HostConfig": {"UTSMode": "host"}}
-    container = engine.api("POST", "/containers/create", body).ok(201).json()["Id"]
+    container = engine.create(Domainname="x", host={"UTSMode": "host"})
     answer = engine.api("POST", f"/containers/{container}/start")
     engine.remove(container)
     assert 'sysctl "kernel.domainname" is not' in answer.message
@@ -352,13 +341,10 @@ def test_the_runtime_can_be_chosen(engine: Engine) -> None:
 @pytest.mark.naru_only
 def test_annotations_reach_the_runtime(own_engine: EngineUnderTest) -> None:
     host = {"Annotations": {"org.example/a": "b"}}
-    body = {"Image": BUSYBOX, "Cmd": ["sleep", "100"], "HostConfig": host}
-    made = own_engine.api("POST", "/containers/create", body, version="1.43").ok(201).json()["Id"]
-    own_engine.start(made)
+    made = own_engine.up("sleep", "100", host=host, version="1.43")
     spec = json.loads((own_engine.exec_root / "c" / made / "config.json").read_text())
     assert spec["annotations"]["org.example/a"] == "b"
     assert own_engine.inspect(made)["HostConfig"]["Annotations"] == host["Annotations"]
-    own_engine.remove(made)
 
 
 @pytest.mark.naru_only
@@ -397,13 +383,8 @@ def test_the_kernel_is_the_hosts(engine: Engine) -> None:
 
 
 def test_a_terminal_has_the_size_that_is_asked_for(engine: Engine) -> None:
-    host = {"ConsoleSize": [33, 77]}
-    body = {"Image": BUSYBOX, "Cmd": ["stty", "size"], "Tty": True, "HostConfig": host}
     newest = engine.api("GET", "/version", version="").json()["ApiVersion"]
     if tuple(map(int, newest.split("."))) < (1, 42):
         return
-    made = engine.api("POST", "/containers/create", body, version="1.42").ok(201).json()["Id"]
-    engine.start(made)
-    engine.wait(made)
-    assert engine.logs(made)["stdout"] == b"33 77\r\n"
-    engine.remove(made)
+    host = {"ConsoleSize": [33, 77]}
+    assert engine.run("stty", "size", host=host, Tty=True, version="1.42").out == "33 77\r\n"

@@ -108,8 +108,7 @@ def test_an_exec_is_limited_with_its_container(engine: Engine) -> None:
 def test_limits_that_make_no_sense_are_refused(
     engine: Engine, host: dict[str, Any], words: str
 ) -> None:
-    body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": host}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create("true", host=host)
     assert answer.status == 400
     pattern = words if words.startswith("(") else re.escape(words)
     assert re.search(pattern, answer.message, re.IGNORECASE), answer.message

@@ -45,8 +45,7 @@ def test_a_link_follows_the_other_and_may_be_removed(engine: Engine) -> None:
 
 
 def test_links_to_nobody_are_refused(engine: Engine) -> None:
-    body = {"Image": "busybox", "HostConfig": {"Links": ["naru-nosuch:x"]}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"Links": ["naru-nosuch:x"]})
     assert answer.status == 400
     assert answer.message == (
         "could not get container for naru-nosuch: No such container: naru-nosuch"

@@ -249,6 +249,6 @@ def test_a_cache_that_is_off_is_not_read(engine: Engine) -> None:
 def test_options_that_make_no_sense_are_refused_at_creation(
     engine: Engine, config: dict[str, Any], words: str
 ) -> None:
-    answer = engine.api("POST", "/containers/create", {"Image": "busybox", "HostConfig": config})
+    answer = engine.ask_to_create(host=config)
     assert answer.status in (400, 500)
     assert words in answer.message

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from harness.engine import LABELS, Engine
+from harness.engine import Engine
 from harness.waiting import eventually
 
 
@@ -41,9 +41,7 @@ def test_only_one_of_many_gets_a_name(engine: Engine) -> None:
 
     def one(_: int) -> int:
         barrier.wait(30)
-        body = {"Image": "busybox", "Cmd": ["true"], "Labels": LABELS}
-        query = {"name": "naru-test-only"}
-        return engine.api("POST", "/containers/create", body, query=query).status
+        return engine.ask_to_create("true", name="naru-test-only").status
 
     with ThreadPoolExecutor(8) as pool:
         statuses = sorted(pool.map(one, range(8)))

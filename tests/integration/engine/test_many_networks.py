@@ -23,15 +23,11 @@ def _up(engine: Engine, number: int) -> str:
     network = f"many-{number}"
     engine.api("POST", "/networks/create", {"Name": network}).ok(201)
     for peer in _PEERS:
-        body = {
-            "Image": "busybox",
-            "Cmd": ["sleep", "1000"],
-            "HostConfig": {"NetworkMode": network},
-            "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": [peer]}}},
-        }
-        query = {"name": f"{network}-{peer}"}
-        engine.api("POST", "/containers/create", body, query=query).ok(201)
-        engine.api("POST", f"/containers/{network}-{peer}/start").ok(204)
+        engine.up(
+            name=f"{network}-{peer}",
+            host={"NetworkMode": network},
+            NetworkingConfig={"EndpointsConfig": {network: {"Aliases": [peer]}}},
+        )
     ends = engine.inspect(f"{network}-a")["NetworkSettings"]["Networks"]
     return str(ends[network]["IPAddress"])
 

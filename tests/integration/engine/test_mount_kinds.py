@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.archives import BUSYBOX
-from harness.engine import LABELS, Engine, Finished
+from harness.engine import Engine, Finished
 from harness.wire import Response
 
 # What knows all kinds of mounts.
@@ -19,21 +18,12 @@ _VERSION = "1.48"
 
 
 def _create(engine: Engine, script: str, *mounts: dict[str, Any], **host: Any) -> Response:
-    body = {
-        "Image": BUSYBOX,
-        "Cmd": ["sh", "-c", script],
-        "Labels": LABELS,
-        "HostConfig": {"Mounts": list(mounts), **host},
-    }
-    return engine.api("POST", "/containers/create", body, version=_VERSION)
+    whole = {"Mounts": list(mounts), **host}
+    return engine.ask_to_create("sh", "-c", script, host=whole, version=_VERSION)
 
 
 def _run(engine: Engine, script: str, *mounts: dict[str, Any], **host: Any) -> Finished:
-    container = _create(engine, script, *mounts, **host).ok(201).json()["Id"]
-    engine.start(container)
-    code = engine.wait(container)
-    logs = engine.logs(container)
-    return Finished(container, code, logs["stdout"].decode(), logs["stderr"].decode())
+    return engine.sh(script, host={"Mounts": list(mounts), **host}, version=_VERSION)
 
 
 @pytest.fixture
@@ -191,8 +181,7 @@ def test_mounts_of_a_stopped_container_and_of_its_donor_are_had(
     ],
 )
 def test_volumes_from_nobody_is_refused(engine: Engine, text: str, words: str) -> None:
-    body = {"Image": BUSYBOX, "HostConfig": {"VolumesFrom": [text]}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"VolumesFrom": [text]})
     # Not 404, which would tell clients to pull the image.
     assert (answer.status, answer.message) == (400, words)
 
@@ -200,8 +189,7 @@ def test_volumes_from_nobody_is_refused(engine: Engine, text: str, words: str) -
 @pytest.mark.parametrize("kind", ["npipe", "cluster", "nonsense"])
 def test_kinds_of_other_systems_are_refused(engine: Engine, kind: str) -> None:
     mount = {"Type": kind, "Source": "a", "Target": "/m"}
-    body = {"Image": BUSYBOX, "HostConfig": {"Mounts": [mount]}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"Mounts": [mount]})
     assert answer.status == 400
     assert answer.message == f'invalid mount config for type "{kind}": mount type unknown'
 

@@ -77,8 +77,7 @@ def test_what_cannot_be_given_is_refused(engine: Engine, owned: Path) -> None:
     )
     assert answer.status == 400
     assert "cannot be given to the container's user (option U)" in answer.message
-    body = {"Image": "busybox", "HostConfig": {"Binds": [f"{owned}:/d:U,U"]}}
-    twice = engine.api("POST", "/containers/create", body)
+    twice = engine.ask_to_create(host={"Binds": [f"{owned}:/d:U,U"]})
     assert (twice.status, twice.message) == (400, "invalid mode: U,U")
 
 

@@ -84,8 +84,7 @@ def test_a_bind_makes_the_missing_directory(engine: Engine, tmp_path: Path) -> N
 
 def test_a_mount_of_a_missing_directory_is_refused(engine: Engine, tmp_path: Path) -> None:
     mount = {"Type": "bind", "Source": f"{tmp_path}/none", "Target": "/mnt"}
-    body = {"Image": "busybox", "HostConfig": {"Mounts": [mount]}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"Mounts": [mount]})
     assert answer.status == 400
     assert answer.message == (
         f'invalid mount config for type "bind": bind source path does not exist: {tmp_path}/none'
@@ -218,8 +217,7 @@ def test_a_symlink_of_the_image_cannot_lead_a_mount_out(engine: Engine, tmp_path
     ],
 )
 def test_binds_that_make_no_sense_are_refused(engine: Engine, bind: str, words: str) -> None:
-    body = {"Image": "busybox", "HostConfig": {"Binds": [bind]}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"Binds": [bind]})
     assert answer.status in (400, 500)
     assert words in answer.message
     if engine.is_naru:
@@ -228,8 +226,7 @@ def test_binds_that_make_no_sense_are_refused(engine: Engine, bind: str, words: 
 
 def test_two_mounts_on_one_place_are_refused(engine: Engine, tmp_path: Path) -> None:
     binds = [f"{tmp_path}:/mnt", f"{tmp_path}:/mnt"]
-    body = {"Image": "busybox", "HostConfig": {"Binds": binds}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"Binds": binds})
     assert (answer.status, answer.message) == (400, "Duplicate mount point: /mnt")
 
 

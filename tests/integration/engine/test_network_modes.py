@@ -7,6 +7,7 @@ import ipaddress
 import os
 import re
 import socket
+from typing import Any
 
 import pytest
 
@@ -159,16 +160,8 @@ def test_joining_a_stopped_container_is_refused(engine: Engine) -> None:
 
 
 def test_joining_oneself_is_refused(engine: Engine) -> None:
-    body = {
-        "Image": "busybox",
-        "Cmd": ["true"],
-        "HostConfig": {"NetworkMode": "container:naru-test-self"},
-    }
-    answer = engine.api("POST", "/containers/create", body, query={"name": "naru-test-self"})
-    if answer.status == 201:
-        container = answer.json()["Id"]
-        answer = engine.api("POST", f"/containers/{container}/start")
-        engine.remove(container)
+    host = {"NetworkMode": "container:naru-test-self"}
+    answer = engine.refusal("true", host=host, name="naru-test-self")
     assert answer.status in (400, 404, 409, 500)
     assert answer.message
 
@@ -228,10 +221,9 @@ def test_circles_of_containers_are_refused(engine: Engine) -> None:
     ],
 )
 def test_options_that_exclude_the_mode_are_refused(
-    engine: Engine, mode: str, config: dict[str, object], host: dict[str, object], words: str
+    engine: Engine, mode: str, config: dict[str, Any], host: dict[str, Any], words: str
 ) -> None:
-    body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"NetworkMode": mode, **host}}
-    answer = engine.api("POST", "/containers/create", {**body, **config})
+    answer = engine.ask_to_create("true", host={"NetworkMode": mode, **host}, **config)
     if not words:
         # Published ports mean nothing on the host's network: a warning, not an error.
         made = answer.ok(201).json()
@@ -243,12 +235,7 @@ def test_options_that_exclude_the_mode_are_refused(
 
 
 def test_an_unknown_network_is_not_found(engine: Engine) -> None:
-    body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"NetworkMode": "naru-test-nowhere"}}
-    answer = engine.api("POST", "/containers/create", body)
-    if answer.status == 201:
-        container = answer.json()["Id"]
-        answer = engine.api("POST", f"/containers/{container}/start")
-        engine.remove(container)
+    answer = engine.refusal("true", host={"NetworkMode": "naru-test-nowhere"})
     assert answer.status == 404
     assert answer.message.endswith("network naru-test-nowhere not found")
 

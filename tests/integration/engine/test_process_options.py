@@ -55,7 +55,7 @@ def test_an_entrypoint_of_the_request_drops_the_images_command(engine: Engine) -
 def test_nothing_to_run_is_refused(engine: Engine) -> None:
     name = "naru-test/nothing:latest"
     engine.load(docker_archive([name], [busybox_layer()], {"Labels": {"a": "b"}}))
-    answer = engine.api("POST", "/containers/create", {"Image": name})
+    answer = engine.ask_to_create(image=name)
     engine.api("DELETE", f"/images/{name}").ok(200)
     assert (answer.status, answer.message.lower()) == (400, "no command specified")
 
@@ -124,8 +124,7 @@ def test_capabilities_are_added_and_dropped(engine: Engine) -> None:
 
 
 def test_an_unknown_capability_is_refused(engine: Engine) -> None:
-    body = {"Image": "busybox", "HostConfig": {"CapAdd": ["FLY"]}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"CapAdd": ["FLY"]})
     assert answer.status == 400
     assert answer.message.startswith('invalid CapAdd: unknown capability: "CAP_FLY"')
 
@@ -217,12 +216,7 @@ def test_sysctls_of_its_namespaces_are_set(engine: Engine) -> None:
 
 
 def test_a_sysctl_of_the_host_is_refused(engine: Engine) -> None:
-    body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"Sysctls": {"vm.swappiness": "1"}}}
-    answer = engine.api("POST", "/containers/create", body)
-    if answer.status == 201:
-        container = answer.json()["Id"]
-        answer = engine.api("POST", f"/containers/{container}/start")
-        engine.remove(container)
+    answer = engine.refusal("true", host={"Sysctls": {"vm.swappiness": "1"}})
     assert answer.status in (400, 500)
     assert 'sysctl "vm.swappiness" is not in a separate kernel namespace' in answer.message
 
@@ -247,8 +241,7 @@ def test_ulimits_are_set(engine: Engine) -> None:
 def test_a_ulimit_that_makes_no_sense_is_refused(
     engine: Engine, limit: dict[str, Any], words: str
 ) -> None:
-    body = {"Image": "busybox", "HostConfig": {"Ulimits": [limit]}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"Ulimits": [limit]})
     assert answer.status == 400
     assert words in answer.message
 

@@ -260,8 +260,7 @@ def test_two_containers_do_not_answer_for_each_other(engine: Engine) -> None:
 def test_ports_that_make_no_sense_are_refused(
     engine: Engine, bindings: dict[str, Any], words: str
 ) -> None:
-    body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"PortBindings": bindings}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create("true", host={"PortBindings": bindings})
     if answer.status == 201:
         engine.remove(answer.json()["Id"])
     if engine.is_naru or "warp" not in words:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.archives import Tree, busybox_layer, docker_archive
+from harness.archives import telling_archive
 from harness.narud import EngineUnderTest
 from harness.proxy import Proxy
 from harness.registry import PASSWORD, USER, Registry, serving
@@ -29,11 +29,6 @@ pytestmark = [
 # Names that only the proxy knows; none of them is loopback to the engine.
 _SECURE, _PLAIN, _PICKY = "secure.test:443", "plain.test:5000", "picky.test:443"
 _LOGIN = "Basic bWU6c2VjcmV0"
-
-
-def _image(text: str) -> bytes:
-    layers = [busybox_layer(), Tree().file("whose", text).tar()]
-    return docker_archive(["x:1"], layers, {"Cmd": ["cat", "/whose"]})
 
 
 @dataclass
@@ -78,7 +73,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     if os.environ.get("NARU_TEST_SOCKET"):
         pytest.skip("needs an engine of its own")
     certificates = tmp_path_factory.mktemp("certs.d")
-    images = {"team/x:1": _image("origin")}
+    images = {"team/x:1": telling_archive("origin")}
     with (
         serving(images, tls=True, host="secure.test") as secure,
         serving(images, tls=True, host="picky.test", client_certificates=True) as picky,
@@ -162,8 +157,8 @@ def test_a_proxy_that_does_not_let_us_through_is_told(world: World) -> None:
 
 def test_mirrors_change_while_the_engine_runs(world: World) -> None:
     with (
-        serving({"library/x:1": _image("hub")}) as hub,
-        serving({"team/x:1": _image("mirror")}) as mirror,
+        serving({"library/x:1": telling_archive("hub")}) as hub,
+        serving({"team/x:1": telling_archive("mirror")}) as mirror,
     ):
         mirrors = {
             "docker.io": [hub.url],
@@ -199,7 +194,7 @@ def test_mirrors_change_while_the_engine_runs(world: World) -> None:
 
 
 def test_a_mirror_sees_only_the_login_that_is_for_it(world: World) -> None:
-    with serving({"team/x:1": _image("mirror")}, basic=True) as mirror:
+    with serving({"team/x:1": telling_archive("mirror")}, basic=True) as mirror:
         world.reload(**{"registry-mirrors": {_SECURE: [mirror.url]}})
         login = {"username": USER, "password": PASSWORD}
         for server, whose in (("", "origin"), (_SECURE, "origin"), (mirror.address, "mirror")):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.engine import LABELS, Engine
+from harness.engine import Engine
 from harness.waiting import eventually
 
 _M = 1 << 20
@@ -130,9 +130,8 @@ def test_the_kernel_has_what_was_asked_for(
         assert shown[name] == (None if (name, value) == ("PidsLimit", -1) else value)
 
 
-def _warnings(engine: Engine, host: dict[str, Any], **options: Any) -> list[str]:
-    body = {"Image": "busybox", "Cmd": ["sleep", "1000"], "HostConfig": host, "Labels": LABELS}
-    answer = engine.api("POST", "/containers/create", body, **options).ok(201).json()
+def _warnings(engine: Engine, host: dict[str, Any], version: str | None = None) -> list[str]:
+    answer = engine.ask_to_create(host=host, version=version).ok(201).json()
     return answer["Warnings"] or []
 
 
@@ -179,7 +178,7 @@ def test_two_of_memory_are_of_version_1_alone(
 def test_real_time_is_shared_out_or_refused(engine: Engine) -> None:
     host = {"CpuRealtimePeriod": 500_000, "CpuRealtimeRuntime": 1_000}
     if not _HAS_REALTIME:
-        answer = engine.api("POST", "/containers/create", {"Image": "busybox", "HostConfig": host})
+        answer = engine.ask_to_create(host=host)
         assert answer.status == 400
         assert answer.message == "Your kernel does not support CPU real-time scheduler"
         return
@@ -266,8 +265,7 @@ def _rmdir(path: Path) -> bool:
     ],
 )
 def test_a_parent_that_is_none_is_refused(engine: Engine, parent: str, words: str) -> None:
-    body = {"Image": "busybox", "HostConfig": {"CgroupParent": parent}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"CgroupParent": parent})
     assert answer.status == 400
     assert words in answer.message
 
@@ -284,7 +282,7 @@ def test_the_namespace_of_groups_hides_where_they_are(
 
 def test_a_layer_is_limited_where_the_file_system_can(engine: Engine) -> None:
     host = {"StorageOpt": {"size": "20M"}}
-    answer = engine.api("POST", "/containers/create", {"Image": "busybox", "HostConfig": host})
+    answer = engine.ask_to_create(host=host)
     if answer.status == 201:
         engine.remove(answer.json()["Id"])
         assert "No space left" in engine.sh("head -c 30000000 /dev/zero > /big", host=host).err
@@ -302,6 +300,5 @@ def test_a_layer_is_limited_where_the_file_system_can(engine: Engine) -> None:
     ],
 )
 def test_other_storage_options_are_none(engine: Engine, option: dict[str, str], words: str) -> None:
-    body = {"Image": "busybox", "HostConfig": {"StorageOpt": option}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create(host={"StorageOpt": option})
     assert (answer.status, answer.message) == (400, words)

@@ -110,15 +110,13 @@ def test_a_killed_process_is_brought_back(engine: Engine) -> None:
 def test_a_policy_that_makes_no_sense_is_refused(
     engine: Engine, policy: dict[str, Any], words: str
 ) -> None:
-    body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": {"RestartPolicy": policy}}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create("true", host={"RestartPolicy": policy})
     assert answer.status == 400
     assert words in answer.message
 
 
 def test_auto_remove_and_a_policy_exclude_each_other(engine: Engine) -> None:
     host = {"AutoRemove": True, **_policy("always")}
-    body = {"Image": "busybox", "Cmd": ["true"], "HostConfig": host}
-    answer = engine.api("POST", "/containers/create", body)
+    answer = engine.ask_to_create("true", host=host)
     assert answer.status == 400
     assert answer.message == "can't create 'AutoRemove' container with restart policy"

@@ -15,7 +15,6 @@ import pytest
 from fakes.fake_registry import FakeRegistry
 from harness import narud
 from harness.archives import Tree, busybox_layer, docker_archive, image_config
-from harness.engine import LABELS
 from harness.narud import EngineUnderTest
 from harness.registry import in_thread
 from harness.requirements import requires
@@ -72,15 +71,10 @@ def unpacked(engine: EngineUnderTest) -> Path:
     return max(found, key=lambda path: int(path.parents[2].name))
 
 
-def container(engine: EngineUnderTest, *cmd: str, name: str) -> None:
-    body = {"Image": IMAGE, "Cmd": list(cmd), "Labels": LABELS}
-    engine.api("POST", "/containers/create", body, query={"name": name}).ok(201)
-
-
 def test_a_damaged_tree_is_repaired_and_its_stopped_container_starts(
     engine: EngineUnderTest,
 ) -> None:
-    container(engine, "cat", "/data/file", name="web")
+    engine.create("cat", "/data/file", image=IMAGE, name="web")
     unpacked(engine).write_text("rotten...\n")
     old = unpacked(engine)
     assert check(engine) == [("layer-damaged", (IMAGE, "web"))]
@@ -98,7 +92,7 @@ def test_a_damaged_tree_is_repaired_and_its_stopped_container_starts(
 
 
 def test_a_running_container_keeps_its_files_and_is_named(engine: EngineUnderTest) -> None:
-    container(engine, "sleep", "1000", name="busy")
+    engine.create("sleep", "1000", image=IMAGE, name="busy")
     engine.start("busy")
     old = unpacked(engine)
     old.write_text("rotten...\n")
@@ -117,10 +111,7 @@ def test_an_image_without_containers_is_repaired_at_once(engine: EngineUnderTest
     old.unlink()
     assert engine.naru("system", "check", "--repair", "--quiet").out == ""
     assert not old.parent.exists()
-    body = {"Image": IMAGE, "Cmd": ["cat", "/data/file"], "Labels": LABELS}
-    made = engine.api("POST", "/containers/create", body).ok(201).json()["Id"]
-    engine.start(made)
-    assert engine.wait(made) == 0
+    assert engine.run("cat", "/data/file", image=IMAGE).code == 0
 
 
 def test_what_cannot_be_repaired_says_what_to_do(engine: EngineUnderTest, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness import wire
-from harness.engine import Engine, Result
+from harness.engine import Engine
+from harness.programs import Result
 from harness.registry import serving
 
 

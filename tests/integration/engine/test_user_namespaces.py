@@ -181,16 +181,9 @@ def test_images_and_parts_of_volumes_are_mapped(remapped: EngineUnderTest) -> No
         },
     ]
     remapped.sh("mkdir /v/sub", host={"Binds": ["naru-test-part:/v"]})
-    body = {
-        "Image": BUSYBOX,
-        "Cmd": ["sh", "-c", "stat -c %u /i/bin/sh /v; touch /v/x"],
-        "HostConfig": {"Mounts": mounts},
-    }
-    made = remapped.api("POST", "/containers/create", body, version="1.48").ok(201).json()["Id"]
-    remapped.start(made)
-    assert remapped.wait(made) == 0
-    assert remapped.logs(made)["stdout"] == b"0\n0\n"
-    remapped.remove(made)
+    script = "stat -c %u /i/bin/sh /v; touch /v/x"
+    done = remapped.sh(script, host={"Mounts": mounts}, version="1.48")
+    assert (done.code, done.out) == (0, "0\n0\n")
     remapped.remove_all()
     remapped.api("DELETE", "/volumes/naru-test-part").ok(204)
 
@@ -221,7 +214,7 @@ def test_a_container_can_stay_in_the_hosts_namespace(remapped: EngineUnderTest) 
 def test_what_only_the_hosts_root_may_is_refused(
     remapped: EngineUnderTest, host: dict[str, object], words: str
 ) -> None:
-    answer = remapped.api("POST", "/containers/create", {"Image": BUSYBOX, "HostConfig": host})
+    answer = remapped.ask_to_create(host=host)
     assert answer.status == 400
     assert answer.message.startswith(words)
 

@@ -444,11 +444,9 @@ def test_an_endpoint_is_shown_as_each_version_knows_it(
 @pytest.mark.naru_only
 def test_several_networks_at_create_need_a_version_that_knows_them(engine: Engine) -> None:
     one, other = engine.network(), engine.network()
-    body = {"Image": "busybox", "HostConfig": _joined(one), **_on(one, other)}
-    old = engine.api("POST", "/containers/create", body, version="1.43")
+    both = _on(one, other)
+    old = engine.ask_to_create(host=_joined(one), version="1.43", **both)
     assert old.status == 400
     assert "Container cannot be created with multiple network endpoints" in old.message
-    new = engine.api("POST", "/containers/create", body, version="1.44").ok(201).json()["Id"]
-    engine.start(new)
+    new = engine.up(host=_joined(one), version="1.44", **both)
     assert set(engine.inspect(new)["NetworkSettings"]["Networks"]) == {one, other}
-    engine.remove(new)

@@ -34,8 +34,7 @@ def engine() -> Iterator[EngineUnderTest]:
 def _tidy(engine: EngineUnderTest) -> Iterator[None]:
     yield
     engine.remove_all()
-    for volume in engine.api("GET", "/volumes").ok(200).json()["Volumes"]:
-        engine.api("DELETE", f"/volumes/{volume['Name']}").ok(204)
+    engine.remove_volumes()
 
 
 def _content(engine: EngineUnderTest, name: str) -> Path:

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.archives import Tree, docker_archive
+from harness.disks import small_disk
 from harness.image_store import Store
 from harness.requirements import requires
 from naru.errors import FaultError
-from naru.linux import mount
-from naru.linux.mount import Mount
 
 pytestmark = requires("root")
 
@@ -22,15 +21,11 @@ SMALL = Tree().directory("etc").file("etc/base", b"base\n").tar()
 
 @pytest.fixture
 async def small(tmp_path: Path) -> AsyncIterator[Store]:
-    place = tmp_path / "disk"
-    place.mkdir()
     # The database keeps 6 MB of it for itself, and an eighth stays free.
-    disk = Mount(type="tmpfs", source="tmpfs", data="size=18m,nr_inodes=300")
-    mount.mount_all([disk], place)
-    store = Store(place / "data")
-    yield store
-    await store.close()
-    mount.unmount(place)
+    with small_disk(tmp_path / "disk", "size=18m,nr_inodes=300") as place:
+        store = Store(place / "data")
+        yield store
+        await store.close()
 
 
 def _noise(name: str) -> bytes:

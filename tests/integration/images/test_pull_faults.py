@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 import zstandard
 
+from fakes.fake_clock import FakeClock
 from fakes.fake_registry import FakeRegistry
 from harness.archives import Tree, image_config
+from harness.disks import small_disk
 from harness.image_store import Store
 from harness.requirements import requires
 from harness.waiting import eventually_async
@@ -28,8 +30,6 @@ from naru.errors import CorruptDataError, FaultError, InvalidInputError
 from naru.images.catalog import Image
 from naru.images.pull import pull
 from naru.images.recover import recover
-from naru.linux import mount
-from naru.linux.mount import Mount
 from naru.oci.reference import Reference
 
 pytestmark = requires("root")
@@ -42,22 +42,9 @@ LAYERS = [BASE, UPPER, TOP]
 _TAR = "application/vnd.oci.image.layer.v1.tar"
 
 
-class FastClock:
-    """Sleeps without waiting."""
-
-    def now_ns(self) -> int:
-        return 1_800_000_000 * 10**9
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        pass
-
-
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(tmp_path / "data", clock=FastClock())
+    made = Store(tmp_path / "data", clock=FakeClock())
     yield made
     await made.close()
 
@@ -334,13 +321,10 @@ def bomb(size: int) -> bytes:
 @pytest.fixture
 async def small(tmp_path: Path) -> AsyncIterator[Store]:
     """Give a store that has a disk of 24 MB for everything, its database as well."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount.mount_all([Mount(type="tmpfs", source="tmpfs", data="size=24m")], place)
-    made = Store(place / "data", clock=FastClock())
-    yield made
-    await made.close()
-    mount.unmount(place)
+    with small_disk(tmp_path / "small", "size=24m") as place:
+        made = Store(place / "data", clock=FakeClock())
+        yield made
+        await made.close()
 
 
 @pytest.mark.parametrize("what", ["bomb", "blob", "tree"])

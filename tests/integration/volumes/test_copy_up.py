@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.disks import small_disk
 from harness.requirements import requires
 from naru import faults
 from naru.errors import FaultError
@@ -145,15 +146,10 @@ def test_a_copy_that_fails_leaves_the_volume_empty(rootfs: Path, volume: Path) -
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(rootfs: Path, tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mount_all([Mount("tmpfs", "tmpfs", data="size=64k")], small)
-    try:
+    with small_disk(tmp_path / "small", "size=64k") as small:
         volume = small / "v" / "_data"
         volume.mkdir(parents=True)
         with pytest.raises(FaultError, match="into volume v: no space left on device"):
             copy_up(rootfs, "/data", volume, volume.parent)
         assert os.listdir(volume) == []
         assert os.listdir(volume.parent) == ["_data"]
-    finally:
-        unmount(small)

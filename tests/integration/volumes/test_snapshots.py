@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.disks import small_disk
 from harness.requirements import requires
 from naru.clock import SystemClock
 from naru.db.database import Database
@@ -186,10 +187,7 @@ def test_after_a_kill_there_is_all_or_nothing(
 
 
 def test_a_full_disk_leaves_no_snapshot_and_the_old_content(tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mount_all([Mount("tmpfs", "tmpfs", data="size=3m")], small)
-    try:
+    with small_disk(tmp_path / "small", "size=3m") as small:
         volumes = _volumes(small, ":memory:")
         folder = _content(volumes, "data")
         (folder / "file").write_bytes(os.urandom(2 * _M))
@@ -203,8 +201,6 @@ def test_a_full_disk_leaves_no_snapshot_and_the_old_content(tmp_path: Path) -> N
             )
         assert os.listdir(folder) == ["file"]
         assert sorted(os.listdir(folder.parent)) == ["_data", "_snapshots"]
-    finally:
-        unmount(small)
 
 
 def test_while_a_volume_is_replaced_nobody_can_use_it(tmp_path: Path) -> None:

@@ -8,25 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from harness.disks import small_disk
 from harness.requirements import requires
 from naru.db import reserve
 from naru.db.database import Database
 from naru.db.leases import Leases
 from naru.db.reserve import SIZE
 from naru.errors import FaultError
-from naru.linux import mount
-from naru.linux.mount import Mount
 
 pytestmark = requires("root")
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount.mount_all([Mount(type="tmpfs", source="tmpfs", data="size=32m")], place)
-    yield place
-    mount.unmount(place)
+    with small_disk(tmp_path / "disk", "size=32m") as place:
+        yield place
 
 
 def taken(path: Path) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from fakes.fake_clock import FakeClock
 from naru.distribution.auth import (
     Authorizer,
     RegistryAuth,
@@ -21,22 +22,6 @@ from naru.errors import FaultError, InvalidInputError, UnauthenticatedError
 
 BEARER = parse_challenges(['Bearer realm="https://a/token",service="s"'])
 BASIC = parse_challenges(['Basic realm="x"'])
-
-
-class TickingClock:
-    """A clock that stands still unless told."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now_ns(self) -> int:
-        return int(self.seconds * 10**9)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 class TokenService:
@@ -60,7 +45,7 @@ class TokenService:
 async def header(
     auth: RegistryAuth | None, challenges: list[Challenge], service: TokenService, scope: str = ""
 ) -> str | None:
-    return await Authorizer(auth, service, TickingClock()).header(challenges, scope)
+    return await Authorizer(auth, service, FakeClock()).header(challenges, scope)
 
 
 def encoded(document: object) -> str:
@@ -119,7 +104,7 @@ async def test_registry_token_is_sent_as_it_is() -> None:
 
 
 async def test_token_is_used_again_until_it_expires() -> None:
-    service, clock = TokenService({"token": "t", "expires_in": 100}), TickingClock()
+    service, clock = TokenService({"token": "t", "expires_in": 100}), FakeClock()
     authorizer = Authorizer(None, service, clock)
     await authorizer.header(BEARER, "a")
     clock.seconds += 94
@@ -132,7 +117,7 @@ async def test_token_is_used_again_until_it_expires() -> None:
 
 async def test_each_scope_has_its_own_token() -> None:
     service = TokenService({"token": "t"})
-    authorizer = Authorizer(None, service, TickingClock())
+    authorizer = Authorizer(None, service, FakeClock())
     await authorizer.header(BEARER, "a")
     await authorizer.header(BEARER, "b")
     assert len(service.requests) == 2

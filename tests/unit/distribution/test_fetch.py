@@ -10,6 +10,7 @@ from email.utils import format_datetime
 import aiohttp
 import pytest
 
+from fakes.fake_clock import FakeClock
 from fakes.fake_registry import FakeRegistry, digest_of
 from naru.distribution import session
 from naru.distribution.auth import RegistryAuth
@@ -30,22 +31,6 @@ from naru.oci.distribution_errors import (
 MANIFEST = b'{"schemaVersion":2}'
 
 
-class FastClock:
-    """Sleeps without waiting, and remembers for how long."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def now_ns(self) -> int:
-        return 10**18
-
-    def monotonic(self) -> float:
-        return sum(self.slept)
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-
 class Memory:
     """A sink that keeps bytes."""
 
@@ -61,8 +46,8 @@ class Memory:
 
 
 @pytest.fixture
-def clock() -> FastClock:
-    return FastClock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
@@ -75,7 +60,7 @@ async def client() -> AsyncIterator[HttpClient]:
 def repository(
     client: HttpClient,
     registry: FakeRegistry,
-    clock: FastClock,
+    clock: FakeClock,
     auth: RegistryAuth | None = None,
     name: str = "x",
 ) -> RemoteRepository:
@@ -92,7 +77,7 @@ async def fetched(remote: RemoteRepository, data: bytes, sink: Memory | None = N
     return bytes(sink.data)
 
 
-async def test_manifest_by_tag_and_by_digest(client: HttpClient, clock: FastClock) -> None:
+async def test_manifest_by_tag_and_by_digest(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry() as registry:
         digest = registry.put_manifest("x", "1", MANIFEST)
         remote = repository(client, registry, clock)
@@ -103,7 +88,7 @@ async def test_manifest_by_tag_and_by_digest(client: HttpClient, clock: FastCloc
 
 
 async def test_plain_http_on_loopback_needs_no_setting(
-    client: HttpClient, clock: FastClock
+    client: HttpClient, clock: FakeClock
 ) -> None:
     async with FakeRegistry() as registry:
         registry.put_manifest("x", "1", MANIFEST)
@@ -112,7 +97,7 @@ async def test_plain_http_on_loopback_needs_no_setting(
 
 
 async def test_unknown_tag_and_repository_are_told_apart(
-    client: HttpClient, clock: FastClock
+    client: HttpClient, clock: FakeClock
 ) -> None:
     async with FakeRegistry() as registry:
         registry.put_manifest("x", "1", MANIFEST)
@@ -122,7 +107,7 @@ async def test_unknown_tag_and_repository_are_told_apart(
             await repository(client, registry, clock, name="y").manifest("1")
 
 
-async def test_manifest_with_wrong_digest_is_refused(client: HttpClient, clock: FastClock) -> None:
+async def test_manifest_with_wrong_digest_is_refused(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry() as registry:
         digest = registry.put_manifest("x", "1", MANIFEST)
         registry.manifests["x", digest] = (MANIFEST + b" ", "")
@@ -134,14 +119,14 @@ async def test_manifest_with_wrong_digest_is_refused(client: HttpClient, clock: 
             await remote.manifest("1")
 
 
-async def test_endless_manifest_is_refused(client: HttpClient, clock: FastClock) -> None:
+async def test_endless_manifest_is_refused(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry() as registry:
         registry.put_manifest("x", "1", bytes(5 << 20))
         with pytest.raises(FaultError, match="longer than"):
             await repository(client, registry, clock).manifest("1")
 
 
-async def test_tags_come_over_many_pages(client: HttpClient, clock: FastClock) -> None:
+async def test_tags_come_over_many_pages(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry() as registry:
         registry.page_size = 2
         for number in range(5):
@@ -149,7 +134,7 @@ async def test_tags_come_over_many_pages(client: HttpClient, clock: FastClock) -
         assert await repository(client, registry, clock).tags() == [f"t{n}" for n in range(5)]
 
 
-async def test_basic_auth_needs_the_right_login(client: HttpClient, clock: FastClock) -> None:
+async def test_basic_auth_needs_the_right_login(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry(auth="basic", users={"me": "pw"}) as registry:
         registry.put_manifest("x", "1", MANIFEST)
         await repository(client, registry, clock, RegistryAuth("me", "pw")).manifest("1")
@@ -159,7 +144,7 @@ async def test_basic_auth_needs_the_right_login(client: HttpClient, clock: FastC
             await repository(client, registry, clock).manifest("1")
 
 
-async def test_bearer_auth_buys_one_token(client: HttpClient, clock: FastClock) -> None:
+async def test_bearer_auth_buys_one_token(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry(auth="bearer", users={"me": "pw"}) as registry:
         blob = b"data"
         registry.add_blob(blob)
@@ -170,7 +155,7 @@ async def test_bearer_auth_buys_one_token(client: HttpClient, clock: FastClock) 
         assert [r["scope"] for r in registry.token_requests] == ["repository:x:pull"]
 
 
-async def test_token_that_was_revoked_is_renewed_once(client: HttpClient, clock: FastClock) -> None:
+async def test_token_that_was_revoked_is_renewed_once(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry(auth="bearer", public=True) as registry:
         registry.put_manifest("x", "1", MANIFEST)
         remote = repository(client, registry, clock)
@@ -180,27 +165,27 @@ async def test_token_that_was_revoked_is_renewed_once(client: HttpClient, clock:
         assert len(registry.token_requests) == 2
 
 
-async def test_token_without_the_right_is_denied(client: HttpClient, clock: FastClock) -> None:
+async def test_token_without_the_right_is_denied(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry(auth="bearer") as registry:
         registry.put_manifest("x", "1", MANIFEST)
         with pytest.raises(DeniedError, match="denied: requested access to the resource is denied"):
             await repository(client, registry, clock).manifest("1")
 
 
-async def test_wrong_password_at_the_token_service(client: HttpClient, clock: FastClock) -> None:
+async def test_wrong_password_at_the_token_service(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry(auth="bearer", users={"me": "pw"}) as registry:
         with pytest.raises(UnauthenticatedError, match="incorrect username or password"):
             await repository(client, registry, clock, RegistryAuth("me", "no")).manifest("1")
 
 
-async def test_an_identity_token_stands_for_a_login(client: HttpClient, clock: FastClock) -> None:
+async def test_an_identity_token_stands_for_a_login(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry(auth="bearer", identity_token="id") as registry:
         registry.put_manifest("x", "1", MANIFEST)
         auth = RegistryAuth(identity_token="id")
         await repository(client, registry, clock, auth).manifest("1")
 
 
-async def test_blob_goes_on_after_a_cut(client: HttpClient, clock: FastClock) -> None:
+async def test_blob_goes_on_after_a_cut(client: HttpClient, clock: FakeClock) -> None:
     data = os.urandom(3 << 20)
     async with FakeRegistry() as registry:
         digest = registry.add_blob(data)
@@ -215,7 +200,7 @@ async def test_blob_goes_on_after_a_cut(client: HttpClient, clock: FastClock) ->
 
 
 async def test_server_that_ignores_ranges_is_skipped_over(
-    client: HttpClient, clock: FastClock
+    client: HttpClient, clock: FakeClock
 ) -> None:
     data = os.urandom(100_000)
     async with FakeRegistry() as registry:
@@ -227,7 +212,7 @@ async def test_server_that_ignores_ranges_is_skipped_over(
 
 @pytest.mark.parametrize(("fault", "value"), [("refuse_range", True), ("shift_range", 7)])
 async def test_server_that_gives_no_ranges_is_asked_for_the_whole(
-    client: HttpClient, clock: FastClock, fault: str, value: object
+    client: HttpClient, clock: FakeClock, fault: str, value: object
 ) -> None:
     data = os.urandom(100_000)
     async with FakeRegistry() as registry:
@@ -240,7 +225,7 @@ async def test_server_that_gives_no_ranges_is_asked_for_the_whole(
     assert clock.slept == []
 
 
-async def test_blob_of_another_size_is_not_waited_for(client: HttpClient, clock: FastClock) -> None:
+async def test_blob_of_another_size_is_not_waited_for(client: HttpClient, clock: FakeClock) -> None:
     data = b"x" * 1000
     async with FakeRegistry() as registry:
         digest = registry.add_blob(data)
@@ -254,7 +239,7 @@ async def test_blob_of_another_size_is_not_waited_for(client: HttpClient, clock:
 
 
 async def test_layer_that_the_registry_lacks_comes_from_its_urls(
-    client: HttpClient, clock: FastClock
+    client: HttpClient, clock: FakeClock
 ) -> None:
     data = os.urandom(3 << 20)
     async with (
@@ -279,13 +264,13 @@ async def test_layer_that_the_registry_lacks_comes_from_its_urls(
         assert all("Authorization" not in headers for headers in asked)
 
 
-async def test_whole_blob_is_not_asked_for_again(client: HttpClient, clock: FastClock) -> None:
+async def test_whole_blob_is_not_asked_for_again(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry() as registry:
         assert await fetched(repository(client, registry, clock), b"abc", Memory(b"abc")) == b"abc"
         assert registry.requests == []
 
 
-async def test_too_long_blob_is_cut_short(client: HttpClient, clock: FastClock) -> None:
+async def test_too_long_blob_is_cut_short(client: HttpClient, clock: FakeClock) -> None:
     data = b"x" * 1000
     async with FakeRegistry() as registry:
         digest = registry.add_blob(data)
@@ -295,7 +280,7 @@ async def test_too_long_blob_is_cut_short(client: HttpClient, clock: FastClock) 
 
 
 async def test_blob_that_always_breaks_off_is_given_up(
-    client: HttpClient, clock: FastClock
+    client: HttpClient, clock: FakeClock
 ) -> None:
     data = os.urandom(1000)
     async with FakeRegistry() as registry:
@@ -306,14 +291,14 @@ async def test_blob_that_always_breaks_off_is_given_up(
         assert len(registry.faults.cut_after[digest]) >= 40
 
 
-async def test_an_unknown_blob_is_an_error(client: HttpClient, clock: FastClock) -> None:
+async def test_an_unknown_blob_is_an_error(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry() as registry:
         with pytest.raises(BlobUnknownError):
             await fetched(repository(client, registry, clock), b"abc")
 
 
 async def test_overload_is_waited_out_with_growing_pauses(
-    client: HttpClient, clock: FastClock
+    client: HttpClient, clock: FakeClock
 ) -> None:
     async with FakeRegistry() as registry:
         registry.put_manifest("x", "1", MANIFEST)
@@ -322,7 +307,7 @@ async def test_overload_is_waited_out_with_growing_pauses(
     assert clock.slept == [1, 2, 4]
 
 
-async def test_retry_after_is_obeyed_within_reason(client: HttpClient, clock: FastClock) -> None:
+async def test_retry_after_is_obeyed_within_reason(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry() as registry:
         registry.put_manifest("x", "1", MANIFEST)
         registry.faults.statuses["/manifests/1"] = [429]
@@ -340,7 +325,7 @@ async def test_retry_after_is_obeyed_within_reason(client: HttpClient, clock: Fa
     assert clock.slept == [7, 30, pytest.approx(12, abs=2)]
 
 
-async def test_registry_that_stays_broken_is_given_up(client: HttpClient, clock: FastClock) -> None:
+async def test_registry_that_stays_broken_is_given_up(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry() as registry:
         registry.faults.statuses["/manifests/1"] = [500] * 50
         with pytest.raises(FaultError, match="received unexpected HTTP status: 500"):
@@ -349,7 +334,7 @@ async def test_registry_that_stays_broken_is_given_up(client: HttpClient, clock:
 
 
 async def test_a_registry_that_is_not_there_is_told_in_gos_words(
-    client: HttpClient, clock: FastClock
+    client: HttpClient, clock: FakeClock
 ) -> None:
     remote = RemoteRepository(client, "127.0.0.1:1", "x", None, clock)
     words = (
@@ -359,7 +344,7 @@ async def test_a_registry_that_is_not_there_is_told_in_gos_words(
         await remote.manifest("1")
 
 
-async def test_mirror_is_asked_first_and_sees_no_password(clock: FastClock) -> None:
+async def test_mirror_is_asked_first_and_sees_no_password(clock: FakeClock) -> None:
     async with FakeRegistry() as mirror, FakeRegistry(auth="basic", users={"me": "pw"}) as origin:
         mirror.put_manifest("x", "1", MANIFEST)
         origin.put_manifest("x", "2", MANIFEST)
@@ -372,7 +357,7 @@ async def test_mirror_is_asked_first_and_sees_no_password(clock: FastClock) -> N
         await client.close()
 
 
-async def test_dead_mirror_does_not_hold_up_the_pull(clock: FastClock) -> None:
+async def test_dead_mirror_does_not_hold_up_the_pull(clock: FakeClock) -> None:
     async with FakeRegistry() as mirror, FakeRegistry() as origin:
         origin.put_manifest("x", "1", MANIFEST)
         mirror.faults.statuses["/manifests/1"] = [500] * 9
@@ -386,7 +371,7 @@ async def test_dead_mirror_does_not_hold_up_the_pull(clock: FastClock) -> None:
     assert clock.slept == []
 
 
-async def test_a_blob_that_a_mirror_breaks_off_is_ended_by_the_registry(clock: FastClock) -> None:
+async def test_a_blob_that_a_mirror_breaks_off_is_ended_by_the_registry(clock: FakeClock) -> None:
     data = os.urandom(5000)
     async with FakeRegistry() as mirror, FakeRegistry() as origin:
         for registry in (mirror, origin):
@@ -401,7 +386,7 @@ async def test_a_blob_that_a_mirror_breaks_off_is_ended_by_the_registry(clock: F
 
 
 async def test_a_mirror_that_is_slow_is_left(
-    clock: FastClock, monkeypatch: pytest.MonkeyPatch
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = os.urandom(3000)
     patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=0.2)
@@ -416,7 +401,7 @@ async def test_a_mirror_that_is_slow_is_left(
         await client.close()
 
 
-async def test_a_mirror_of_all_is_told_whose_images_it_is_asked_for(clock: FastClock) -> None:
+async def test_a_mirror_of_all_is_told_whose_images_it_is_asked_for(clock: FakeClock) -> None:
     async with FakeRegistry() as mirror:
         digest = mirror.put_manifest("team/x", "1", MANIFEST)
         client = HttpClient(HostsConfig(mirrors=(f"*=http://{mirror.host}",)))
@@ -429,7 +414,7 @@ async def test_a_mirror_of_all_is_told_whose_images_it_is_asked_for(clock: FastC
 
 
 async def test_less_than_what_was_asked_for_is_no_reason_to_ask_again(
-    client: HttpClient, clock: FastClock
+    client: HttpClient, clock: FakeClock
 ) -> None:
     async with FakeRegistry(auth="bearer", users={"me": "pw"}) as registry:
         registry.put_manifest("x", "1", MANIFEST)
@@ -438,7 +423,7 @@ async def test_less_than_what_was_asked_for_is_no_reason_to_ask_again(
         assert len(registry.token_requests) == 1
 
 
-async def test_new_hosts_count_for_what_is_asked_next(clock: FastClock) -> None:
+async def test_new_hosts_count_for_what_is_asked_next(clock: FakeClock) -> None:
     async with FakeRegistry() as mirror, FakeRegistry() as origin:
         for registry in (mirror, origin):
             registry.put_manifest("x", "1", MANIFEST)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 from yarl import URL
 
+from fakes.fake_clock import FakeClock
 from fakes.fake_registry import digest_of
 from fakes.writable_registry import WritableRegistry
 from naru.distribution import upload_session
@@ -28,22 +29,6 @@ from naru.oci.manifest import parse_manifest
 _HANDSHAKE = b"\x16"
 _PIECE = 100_000
 _DATA = os.urandom(3 * _PIECE + 17)
-
-
-class FastClock:
-    """Sleeps without waiting, and remembers for how long."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-
-    def now_ns(self) -> int:
-        return 10**18
-
-    def monotonic(self) -> float:
-        return sum(self.slept)
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
 
 
 class Growing:
@@ -83,7 +68,7 @@ async def client() -> AsyncIterator[HttpClient]:
 async def writer_of(
     client: HttpClient, registry: WritableRegistry, auth: RegistryAuth | None = None
 ) -> RepositoryWriter:
-    writer = RepositoryWriter(client, registry.host, "a/x", auth, FastClock())
+    writer = RepositoryWriter(client, registry.host, "a/x", auth, FakeClock())
     await writer.connect()
     registry.requests.clear()
     return writer
@@ -376,7 +361,7 @@ async def test_peer_that_takes_little_at_a_time_is_waited_for(
     server = await asyncio.start_server(slowly, sock=listening)
     async with server:
         host = f"127.0.0.1:{listening.getsockname()[1]}"
-        writer = RepositoryWriter(client, host, "x", None, FastClock())
+        writer = RepositoryWriter(client, host, "x", None, FakeClock())
         await writer.connect()
         answer = await writer.ask(
             "PUT", "x", headers={"Content-Length": str(size)}, body=whole, attempts=1
