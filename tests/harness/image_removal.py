@@ -41,7 +41,6 @@ _CALLS: Mapping[str, tuple[str, ...]] = {
     "tag and digest": ("ID", "REGISTRY/box:1@DIGEST"),
 }
 _USERS = ("unused", "stopped", "running")
-_BODY = {"Cmd": ["sleep", "1000"], "HostConfig": {"NetworkMode": "none"}}
 
 
 @dataclass(frozen=True)
@@ -95,20 +94,17 @@ class Environment:
             container = self._create()
             query = {"container": container, "repo": "rm/child", "tag": "1"}
             engine.api("POST", "/commit", query=query).ok(201)
-            self._remove_container(container)
+            self._engine.remove(container)
 
     def _load(self) -> str:
-        said = self._engine.api("POST", "/images/load", archive(), query={"quiet": True}).ok(200)
-        found = re.search(rb"sha256:[0-9a-f]{64}", said.body)
-        assert found, said.body
-        return found[0].decode()
+        said = json.dumps(self._engine.load(archive()))
+        found = re.search(r"sha256:[0-9a-f]{64}", said)
+        assert found, said
+        return found[0]
 
     def _create(self) -> str:
-        body = {**_BODY, "Image": self.image_id}
-        return str(self._engine.api("POST", "/containers/create", body).ok(201).json()["Id"])
-
-    def _remove_container(self, container: str) -> None:
-        self._engine.api("DELETE", f"/containers/{container}", query={"force": True}).ok(204)
+        words = ("sleep", "1000")
+        return self._engine.create(*words, image=self.image_id, host={"NetworkMode": "none"})
 
     @cached_property
     def _digest(self) -> str:
@@ -122,7 +118,7 @@ class Environment:
     def close(self) -> None:
         """Take everything away again."""
         for container in self._containers:
-            self._remove_container(container)
+            self._engine.remove(container)
         self._engine.api("DELETE", "/images/rm/child:1", query={"noprune": True}).ok(200, 404)
         self._engine.api("DELETE", f"/images/{self.image_id}", query={"force": True}).ok(200, 404)
 

@@ -9,14 +9,19 @@ import re
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from harness.waiting import eventually
 
 NFT_FAMILIES = ("inet", "ip", "ip6")
+# Folders whose entries come and go with containers, images, volumes and builds.
+WATCHED_DATA = (
+    *("builds", "containers", "snapshots", "snapshots-native", "volumes"),
+    *("content/blobs/sha256", "content/ingest", "content/trash"),
+)
+WATCHED_RUN = ("c", "x", "t", "exits", "netns", "userns")
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -64,7 +69,9 @@ def footprint(
     )
 
 
-def assert_nothing_left(before: Footprint, now: Any, *, what: str = "the test") -> None:
+def assert_nothing_left(
+    before: Footprint, now: Callable[[], Footprint], *, what: str = "the test"
+) -> None:
     """Wait until `now()` has nothing that `before` had not; what stays fails the test."""
 
     def probe() -> bool:
@@ -154,14 +161,11 @@ def _names(directory: Path) -> list[str]:
 
 
 def _data_files(root: Path) -> Iterator[str]:
-    for name in ("containers", "snapshots", "volumes", "ingest", "tmp"):
+    for name in WATCHED_DATA:
         yield from (f"{name}/{entry}" for entry in _names(root / name))
     # Snapshotters nest; two levels tell which one is left.
     for entry in _names(root / "snapshots"):
         yield from (f"snapshots/{entry}/{name}" for name in _names(root / "snapshots" / entry))
-    yield from (f"blob {name}" for name in _names(root / "content" / "blobs" / "sha256"))
-    for name in ("ingest", "trash"):
-        yield from (f"content/{name}/{entry}" for entry in _names(root / "content" / name))
 
 
 def unfreed(data_root: Path) -> list[str]:
@@ -176,8 +180,9 @@ def unfreed(data_root: Path) -> list[str]:
 
 
 def _exec_files(root: Path) -> Iterator[str]:
-    for name in ("c", "x", "exits", "netns", "userns"):
+    for name in WATCHED_RUN:
         yield from (f"run/{name}/{entry}" for entry in _names(root / name))
+    # A folder for each runtime, which stays.
     for runtime in _names(root / "runtime"):
         yield from (
             f"run/runtime/{runtime}/{entry}" for entry in _names(root / "runtime" / runtime)

@@ -14,7 +14,10 @@ import dns.rrset
 
 
 class NameServer:
-    """Answers A questions from a table, and counts what it is asked; NXDOMAIN for all else."""
+    """Answers A questions from a table, and notes what it is asked; NXDOMAIN for all else.
+
+    What is called `large.example` takes TCP.
+    """
 
     def __init__(self, address: str, table: Mapping[str, str]) -> None:
         self.address = address

@@ -96,7 +96,8 @@ class EngineUnderTest(Engine):
         """
 
         def probe() -> bool:
-            if self.process is None or self.process.poll() is not None:
+            # One that has ended will not answer: what it said is told below.
+            if not self.is_alive:
                 return True
             try:
                 return self.api("GET", "/_ping", version="", timeout_s=20).status == 200

@@ -10,7 +10,7 @@ import pytest
 
 
 def requires(*needs: str) -> pytest.MarkDecorator:
-    """Skip, with a reason, where something is missing: `root`, `netns`, or a program's name."""
+    """Skip, with a reason, where something is missing: `root`, a path, or a program's name."""
     missing = [need for need in needs if not _has(need)]
     return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
 

@@ -173,7 +173,7 @@ class Rig:
 
     @property
     def gateway(self) -> str:
-        """The bridge's address."""
+        """Return the bridge's address."""
         return self.networks.gateway("bridge")
 
     def close(self) -> None:

@@ -17,6 +17,9 @@ _ROOT = Path(__file__).parents[2]
 _PACKAGE = _ROOT / "src" / "naru"
 _MODULES = sorted(_PACKAGE.rglob("*.py"))
 _TESTS = sorted((_ROOT / "tests").rglob("*.py"))
+# Nothing breaks a rule in a folder that has moved away.
+assert _MODULES
+assert _TESTS
 
 _LONGEST_MODULE = 400
 _LONGEST_FUNCTION = 60

@@ -154,7 +154,7 @@ def test_trees_are_imported_from_files_streams_and_urls(
         client.say("import", *words, "--platform", "linux/arm64", str(path), "seeds/archive:arm"),
     ]
     form = "{{.Id}} {{.Comment}} {{.Config.Cmd}} {{.Config.Env}} {{len .RootFS.Layers}}"
-    for tag, image_id in zip(("file", "stdin", "url"), ids, strict=False):
+    for tag, image_id in zip(("file", "stdin", "url"), ids[:3], strict=True):
         name = f"seeds/archive:{tag}"
         assert client.show(form, name) == f"{image_id} why [echo imported] [A=b] 1"
         assert client.say("run", "--rm", name) == "imported"

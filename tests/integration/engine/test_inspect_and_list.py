@@ -287,7 +287,9 @@ def test_inspect_says_where_the_layers_are(engine: Engine) -> None:
     assert sorted(data) == ["LowerDir", "MergedDir", "UpperDir", "WorkDir"]
     eventually((Path(data["UpperDir"]) / "written").exists, "the file is written")
     assert (Path(data["MergedDir"]) / "written").read_text() == "x\n"
-    assert all(Path(path).is_dir() for path in data["LowerDir"].split(":"))
+    lower = [Path(path) for path in data["LowerDir"].split(":")]
+    assert all(path.is_absolute() and path.is_dir() for path in lower)
+    assert any((path / "bin/busybox").is_file() for path in lower)
 
 
 def test_list_leaves_out_sizes_that_are_zero(engine: Engine) -> None:

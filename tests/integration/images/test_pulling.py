@@ -102,6 +102,7 @@ async def test_layers_report_every_step_in_order(store: Store) -> None:
         add_image(registry)
         await pulled(store, registry)
     layers = {record["id"] for record in store.records if record["status"] == "Pulling fs layer"}
+    assert len(layers) == 3
     for layer in layers:
         seen = [r["status"] for r in store.records if r.get("id") == layer]
         steps = list(dict.fromkeys(seen))

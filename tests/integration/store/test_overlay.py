@@ -140,8 +140,7 @@ def test_a_layer_that_needs_its_parent_can_begin_again(snapshots: OverlaySnapsho
 def test_the_work_directory_goes_with_the_commit(snapshots: OverlaySnapshotter) -> None:
     layer(snapshots, "one", None)
     layer(snapshots, "two", "one", raw.member("a"))
-    for entry in snapshots.root.iterdir():
-        assert os.listdir(entry) == ["fs"]
+    assert [os.listdir(entry) for entry in snapshots.root.iterdir()] == [["fs"], ["fs"]]
 
 
 def test_a_root_that_options_cannot_name_is_refused(tmp_path: Path, database: Database) -> None:

@@ -182,7 +182,7 @@ async def test_an_identity_token_stands_for_a_login(client: HttpClient, clock: F
     async with FakeRegistry(auth="bearer", identity_token="id") as registry:
         registry.put_manifest("x", "1", MANIFEST)
         auth = RegistryAuth(identity_token="id")
-        await repository(client, registry, clock, auth).manifest("1")
+        assert (await repository(client, registry, clock, auth).manifest("1")).raw == MANIFEST
 
 
 async def test_blob_goes_on_after_a_cut(client: HttpClient, clock: FakeClock) -> None:
@@ -350,10 +350,11 @@ async def test_mirror_is_asked_first_and_sees_no_password(clock: FakeClock) -> N
         origin.put_manifest("x", "2", MANIFEST)
         client = HttpClient(HostsConfig(mirrors=(f"{origin.host}=http://{mirror.host}",)))
         remote = repository(client, origin, clock, RegistryAuth("me", "pw"))
-        await remote.manifest("1")
+        assert (await remote.manifest("1")).raw == MANIFEST
         assert origin.requests == []
-        await remote.manifest("2")
-        assert all("Authorization" not in headers for _, _, headers in mirror.requests)
+        assert (await remote.manifest("2")).raw == MANIFEST
+        assert mirror.requests
+        assert not any("Authorization" in headers for _, _, headers in mirror.requests)
         await client.close()
 
 

@@ -263,6 +263,7 @@ async def test_credentials_do_not_follow_to_another_host(client: HttpClient) -> 
         assert other.blobs[digest_of(_DATA)] == _DATA
         assert len(other.requests) == 5
         assert not [h for _, _, h in other.requests if "Authorization" in h]
+        assert registry.requests
         assert all("Authorization" in h for _, _, h in registry.requests)
 
 

@@ -77,8 +77,8 @@ def test_version_2_counts_bytes_only() -> None:
     bytes_read = [{"major": 254, "minor": 0, "op": "read", "value": 4096}]
     assert counts[1].pop("io_service_bytes_recursive") == bytes_read
     assert counts[2].pop("io_service_bytes_recursive") == bytes_read
-    assert all(value == [] for value in counts[1].values())
-    assert all(value is None for value in counts[2].values())
+    assert list(counts[1].values()) == [[]] * 7
+    assert list(counts[2].values()) == [None] * 7
     assert msgspec.json.encode(counts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import msgspec
 import pytest
@@ -24,7 +25,7 @@ DIFF_IDS = [DiffId(digest_bytes(name)) for name in (b"1", b"2", b"3")]
 def test_chain_ids_follow_the_spec() -> None:
     chain = chain_ids(DIFF_IDS)
     assert str(chain[0]) == DIFF_IDS[0]
-    for below, diff_id, here in zip(chain, DIFF_IDS[1:], chain[1:], strict=False):
+    for (below, here), diff_id in zip(itertools.pairwise(chain), DIFF_IDS[1:], strict=True):
         assert here == "sha256:" + hashlib.sha256(f"{below} {diff_id}".encode()).hexdigest()
     assert chain_ids([]) == []
 
