@@ -376,13 +376,7 @@ def test_events_go_on_after_a_restart(own_engine: EngineUnderTest) -> None:
     engine.restart(how="kill9")
     since = time.time()
     done = engine.sh("true")
-    query = {
-        "since": f"{since:.9f}",
-        "until": f"{time.time():.9f}",
-        "filters": {"container": [done.id]},
-    }
-    with engine.stream("/events", query=query) as stream:
-        actions = [json.loads(line)["Action"] for line in stream.lines() if line]
+    actions = [event["Action"] for event in engine.events(since, container=[done.id])]
     assert actions[:2] == ["create", "start"]
 
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -269,6 +270,11 @@ class Engine:
             return state
 
         return eventually(probe, f"{container[:12]} is {status}")
+
+    def events(self, since: float, **filters: list[str]) -> list[dict[str, Any]]:
+        """Return what has been told since a time of `time.time`, as far as it fits the filters."""
+        query = {"since": f"{since:.9f}", "until": f"{time.time():.9f}", "filters": filters}
+        return self.api("GET", "/events", query=query).ok(200).json_lines()
 
     def await_made(self, container: str, status: str) -> None:
         """Wait until somebody else has made a container and it has this status."""

@@ -130,12 +130,7 @@ class Environment:
             "DELETE", f"/images/{self._real(case.called)}", query={"force": case.force}
         )
         told = answer.json()
-        query = {
-            "since": f"{since:.9f}",
-            "until": f"{time.time():.9f}",
-            "filters": json.dumps({"type": ["image"]}),
-        }
-        events = self._engine.api("GET", "/events", query=query).ok(200).json_lines()
+        events = self._engine.events(since, type=["image"])
         left = self._names()
         return {
             "status": answer.status,

@@ -12,12 +12,6 @@ from harness.narud import EngineUnderTest
 from harness.waiting import eventually
 
 
-def _past(engine: Engine, since: float, **filters: list[str]) -> list[dict[str, Any]]:
-    query = {"since": f"{since:.9f}", "until": f"{time.time():.9f}", "filters": filters}
-    with engine.stream("/events", query=query) as stream:
-        return [json.loads(line) for line in stream.lines() if line]
-
-
 def _actions(events: list[dict[str, Any]]) -> list[str]:
     return [event["Action"] for event in events]
 
@@ -26,7 +20,7 @@ def test_a_containers_life_is_told_in_order(engine: Engine) -> None:
     since = time.time()
     done = engine.sh("exit 3", name="naru-test-told", Labels={"kind": "test"})
     engine.remove(done.id)
-    events = _past(engine, since, container=[done.id], type=["container"])
+    events = engine.events(since, container=[done.id], type=["container"])
     assert [action for action in _actions(events) if action != "attach"] == [
         "create",
         "start",
@@ -53,13 +47,13 @@ def test_a_containers_life_is_told_in_order(engine: Engine) -> None:
 def test_networks_take_part(engine: Engine) -> None:
     since = time.time()
     done = engine.sh("true")
-    events = _past(engine, since, type=["network"], container=[done.id])
+    events = engine.events(since, type=["network"], container=[done.id])
     assert set(_actions(events)) <= {"connect", "disconnect"}
 
     def both() -> bool:
         return {"connect", "disconnect"} <= {
             event["Action"]
-            for event in _past(engine, since, type=["network"])
+            for event in engine.events(since, type=["network"])
             if event["Actor"]["Attributes"].get("container") == done.id
         }
 
@@ -83,10 +77,10 @@ def test_signals_and_pauses_are_told(engine: Engine) -> None:
     engine.api("POST", f"/containers/{container}/unpause").ok(204)
     engine.api("POST", f"/containers/{container}/kill", query={"signal": "KILL"}).ok(204)
     engine.wait(container)
-    actions = _actions(_past(engine, since, container=[container]))
+    actions = _actions(engine.events(since, container=[container]))
     for action in ("pause", "unpause", "kill", "die"):
         assert action in actions
-    kill = next(e for e in _past(engine, since, container=[container]) if e["Action"] == "kill")
+    kill = next(e for e in engine.events(since, container=[container]) if e["Action"] == "kill")
     assert kill["Actor"]["Attributes"]["signal"] == "9"
 
 
@@ -96,7 +90,7 @@ def test_execs_and_renames_are_told(engine: Engine) -> None:
     engine.exec(container, "true")
     query = {"name": "naru-test-new-name"}
     engine.api("POST", f"/containers/{container}/rename", query=query).ok(204)
-    events = _past(engine, since, container=[container])
+    events = engine.events(since, container=[container])
     actions = _actions(events)
     # Docker ends the words with a space when there are no arguments.
     assert [word.strip() for word in actions if word.startswith("exec_") and ":" in word] == [
@@ -111,9 +105,9 @@ def test_filters_choose_by_label_image_and_event(engine: Engine) -> None:
     since = time.time()
     engine.sh("true", Labels={"naru-kind": "yes"})
     engine.sh("true")
-    events = _past(engine, since, label=["naru-kind=yes"], event=["start"])
+    events = engine.events(since, label=["naru-kind=yes"], event=["start"])
     assert _actions(events) == ["start"]
-    starts = _past(engine, since, image=["busybox:latest"], event=["start"])
+    starts = engine.events(since, image=["busybox:latest"], event=["start"])
     assert len(starts) >= 2
 
 
@@ -135,7 +129,7 @@ def test_the_past_outlives_the_engine(own_engine: EngineUnderTest) -> None:
     done = own_engine.sh("exit 4")
     own_engine.restart(how="kill9")
     own_engine.remove(done.id)
-    events = _past(own_engine, since, container=[done.id])
+    events = own_engine.events(since, container=[done.id])
     assert _actions(events) == ["create", "start", "die", "destroy"]
     moments = [event["timeNano"] for event in events]
     assert moments == sorted(moments)

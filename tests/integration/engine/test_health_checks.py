@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -44,16 +43,6 @@ def _summary(engine: Engine, container: str, **filters: list[str]) -> list[Any]:
     return answer
 
 
-def _events(engine: Engine, container: str, since: float) -> list[dict[str, Any]]:
-    query = {
-        "since": f"{since:.9f}",
-        "until": f"{time.time():.9f}",
-        "filters": {"container": [container]},
-    }
-    with engine.stream("/events", query=query) as stream:
-        return [json.loads(line) for line in stream.lines() if line]
-
-
 def test_probes_make_a_container_healthy_and_sick_and_well_again(engine: Engine) -> None:
     since = time.time()
     # The first probe waits until what holds before it has been looked at.
@@ -80,7 +69,7 @@ def test_probes_make_a_container_healthy_and_sick_and_well_again(engine: Engine)
     engine.exec(container, "rm", "/tmp/sick")
     _await_health(engine, container, "healthy")
     assert len(_health(engine, container)["Log"]) == 5
-    told = [event["Action"] for event in _events(engine, container, since)]
+    told = [event["Action"] for event in engine.events(since, container=[container])]
     assert [word for word in told if word.startswith("health_status")] == [
         "health_status: healthy",
         "health_status: unhealthy",
@@ -94,7 +83,7 @@ def test_a_probe_is_told_as_an_exec(engine: Engine) -> None:
     _await_health(engine, container, "healthy")
 
     def told() -> list[dict[str, Any]]:
-        events = _events(engine, container, since)
+        events = engine.events(since, container=[container])
         assert any(event["Action"] == "exec_die" for event in events)
         return [event for event in events if event["Action"].startswith("exec_")]
 
@@ -248,7 +237,7 @@ def test_an_unhealthy_container_is_restarted_though_it_has_no_policy(engine: Eng
         return pid not in (0, first)
 
     eventually(again, "it runs anew")
-    told = [event["Action"] for event in _events(engine, container, since)]
+    told = [event["Action"] for event in engine.events(since, container=[container])]
     assert "health_status: unhealthy" in told
     engine.remove(container)
 

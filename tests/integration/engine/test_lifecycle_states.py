@@ -15,13 +15,7 @@ from harness.waiting import eventually
 
 
 def _actions(engine: Engine, container: str, since: float) -> list[tuple[str, dict[str, str]]]:
-    query = {
-        "since": f"{since:.9f}",
-        "until": f"{time.time():.9f}",
-        "filters": {"container": [container]},
-    }
-    with engine.stream("/events", query=query) as stream:
-        events = [json.loads(line) for line in stream.lines() if line]
+    events = engine.events(since, container=[container])
     return [(event["Action"], event["Actor"]["Attributes"]) for event in events]
 
 

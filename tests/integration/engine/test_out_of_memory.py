@@ -15,10 +15,8 @@ _SMALL = {"Memory": 16 << 20, "MemorySwap": 16 << 20}
 
 
 def _events(engine: Engine, container: str, since: float) -> list[str]:
-    filters = {"container": [container], "event": ["oom", "die"]}
-    query = {"since": f"{since:.9f}", "until": f"{time.time():.9f}", "filters": filters}
-    text = engine.api("GET", "/events", query=query).ok(200).body.decode()
-    return ["oom" if '"Action":"oom"' in line else "die" for line in text.splitlines()]
+    events = engine.events(since, container=[container], event=["oom", "die"])
+    return [event["Action"] for event in events]
 
 
 def _is_out(engine: Engine, container: str) -> Any:

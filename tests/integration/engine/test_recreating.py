@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import time
 from collections.abc import Iterator
@@ -109,14 +108,9 @@ def test_a_running_container_changes_and_keeps_all_that_is_its_own(engine: Engin
 
 
 def _actions(engine: Engine, container: str, since: float) -> list[str]:
-    query = {
-        "since": f"{since:.9f}",
-        "until": f"{time.time():.9f}",
-        "filters": {"container": [container], "type": ["container"]},
-    }
-    with engine.stream("/events", query=query) as stream:
-        found = [json.loads(line)["Action"] for line in stream.lines() if line]
-    return [action for action in found if not action.startswith(("exec_", "kill"))]
+    events = engine.events(since, container=[container], type=["container"])
+    actions = [event["Action"] for event in events]
+    return [action for action in actions if not action.startswith(("exec_", "kill"))]
 
 
 def test_another_image_brings_its_own_and_a_new_layer(engine: Engine) -> None:

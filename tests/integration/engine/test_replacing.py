@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from typing import Any
@@ -29,13 +28,7 @@ def test_a_running_container_gives_way(engine: Engine) -> None:
     assert engine.state(_NAME)["Status"] == "created"
     assert engine.api("GET", f"/containers/{old}/json").status == 404
     assert engine.containers() == [new]
-    query = {
-        "since": f"{since:.9f}",
-        "until": f"{time.time():.9f}",
-        "filters": {"container": [_NAME]},
-    }
-    with engine.stream("/events", query=query) as stream:
-        events = [json.loads(line) for line in stream.lines() if line]
+    events = engine.events(since, container=[_NAME])
     assert [event["Action"] for event in events] == ["kill", "die", "destroy", "create"]
     assert [event["Actor"]["ID"] for event in events] == [old, old, old, new]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import tarfile
 import time
@@ -183,7 +182,7 @@ def test_a_config_in_the_request_comes_before_the_containers(engine: Engine) -> 
 
 
 def test_a_running_container_is_held_still_and_goes_on(engine: Engine) -> None:
-    since = int(time.time())
+    since = time.time()
     container = engine.up()
     image_id = commit(engine, container, repo="naru-test/still", tag="latest")
     assert engine.state(container)["Status"] == "running"
@@ -192,10 +191,7 @@ def test_a_running_container_is_held_still_and_goes_on(engine: Engine) -> None:
     paused = commit(engine, container)
     assert engine.state(container)["Status"] == "paused"
     engine.api("POST", f"/containers/{container}/unpause").ok(204)
-    filters = {"container": [container]}
-    query = {"since": since, "until": int(time.time()) + 1, "filters": filters}
-    seen = engine.api("GET", "/events", query=query).ok(200).body.splitlines()
-    events = [json.loads(line) for line in seen]
+    events = engine.events(since, container=[container])
     actions = [event["Action"] for event in events if event["Type"] == "container"]
     assert actions[2:] == ["pause", "commit", "unpause", "commit", "pause", "commit", "unpause"]
     commits = [event["Actor"]["Attributes"] for event in events if event["Action"] == "commit"]
@@ -207,15 +203,13 @@ def test_a_running_container_is_held_still_and_goes_on(engine: Engine) -> None:
 
 @pytest.mark.naru_only
 def test_commits_of_one_container_do_not_wake_it_for_each_other(engine: Engine) -> None:
-    since = int(time.time())
+    since = time.time()
     container = engine.up("sh", "-c", "while :; do date +%s%N > /f; done")
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: commit(engine, container), range(4)))
     assert engine.state(container)["Status"] == "running"
-    filters = {"container": [container], "event": ["pause", "unpause", "commit"]}
-    query = {"since": since, "until": int(time.time()) + 1, "filters": filters}
-    seen = engine.api("GET", "/events", query=query).ok(200).body.splitlines()
-    assert [json.loads(line)["Action"] for line in seen] == ["pause", "commit", "unpause"] * 4
+    events = engine.events(since, container=[container], event=["pause", "unpause", "commit"])
+    assert [event["Action"] for event in events] == ["pause", "commit", "unpause"] * 4
     for image_id in set(made):
         engine.api("DELETE", f"/images/{image_id}", query={"force": True}).ok(200)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -291,13 +290,7 @@ def test_events_tell_what_happens_to_networks(engine: Engine) -> None:
     engine.api("POST", f"/networks/{name}/connect", {"Container": container}).ok(200)
     engine.api("POST", f"/networks/{name}/disconnect", {"Container": container}).ok(200)
     engine.api("DELETE", f"/networks/{name}").ok(204)
-    query = {
-        "since": f"{since:.9f}",
-        "until": f"{time.time():.9f}",
-        "filters": {"type": ["network"], "network": [name]},
-    }
-    with engine.stream("/events", query=query) as stream:
-        events = [json.loads(line) for line in stream.lines() if line]
+    events = engine.events(since, type=["network"], network=[name])
     # Docker 20.10 tells the disconnect of a running container twice.
     actions = list(dict.fromkeys(event["Action"] for event in events))
     assert actions == ["create", "connect", "disconnect", "destroy"]
