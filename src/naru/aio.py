@@ -7,6 +7,7 @@ import contextlib
 import functools
 import logging
 import threading
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -265,13 +266,22 @@ class Backlog:
     def __init__(self, name: str) -> None:
         self._name = name
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._is_urgent = threading.Event()
+        self._is_closed = False
 
-    def add(self, work: Callable[[], object]) -> None:
-        """Do `work` when all before it is done; not at all once closed. From any thread."""
+    def add(self, work: Callable[[], object], *, delay_s: float = 0.0) -> None:
+        """Do `work` when all before it is done; not at all once closed. From any thread.
+
+        It begins no sooner than after `delay_s`, unless somebody waits with `settle`.
+        """
+        due = time.monotonic() + delay_s
         with contextlib.suppress(RuntimeError):
-            self._thread.submit(self._do, work)
+            self._thread.submit(self._do, work, due)
 
-    def _do(self, work: Callable[[], object]) -> None:
+    def _do(self, work: Callable[[], object], due: float) -> None:
+        self._is_urgent.wait(max(0.0, due - time.monotonic()))
+        if self._is_closed:
+            return
         try:
             work()
         except Exception:  # noqa: BLE001 - nobody else will hear of it
@@ -279,11 +289,16 @@ class Backlog:
 
     def settle(self) -> None:
         """Wait until all that was added is done. Blocks."""
+        self._is_urgent.set()
         with contextlib.suppress(RuntimeError):
             self._thread.submit(lambda: None).result()
+        if not self._is_closed:
+            self._is_urgent.clear()
 
     def close(self) -> None:
         """Finish what has begun, and forget the rest. Blocks. Idempotent."""
+        self._is_closed = True
+        self._is_urgent.set()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
 

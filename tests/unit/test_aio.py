@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -246,6 +247,24 @@ def test_backlog_does_everything_in_turn_in_spite_of_failures(
     assert done == [0, 1, 2]
     assert caplog.text.count("tidying failed") == 3
     backlog.close()
+
+
+def test_backlog_lets_what_can_wait_wait_until_somebody_needs_it() -> None:
+    backlog = Backlog("tidying")
+    done: list[str] = []
+    began = time.monotonic()
+    backlog.add(lambda: done.append("later"), delay_s=60)
+    backlog.settle()
+    assert done == ["later"]
+    assert time.monotonic() - began < 60
+    has_ended = threading.Event()
+    began = time.monotonic()
+    backlog.add(has_ended.set, delay_s=0.2)
+    assert has_ended.wait(30)
+    assert time.monotonic() - began >= 0.2
+    backlog.add(lambda: done.append("never"), delay_s=30)
+    backlog.close()
+    assert done == ["later"]
 
 
 def test_closed_backlog_forgets_what_has_not_begun_and_takes_no_more() -> None:

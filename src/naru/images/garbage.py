@@ -11,11 +11,15 @@ from naru.db.database import Database
 from naru.db.images import ImageRows
 from naru.db.leases import Leases
 from naru.db.remote_blobs import RemoteBlobs
-from naru.linux.fs import is_nearly_full
+from naru.linux.fs import free_bytes, is_nearly_full
 from naru.oci.digest import ChainId, Digest
 from naru.store.content import ContentStore
 from naru.store.gc import Collected, LinkReader, Reachable, Roots, mark, sweep
 from naru.store.snapshotter import Snapshotter
+
+_DELAY_S = 2.0
+_MUCH = 4 << 30
+"""Bytes. More than anybody writes until the freeing begins."""
 
 
 class Garbage:
@@ -54,15 +58,18 @@ class Garbage:
     def collect_layers(self) -> list[ChainId]:
         """Remove all garbage, and return the layers among it, topmost first.
 
-        Its space is freed soon afterwards: deleting a big tree takes longer than users want to
-        wait for a removal. On a disk that is nearly full it is free when this returns, because
-        then they remove to make room. Who needs the space in any case waits with `settle`.
+        Its space is freed some seconds later: deleting a big tree takes longer than users want
+        to wait for a removal, and as long again from what they do next, which often is a load or
+        a pull. Where little is free that begins at once, and on a disk that is nearly full it is
+        done when this returns, because then they remove to make room. Who needs the space in any
+        case waits with `settle`.
 
         Raises:
             FaultError: the disk fails.
         """
         collected, free = self._sweep()
-        self._freeing.add(free)
+        has_room = free_bytes(self._content.root) >= _MUCH
+        self._freeing.add(free, delay_s=_DELAY_S if has_room else 0.0)
         if is_nearly_full(self._content.root):
             self.settle()
         return [ChainId(Digest(name)) for name in collected.snapshots]

@@ -138,6 +138,16 @@ def require_room(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def free_bytes(path: Path) -> int:
+    """Return how much anybody may still write to the file system of `path`.
+
+    Raises:
+        OSError: there is no such path.
+    """
+    status = os.statvfs(path)
+    return status.f_bavail * status.f_frsize
+
+
 def is_nearly_full(path: Path) -> bool:
     """Say whether less than a tenth of the file system of `path` is free.
 
