@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import tempfile
 import time
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from harness.archives import Tree, docker_archive
 from harness.narud import EngineUnderTest
 from harness.power import MortalDisk, cut_power
 from harness.requirements import requires
 from harness.waiting import eventually
 from naru.db.row_sync import DELAY_S
+from naru.images.layers.settling import DELAY_S as SETTLING_DELAY_S
 
 pytestmark = requires("root", "crun", "conmon", "nft", "mkfs.ext4", "/dev/loop-control")
 _DISK = 256 << 20
@@ -67,6 +70,9 @@ def desk() -> Iterator[Desk]:
         try:
             engine.start_engine()
             engine.ensure_busybox()
+            # A load alone would be undone by a cut in the next seconds.
+            query = {"repo": "cut/durable", "tag": "1"}
+            engine.api("POST", "/images/busybox/tag", query=query).ok(201)
             yield Desk(engine, disk)
         finally:
             engine.destroy()
@@ -140,6 +146,47 @@ def test_a_snapshot_is_whole_and_gives_back_what_it_kept(desk: Desk) -> None:
     desk.engine.api("DELETE", path, version="").ok(204)
     desk.cut()
     assert desk.snapshots("shot") == []
+
+
+def _large_image(name: str) -> bytes:
+    """Return an archive whose blobs and files no kernel has written by itself a moment later."""
+    tree = Tree().directory("d")
+    for number in range(20):
+        tree.file(f"d/{number}", os.urandom(100_000))
+    return docker_archive([name], [tree.tar()])
+
+
+def _image_id(desk: Desk, name: str) -> str:
+    return str(desk.engine.api("GET", f"/images/{name}/json").ok(200).json()["Id"])
+
+
+def test_a_load_is_there_whole_or_undone(desk: Desk) -> None:
+    archive = _large_image("cut/loaded:1")
+    desk.engine.load(archive)
+    desk.cut()
+    assert not desk.engine.has_image("cut/loaded:1"), "its blobs cannot be on the disk"
+    desk.engine.load(archive)
+    time.sleep(SETTLING_DELAY_S + 2 * DELAY_S)
+    desk.cut()
+    assert desk.engine.has_image("cut/loaded:1")
+
+
+def test_a_load_that_takes_a_name_is_there(desk: Desk) -> None:
+    desk.engine.load(_large_image("cut/taken:1"))
+    before = _image_id(desk, "cut/taken:1")
+    desk.engine.load(_large_image("cut/taken:1"))
+    desk.cut()
+    assert _image_id(desk, "cut/taken:1") != before
+
+
+def test_a_container_of_what_was_just_loaded_is_there_with_its_image(desk: Desk) -> None:
+    desk.engine.load(_large_image("cut/used:1"))
+    container = desk.engine.create("true", image="cut/used:1")
+    desk.cut()
+    assert desk.engine.has_image("cut/used:1")
+    answer = desk.engine.api("GET", f"/containers/{container}/archive", query={"path": "/d/19"})
+    assert len(answer.ok(200).body) > 100_000
+    desk.engine.remove(container)
 
 
 def test_networks_and_names_of_images_are_there(desk: Desk) -> None:

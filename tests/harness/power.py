@@ -77,5 +77,6 @@ def cut_power(engine: EngineUnderTest, disk: MortalDisk) -> None:
     with database:
         # This kernel goes on: what was noted in this boot has to be of another one.
         database.execute("UPDATE snapshots SET unsettled_boot = 'b' WHERE unsettled_boot != ''")
+        database.execute("UPDATE unsettled_blobs SET boot = 'b'")
     database.close()
     engine.start_engine()

@@ -38,7 +38,9 @@ class CatalogMachine(RuleBasedStateMachine):
         self.ids = [str(content.add(raw)) for raw in _CONFIGS]
         self.manifest = content.add(b"{}")
         self.rows = ImageRows(Database(root / "db"))
-        self.catalog = Catalog(self.rows, content, SystemClock(), changed=int, collect=list)
+        self.catalog = Catalog(
+            self.rows, content, SystemClock(), changed=int, collect=list, settle=int
+        )
         self.names: dict[str, str] = {}
         self.images: set[str] = set()
 

@@ -86,17 +86,19 @@ class Catalog:
         *,
         changed: Callable[[], object],
         collect: Callable[[], Sequence[ChainId]],
+        settle: Callable[[], object],
     ) -> None:
         """Serve `rows`.
 
         `changed` hears of every change of names. `collect` frees what nothing names any more
-        and returns the layers that went, topmost first.
+        and returns the layers that went, topmost first. `settle` puts all blobs on the disk.
         """
         self._rows = rows
         self._content = content
         self._clock = clock
         self._changed = changed
         self._collect = collect
+        self._settle = settle
         self._configs = _Recent(self._read_config)
         self._manifests = _Recent(self._read_manifest)
 
@@ -163,8 +165,13 @@ class Catalog:
         """Return the images that were built on this one."""
         return self._rows.children(image_id)
 
-    def add(self, images: Sequence[tuple[ImageRow, Sequence[Reference]]]) -> bool:
+    def add(
+        self, images: Sequence[tuple[ImageRow, Sequence[Reference]]], *, durable: bool = True
+    ) -> bool:
         """Make images known, and give them names: all of it, or nothing. Durable, idempotent.
+
+        Without `durable` a power cut in the next seconds may take them away again, but no name
+        that another image had: where one is taken over, all of it is durable all the same.
 
         Their manifests, configs and layers must be stored, and leased until this returns. An
         image that is known already keeps the manifest that it has, which a registry may have
@@ -180,11 +187,21 @@ class Catalog:
                     row = replace(row, manifest_digest=known.manifest_digest)
                 self._rows.put(row)
                 for reference in names:
+                    durable = durable or self._is_others(reference, row.image_id)
                     self._rows.set_name(NameRow(reference, row.image_id), now)
-        # Whoever hears that it is there may pull the plug.
-        self._rows.sync()
+        if durable:
+            self._make_durable()
         self._changed()
         return superseded
+
+    def _is_others(self, reference: Reference, image_id: str) -> bool:
+        found = self._rows.find_name(reference)
+        return found is not None and found.image_id != image_id
+
+    def _make_durable(self) -> None:
+        """Put all on the disk, and what it may stand on: who hears of it may pull the plug."""
+        self._settle()
+        self._rows.sync()
 
     def add_pulled(self, row: ImageRow, tag: Reference | None, digest: Reference) -> Image:
         """Make a pulled image known under its tag and under the digest that the registry uses.
@@ -200,7 +217,7 @@ class Catalog:
                     name = NameRow(reference, row.image_id, row.manifest_digest)
                     self._rows.set_name(name)
             image = self._image(self._rows.get(row.image_id) or row, self._rows.names(row.image_id))
-        self._rows.sync()
+        self._make_durable()
         self._changed()
         return image
 
@@ -234,7 +251,7 @@ class Catalog:
             raise NotFoundError(f"No such image: {image_id}")
         name = NameRow(target.with_default_tag(), Digest(image_id))
         self._rows.set_name(name, self._clock.now_ns())
-        self._rows.sync()
+        self._make_durable()
         self._changed()
 
     def remove(

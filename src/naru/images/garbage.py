@@ -16,6 +16,7 @@ from naru.oci.digest import ChainId, Digest
 from naru.store.content import ContentStore
 from naru.store.gc import Collected, LinkReader, Reachable, Roots, mark, sweep
 from naru.store.snapshotter import Snapshotter
+from naru.store.unsettled import UnsettledBlobs
 
 _DELAY_S = 2.0
 _MUCH = 4 << 30
@@ -32,6 +33,7 @@ class Garbage:
         snapshots: Snapshotter,
         rows: ImageRows,
         remote_blobs: RemoteBlobs,
+        unsettled: UnsettledBlobs,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -39,6 +41,7 @@ class Garbage:
         self._snapshots = snapshots
         self._rows = rows
         self._remote_blobs = remote_blobs
+        self._unsettled = unsettled
         self._clock = clock
         self._leases = Leases(database)
         self._links = LinkReader(content)
@@ -91,6 +94,7 @@ class Garbage:
                 roots=self._roots,
                 links=self._links,
                 now_ns=self._clock.now_ns(),
+                settle=lambda going: self._unsettled.settle(but=going),
             )
             self._remote_blobs.forget_others(lambda digest: self._content.stat(digest) is not None)
             return swept

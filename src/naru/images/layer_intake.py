@@ -60,9 +60,20 @@ class TakenLayer:
 class LayerIntake:
     """Takes layers in, under one lease: into the store and, if asked, onto disk as well."""
 
-    def __init__(self, services: ImageServices, lease_id: str, stack: contextlib.ExitStack) -> None:
-        """Work for as long as `stack` is open: closing it drops snapshots nobody committed."""
+    def __init__(
+        self,
+        services: ImageServices,
+        lease_id: str,
+        stack: contextlib.ExitStack,
+        *,
+        durable: bool = True,
+    ) -> None:
+        """Work for as long as `stack` is open: closing it drops snapshots nobody committed.
+
+        Without `durable`, blobs are noted as unsettled: see `naru.store.unsettled`.
+        """
         self._services = services
+        self._durable = durable
         self._lease_id = lease_id
         self._stack = stack
 
@@ -75,13 +86,15 @@ class LayerIntake:
         alone: bool = False,
         parent: ChainId | None = None,
         is_sole: bool = False,
+        expected: int = 0,
     ) -> TakenLayer:
         """Read a layer to its end: `first`, then what `next_piece` gives until it is empty.
 
         `first` has six bytes at least, if the layer has. The blob is under the lease. With
         `unpack` the layer is put on a snapshot of `parent`, or on one without a parent, for a
         place above others if it is `alone` (see `store.tar_apply`); a failure of that is told,
-        not raised, unless the layer `is_sole`: it has no other place, and is not read on.
+        not raised, unless the layer `is_sole`: it has no other place, and is not read on. How
+        many bytes are `expected` is a hint.
 
         Raises:
             CorruptDataError: xz or bzip2 that cannot be read; or what `next_piece` raises.
@@ -100,7 +113,7 @@ class LayerIntake:
                 self._services.unpacker.preparing(parent, self._lease_id)
             )
             unpacking.was_alone = alone
-        with _Unpack(unpacking, is_hashed=bool(kept)) as work:
+        with _Unpack(unpacking, is_hashed=bool(kept), expected=expected) as work:
             digest, size = self._ingest(read, work, needs_unpacked=is_sole)
         if is_sole:
             work.raise_failure()
@@ -115,7 +128,7 @@ class LayerIntake:
         services = self._services
         # Under no lease: nobody goes on with what a killed engine leaves of it, and while it is
         # written no collection takes it.
-        with services.content.ingest(key) as ingest:
+        with services.content.ingest(key, durable=self._durable) as ingest:
             try:
                 arrival.begin(ingest.reader(), 0)
                 while piece := read():
@@ -126,10 +139,13 @@ class LayerIntake:
                 size = ingest.offset
                 arrival.end()
                 services.leases.add(self._lease_id, "blob", ingest.digest)
-                return ingest.commit(), size
+                digest = ingest.commit()
             except BaseException:
                 ingest.abort()
                 raise
+        if not self._durable:
+            services.unsettled.add(digest)
+        return digest, size
 
 
 class _Pieces:
@@ -153,12 +169,13 @@ class _Unpack:
     As a context manager it waits for the thread; a failure of the block ends that, too.
     """
 
-    def __init__(self, unpacking: Unpacking | None, *, is_hashed: bool) -> None:
+    def __init__(self, unpacking: Unpacking | None, *, is_hashed: bool, expected: int) -> None:
         self.arrival = Arrival()
         self.diff_id = ""
         self.failure: Exception | None = None
         self._unpacking = unpacking
         self._is_hashed = is_hashed
+        self._expected = expected
         self._thread = threading.Thread(target=self._run, name="naru-unpack", daemon=True)
 
     def __enter__(self) -> Self:
@@ -185,6 +202,8 @@ class _Unpack:
     def _run(self) -> None:
         assert self._unpacking is not None
         try:
-            self.diff_id = apply_arriving(self.arrival, self._unpacking, is_hashed=self._is_hashed)
+            self.diff_id = apply_arriving(
+                self.arrival, self._unpacking, is_hashed=self._is_hashed, expected=self._expected
+            )
         except Exception as error:  # noqa: BLE001 - told to who takes the layer in
             self.failure = error

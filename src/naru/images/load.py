@@ -55,7 +55,8 @@ async def load(
     loads take turns.
 
     All or nothing: whatever is wrong with the archive, there are the same images as before, and
-    nothing is left of it. `report` is called on the loop with Docker's progress records: unless
+    nothing is left of it. A power cut in the seconds after it may leave it undone (ADR 37), but
+    for a name that it took from another image. `report` is called on the loop with Docker's progress records: unless
     `quiet`, while each layer comes in, and one `Loaded image…` for each name at the end.
 
     Raises:
@@ -113,7 +114,7 @@ def _load(
         rows = [_stored_row(services, archive, image, lease_id) for image in images]
         _BEFORE_CATALOG()
         superseded = services.catalog.add(
-            [(row, image.tags) for row, image in zip(rows, images, strict=True)]
+            [(row, image.tags) for row, image in zip(rows, images, strict=True)], durable=False
         )
         _AFTER_CATALOG()
     if superseded or len(archive.layers) > sum(len(image.layers) for image in images):
@@ -151,8 +152,9 @@ def _stored_row(
         (image.config.raw, image.image_id),
         (image.manifest.raw, image.manifest.digest),
     ):
-        if services.content.add(raw) != digest:
+        if services.content.add(raw, durable=False) != digest:
             raise CorruptDataError(f"blob {digest} has another digest")
+    services.unsettled.add(image.image_id, image.manifest.digest)
     return ImageRow(
         image_id=image.image_id,
         manifest_digest=image.manifest.digest,

@@ -26,6 +26,7 @@ from naru.images.layout_index import LayoutIndex
 from naru.images.progress import Audience
 from naru.store.content import ContentStore
 from naru.store.snapshotter import Snapshotter
+from naru.store.unsettled import UnsettledBlobs
 
 LEASE_LIFE_NS = 24 * 3600 * 10**9
 
@@ -43,6 +44,7 @@ class ImageServices:
     unpacker: Unpacker
     garbage: Garbage
     index: LayoutIndex
+    unsettled: UnsettledBlobs
     settling: Settling
     http: HttpClient
     locks: KeyedLock
@@ -95,9 +97,17 @@ def build(
     """Put the collaborators together. Does no work: `naru.images.recover` comes next."""
     rows, leases = ImageRows(database), Leases(database)
     remote_blobs = RemoteBlobs(database)
-    garbage = Garbage(database, content, snapshots, rows, remote_blobs, clock)
+    unsettled = UnsettledBlobs(content, database)
+    garbage = Garbage(database, content, snapshots, rows, remote_blobs, unsettled, clock)
     index = LayoutIndex(content, rows)
-    catalog = Catalog(rows, content, clock, changed=index.refresh, collect=garbage.collect_layers)
+    catalog = Catalog(
+        rows,
+        content,
+        clock,
+        changed=index.refresh,
+        collect=garbage.collect_layers,
+        settle=unsettled.settle,
+    )
     return ImageServices(
         content=content,
         snapshots=snapshots,
@@ -108,7 +118,8 @@ def build(
         unpacker=Unpacker(snapshots, leases),
         garbage=garbage,
         index=index,
-        settling=Settling(snapshots),
+        unsettled=unsettled,
+        settling=Settling(snapshots, unsettled),
         http=HttpClient(hosts, attempts=download_attempts, proxies=proxies),
         locks=KeyedLock(),
         remote_blobs=remote_blobs,

@@ -10,7 +10,6 @@ import ctypes
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Sequence
@@ -40,7 +39,7 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, *, fsync: boo
     by a kill, which may leave a `.<name>.<random>` beside it.
     """
     content = data.encode() if isinstance(data, str) else data
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, mode)
     try:
@@ -297,7 +296,7 @@ def _lift(descriptor: int, entry: str) -> None:
     child = _open_directory(descriptor, entry)
     try:
         for grandchild in os.listdir(child):
-            fresh = secrets.token_hex(8)
+            fresh = os.urandom(8).hex()
             os.rename(grandchild, fresh, src_dir_fd=child, dst_dir_fd=descriptor)
     finally:
         os.close(child)

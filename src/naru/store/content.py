@@ -164,14 +164,16 @@ class ContentStore:
             else:
                 os.rename(entry.path, self.root / "blobs" / algorithm / entry.name)
 
-    def add(self, data: bytes, *, anew: bool = False) -> Digest:
+    def add(self, data: bytes, *, anew: bool = False, durable: bool = True) -> Digest:
         """Store bytes at hand: a manifest or a config. Atomic, durable, idempotent.
 
-        With `anew` they also take the place of a damaged blob that has as many.
+        With `anew` they also take the place of a damaged blob that has as many. For `durable`
+        see `ingest`.
         """
         digest = digest_bytes(data)
         if anew or self.stat(digest) != len(data):
-            with self.ingest(f"add-{digest}-{threading.get_ident()}", expected_digest=digest) as it:
+            key = f"add-{digest}-{threading.get_ident()}"
+            with self.ingest(key, expected_digest=digest, durable=durable) as it:
                 it.restart()
                 it.write(data)
                 it.commit()
@@ -183,8 +185,12 @@ class ContentStore:
         *,
         expected_digest: Digest | None = None,
         expected_size: int | None = None,
+        durable: bool = True,
     ) -> Ingest:
         """Begin to write a blob, or go on where an earlier writer with this `key` stopped.
+
+        If it is not `durable`, a power cut may leave something else under the blob's name, which
+        is for the caller to note: see `naru.store.unsettled`.
 
         Bytes that are there already are hashed again: 0.4 s for 100 MB.
 
@@ -205,6 +211,7 @@ class ContentStore:
             on_close=lambda: self._closed(key),
             expected_digest=expected_digest,
             expected_size=expected_size,
+            durable=durable,
         )
 
     def scratch(self) -> Scratch:
@@ -267,5 +274,9 @@ class ContentStore:
         return (self.root / "index.json").read_bytes()
 
     def write_index(self, index: Index) -> None:
-        """Replace `index.json`, the layout's list of images, atomically."""
-        fs.write_atomic(self.root / "index.json", index.raw, fsync=True)
+        """Replace `index.json`, the layout's list of images, atomically.
+
+        What a power cut leaves of it may be older, or nothing: it is for those who look at the
+        store from outside, and every start writes it anew.
+        """
+        fs.write_atomic(self.root / "index.json", index.raw)

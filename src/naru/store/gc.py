@@ -189,8 +189,12 @@ def sweep(
     roots: Callable[[], Roots],
     links: LinkReader,
     now_ns: int,
+    settle: Callable[[Iterable[Digest]], object] = lambda _: None,
 ) -> tuple[Collected, Callable[[], None]]:
     """Do as `collect` does, but leave freeing the space to the function that is returned.
+
+    `settle` is told which blobs go, and makes sure that those it may have been removed in favour
+    of are on the disk by then.
 
     What was removed is out of sight already. The function may run in any thread, at any time;
     it is idempotent, and raises FaultError.
@@ -216,6 +220,7 @@ def sweep(
         leased = leases.items("ingest")
     blobs = found.blobs
     if blobs or discarded:
+        settle([digest for digest, _ in blobs])
         # After a power cut, what refers to them must be gone if they are.
         database.sync()
     _AFTER_TRANSACTION()

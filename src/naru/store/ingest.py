@@ -49,10 +49,12 @@ class Ingest:
         on_close: Callable[[], None],
         expected_digest: Digest | None,
         expected_size: int | None,
+        durable: bool,
     ) -> None:
         self.key = key
         self.expected_digest = expected_digest
         self.expected_size = expected_size
+        self._durable = durable
         self._directory = directory
         self._place = place
         self._on_close = on_close
@@ -126,7 +128,7 @@ class Ingest:
             raise self._failure(error) from error
         for piece in pieces:
             self._hasher.update(piece)
-        if self.offset - self._written_back >= _WRITE_BACK_SIZE:
+        if self._durable and self.offset - self._written_back >= _WRITE_BACK_SIZE:
             fs.start_write_back(self._descriptor, self._written_back, self.offset)
             self._written_back = self.offset
 
@@ -140,7 +142,7 @@ class Ingest:
     def commit(self) -> Digest:
         """Check size and digest, and move the blob into the store.
 
-        Atomic and durable. Idempotent: a blob that is there already stays.
+        Atomic, durable unless made otherwise, idempotent.
 
         Raises:
             CorruptDataError: size or digest differ from what was expected; the ingest is
@@ -159,11 +161,15 @@ class Ingest:
             raise CorruptDataError(f"{self._what()}: expected {self.expected_digest}, got {digest}")
         target = self._place(digest)
         try:
-            os.fsync(self._descriptor)
+            # What is there already under this name is not put at risk.
+            is_synced = self._durable or target.exists()
+            if is_synced:
+                os.fsync(self._descriptor)
             _BEFORE_COMMIT()
             os.rename(self._directory / DATA, target)
             _AFTER_RENAME()
-            fs.fsync_dir(target.parent)
+            if is_synced:
+                fs.fsync_dir(target.parent)
         except OSError as error:
             raise self._failure(error) from error
         self.close()

@@ -228,6 +228,11 @@ class NumberedSnapshots(ABC):
         if row is not None:
             self._rows.set_settled(row.number)
 
+    def forsake(self, name: ChainId) -> None:
+        row = self._rows.find(name)
+        if row is not None and row.kind == "committed":
+            self._drop(row.number)
+
     def survey(self) -> Survey:
         # Rows come before their directories and go after them, and numbers are never used twice.
         found = [entry.name for entry in os.scandir(self.root) if entry.name.isdecimal()]

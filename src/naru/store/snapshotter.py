@@ -158,6 +158,12 @@ class Snapshotter(Protocol):
     def vouch(self, name: ChainId) -> None:
         """Note that `name` is on the disk, whole. Idempotent."""
 
+    def forsake(self, name: ChainId) -> None:
+        """Delete the committed snapshot `name`, whatever stands on it. Idempotent.
+
+        For files that may be anything: what is built on them then fails, instead of reading them.
+        """
+
     def survey(self) -> Survey:
         """Look for what does not fit together. Others may work meanwhile."""
 

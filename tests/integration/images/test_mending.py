@@ -7,17 +7,21 @@ import gzip
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from itertools import combinations
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from fakes.fake_registry import FakeRegistry
-from harness.archives import Tree, docker_archive, image_config
+from harness.archives import Tree, docker_archive, image_config, oci_archive
 from harness.image_store import Store
 from harness.requirements import requires
 from harness.waiting import eventually
 from naru.aio import in_thread
+from naru.errors import CorruptDataError
 from naru.images.checking.findings import Finding, Holder
 from naru.images.checking.inventory import confirmed, gather
 from naru.images.checking.mending import clear, mend_blob, put_in_place, unpack_again
@@ -57,7 +61,11 @@ def loaded(store: Store) -> Store:
 
 
 def layers(store: Store) -> list[str]:
-    return list(chain_ids(store.services.catalog.resolve("x:1").layers))
+    return layers_of(store, "x:1")
+
+
+def layers_of(store: Store, name: str) -> list[str]:
+    return list(chain_ids(store.services.catalog.resolve(name).layers))
 
 
 def tree_of(store: Store, chain_id: str) -> Path:
@@ -307,13 +315,21 @@ class TestFromARegistry:
         assert blob(store, layer).read_bytes() == before
 
 
+def another_boot(store: Store) -> Store:
+    """Make all that was committed so far, and is not settled, that of an earlier boot."""
+    store.database.execute(
+        "UPDATE snapshots SET unsettled_boot = 'an earlier one' WHERE unsettled_boot != ''"
+    )
+    store.database.execute("UPDATE unsettled_blobs SET boot = 'an earlier one'")
+    return store
+
+
 class TestAfterAPowerCut:
     """Rows are there, files may not be: the boot is another one than that of the commit."""
 
     @pytest.fixture
     def cut(self, loaded: Store) -> Store:
-        loaded.database.execute("UPDATE snapshots SET unsettled_boot = 'an earlier one'")
-        return loaded
+        return another_boot(loaded)
 
     def test_trees_that_were_not_written_are_unpacked_again(self, cut: Store) -> None:
         lower, upper = (tree_of(cut, chain_id) for chain_id in layers(cut))
@@ -349,13 +365,134 @@ class TestAfterAPowerCut:
         assert look(store) == []
 
 
+class TestOfLoadsAndAPowerCut:
+    """What was loaded is there, or it is not: nothing half, and nothing else is lost."""
+
+    LOSSES: ClassVar[dict[str, Callable[[Store], Path]]] = {
+        "a layer": lambda store: blob(store, digest_bytes(UPPER)),
+        "the lowest layer": lambda store: blob(store, digest_bytes(BASE)),
+        "the config": lambda store: blob(store, _row(store)[0]),
+        "the manifest": lambda store: blob(store, _row(store)[1]),
+    }
+
+    @pytest.mark.parametrize("damage", [rot, Path.unlink], ids=["rotten", "missing"])
+    @pytest.mark.parametrize("lost", LOSSES)
+    def test_an_image_that_is_not_whole_is_gone(
+        self, loaded: Store, lost: str, damage: Callable[[Path], None]
+    ) -> None:
+        damage(self.LOSSES[lost](loaded))
+        store = another_boot(loaded).reopened()
+        recover(store.services)
+        assert look(store) == []
+        assert store.footprint() == {key: type(of)() for key, of in store.footprint().items()}
+        asyncio.run(store.load(docker_archive(["x:1"], [BASE, UPPER])))
+        assert store.read("x:1", "etc/upper") == b"upper\n"
+
+    @pytest.mark.parametrize("names", [*combinations(LOSSES, 2), *combinations(LOSSES, 3)])
+    def test_losses_together_leave_nothing_half(self, loaded: Store, names: Sequence[str]) -> None:
+        (tree_of(loaded, layers(loaded)[0]) / "etc/base").write_bytes(b"")
+        for path in [self.LOSSES[name](loaded) for name in names]:
+            rot(path)
+        store = another_boot(loaded).reopened()
+        recover(store.services)
+        assert look(store) == []
+        assert (store.services.rows.all(), store.snapshots()) == ([], set())
+
+    def test_a_container_on_it_fails_instead_of_reading_anything(self, loaded: Store) -> None:
+        services = loaded.services
+        services.snapshots.prepare("c", services.catalog.resolve("x:1").chain_id)
+        rot(blob(loaded, digest_bytes(UPPER)))
+        (tree_of(loaded, layers(loaded)[1]) / "etc/upper").write_bytes(b"")
+        store = another_boot(loaded).reopened()
+        recover(store.services)
+        with pytest.raises(CorruptDataError, match="does not exist"):
+            store.services.snapshots.mounts("c")
+
+    def test_a_kill_in_between_changes_nothing(self, loaded: Store) -> None:
+        rot(blob(loaded, digest_bytes(UPPER)))
+        store = another_boot(loaded).reopened()
+        blob(store, digest_bytes(UPPER)).unlink()  # as far as recovery came before
+        recover(store.services)
+        assert store.services.rows.all() == []
+        assert store.services.unsettled.noted(before_boot=False) == []
+
+    def test_a_whole_one_stays(self, loaded: Store) -> None:
+        assert len(loaded.services.unsettled.noted(before_boot=False)) == 4
+        store = another_boot(loaded).reopened()
+        recover(store.services)
+        assert store.read("x:1", "etc/upper") == b"upper\n"
+        assert store.services.unsettled.noted(before_boot=False) == []
+
+    def test_what_was_settled_is_not_read_again(self, loaded: Store) -> None:
+        assert loaded.services.unsettled.settle() == 4
+        rot(blob(loaded, digest_bytes(UPPER)))
+        store = another_boot(loaded).reopened()
+        recover(store.services)
+        assert len(store.services.rows.all()) == 1
+
+    def test_an_image_that_has_the_layer_from_elsewhere_stays(self, store: Store) -> None:
+        asyncio.run(store.load(oci_archive("packed:1", [BASE, UPPER])))
+        store.services.unsettled.settle()
+        asyncio.run(store.load(docker_archive(["plain:1"], [BASE, UPPER])))
+        rot(blob(store, digest_bytes(UPPER)))
+        os.truncate(tree_of(store, layers_of(store, "packed:1")[1]) / "etc/upper", 0)
+        again = another_boot(store).reopened()
+        recover(again.services)
+        assert [image.repo_tags for image in again.services.catalog.images()] == [("packed:1",)]
+        assert again.read("packed:1", "etc/upper") == b"upper\n"
+        assert look(again) == []
+
+    def test_nothing_that_was_there_is_put_at_risk(self, loaded: Store) -> None:
+        services = loaded.services
+        noted = partial(services.unsettled.noted, before_boot=False)
+        other = Tree().file("other", b"1").tar()
+
+        def load(*names: str, layers: Sequence[bytes] = (other,)) -> None:
+            asyncio.run(loaded.load(docker_archive(names, layers)))
+
+        services.unsettled.settle()
+        load("x:1")  # takes the name from another image
+        assert noted() == []
+        load("y:1", layers=[UPPER, other])
+        assert len(noted()) > 0
+        services.catalog.tag(services.catalog.resolve("y:1").id, Reference.parse("x:1"))
+        assert noted() == []
+        load("y:2", layers=[BASE, other])
+        assert len(noted()) > 0
+        loaded.remove("y:1", force=True)
+        loaded.remove("x:1", force=True)
+        assert noted() == []
+        load("y:3", layers=[other, BASE])
+        commit_snapshot(services, None, NewImage(services.catalog.resolve("y:3"), RunDefaults()))
+        assert noted() == []
+
+    def test_blobs_that_are_there_are_replaced_by_such_as_are_on_the_disk(
+        self, loaded: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        synced: list[str] = []
+
+        def sync(descriptor: int) -> None:
+            synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+        monkeypatch.setattr(os, "fsync", sync)
+        asyncio.run(loaded.load(docker_archive(["x:1"], [BASE, UPPER])))
+        assert len([path for path in synced if path.endswith("/data")]) == 2
+        synced.clear()
+        asyncio.run(loaded.load(docker_archive(["y:1"], [Tree().file("new", b"").tar()])))
+        assert synced == []
+
+
+def _is_empty(unsettled: Callable[..., Sequence[object]]) -> bool:
+    return not unsettled(before_boot=False)
+
+
 def test_layers_are_settled_soon_after_their_commit(store: Store) -> None:
-    settling = Settling(store.services.snapshots, delay_s=0.01)
+    settling = Settling(store.services.snapshots, store.services.unsettled, delay_s=0.01)
     settling.start()
     try:
         asyncio.run(store.load(docker_archive(["x:1"], [BASE])))
-        unsettled = store.services.snapshots.unsettled
-        eventually(lambda: unsettled(before_boot=False) == [], "settled")
+        for unsettled in (store.services.snapshots.unsettled, store.services.unsettled.noted):
+            eventually(partial(_is_empty, unsettled), "settled")
     finally:
         settling.close()
 
@@ -363,7 +500,7 @@ def test_layers_are_settled_soon_after_their_commit(store: Store) -> None:
 def test_what_an_engine_left_unsettled_the_next_one_settles(store: Store) -> None:
     asyncio.run(store.load(docker_archive(["x:1"], [BASE])))
     assert len(store.services.snapshots.unsettled(before_boot=False)) == 1
-    settling = Settling(store.services.snapshots, delay_s=0.01)
+    settling = Settling(store.services.snapshots, store.services.unsettled, delay_s=0.01)
     settling.start()
     try:
         unsettled = store.services.snapshots.unsettled

@@ -33,7 +33,12 @@ class World:
         self.rows = ImageRows(Database(root / "db"))
         self.changes = 0
         self.catalog = Catalog(
-            self.rows, self.content, SystemClock(), changed=self.changed, collect=list
+            self.rows,
+            self.content,
+            SystemClock(),
+            changed=self.changed,
+            collect=list,
+            settle=int,
         )
 
     def changed(self) -> None:
@@ -192,7 +197,7 @@ def test_images_come_youngest_first(world: World) -> None:
 
 def test_damaged_image_does_not_hide_the_others(world: World) -> None:
     bad, good = world.add("one"), world.add("three")
-    fresh = Catalog(world.rows, world.content, SystemClock(), changed=int, collect=list)
+    fresh = Catalog(world.rows, world.content, SystemClock(), changed=int, collect=list, settle=int)
     world.content.delete(Digest(bad))
     assert [image.id for image in fresh.images()] == [good]
 

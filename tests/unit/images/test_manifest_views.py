@@ -31,7 +31,7 @@ def content(tmp_path: Path) -> ContentStore:
 @pytest.fixture
 def catalog(tmp_path: Path, content: ContentStore) -> Catalog:
     rows = ImageRows(Database(tmp_path / "db"))
-    return Catalog(rows, content, SystemClock(), changed=int, collect=list)
+    return Catalog(rows, content, SystemClock(), changed=int, collect=list, settle=int)
 
 
 @pytest.fixture

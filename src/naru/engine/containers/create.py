@@ -144,7 +144,9 @@ async def _declare(ctx: EngineContext, container: Container, *, takes_name: str)
     state = ContainerState(status="created", takes_name=takes_name)
     ctx.registry.replace_state(container, state)
     if container.is_to_stay:
-        # Its programs may sync what they write: that must not be lost with a row that was not.
+        # Its programs may sync what they write: that must not be lost with a row that was not, nor
+        # with an image that was loaded a moment ago.
+        await in_thread(ctx.images.unsettled.settle)
         await in_thread(ctx.registry.sync)
 
 

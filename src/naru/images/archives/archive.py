@@ -114,7 +114,8 @@ class ArchiveReader:
         self._can_rebase = services.snapshots.can_rebase
         self._chains: list[list[str]] = []
         self._stack = contextlib.ExitStack()
-        self._intake = LayerIntake(services, lease_id, self._stack)
+        # Users have what they load in their archive, too: there is no need to wait for the disk.
+        self._intake = LayerIntake(services, lease_id, self._stack, durable=False)
 
     def __enter__(self) -> Self:
         return self
@@ -158,10 +159,10 @@ class ArchiveReader:
         if _looks_like_document(first[:512]):
             self._document(name, entry, first, reader)
         elif entry.size >= _SMALLEST_LAYER:
-            progress = progress_of(_layer_id(name), entry.size)
-            self._layer(name, first, reader, progress)
+            self._layer(name, entry.size, first, reader, progress_of)
 
-    def _layer(self, name: str, first: bytes, reader: TarReader, progress: LayerProgress) -> None:
+    def _layer(self, name: str, size: int, first: bytes, reader: TarReader, of: ProgressOf) -> None:
+        progress = of(_layer_id(name), size)
         taken = len(first)
 
         def next_piece() -> memoryview:
@@ -173,7 +174,11 @@ class ArchiveReader:
 
         is_lowest = self._is_lowest(name)
         layer = self._intake.take(
-            first, next_piece, unpack=is_lowest or self._can_rebase, alone=not is_lowest
+            first,
+            next_piece,
+            unpack=is_lowest or self._can_rebase,
+            alone=not is_lowest,
+            expected=size,
         )
         _AFTER_LAYER()
         self._archive.layers[name] = layer.stored

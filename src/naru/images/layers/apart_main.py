@@ -9,6 +9,7 @@ Imports little, so that it starts quickly.
 
 from __future__ import annotations
 
+import mmap
 import os
 import sys
 from struct import Struct
@@ -26,13 +27,17 @@ RESULT = 2**64 - 1
 
 
 class _Growing:
-    """The bytes of a file that another process still appends to."""
+    """The bytes of a file that another process still appends to.
 
-    def __init__(self, source: int, counter: int) -> None:
+    With `is_mapped` they are not copied, and the file must never shrink.
+    """
+
+    def __init__(self, source: int, counter: int, *, is_mapped: bool) -> None:
         self._source = source
         self._counter = counter
         self._position = self._size = 0
         self._has_ended = False
+        self._read = self._mapped if is_mapped else self._copied
         self._buffer = bytearray(READ_SIZE)
 
     def read(self, count: int, /) -> bytes:
@@ -46,15 +51,25 @@ class _Growing:
     def _next(self, count: int) -> memoryview:
         while True:
             wanted = min(count, self._size - self._position, READ_SIZE)
-            piece = memoryview(self._buffer)[:wanted]
             # A file that is begun anew is shorter for a while than it was.
-            if wanted and (got := os.preadv(self._source, [piece], self._position)):
-                self._position += got
+            if wanted > 0 and (piece := self._read(wanted)):
+                self._position += len(piece)
                 os.write(_OUT, POSITION.pack(self._position))
-                return piece[:got]
+                return piece
             if self._has_ended:
-                return piece[:0]
+                return memoryview(b"")
             self._wait()
+
+    def _copied(self, wanted: int) -> memoryview:
+        piece = memoryview(self._buffer)[:wanted]
+        return piece[: os.preadv(self._source, [piece], self._position)]
+
+    def _mapped(self, wanted: int) -> memoryview:
+        ahead = self._position % mmap.PAGESIZE
+        flags = mmap.MAP_SHARED | mmap.MAP_POPULATE
+        start = self._position - ahead
+        mapped = mmap.mmap(self._source, ahead + wanted, flags, mmap.PROT_READ, offset=start)
+        return memoryview(mapped)[ahead:]
 
     def _wait(self) -> None:
         told = os.eventfd_read(self._counter)
@@ -69,7 +84,7 @@ def main() -> None:
     root, source, counter = map(int, sys.argv[1:4])
     is_hashed, alone = sys.argv[4] == "hashed", sys.argv[5] == "alone"
     die_with(int(sys.argv[6]))
-    stream = _Growing(source, counter)
+    stream = _Growing(source, counter, is_mapped=not is_hashed)
     try:
         if is_hashed:
             # Decompressors take their time to load.

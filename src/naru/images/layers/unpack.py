@@ -204,15 +204,17 @@ def apply_arriving(
     unpacking: Unpacking,
     *,
     is_hashed: bool,
+    expected: int = 0,
     moved: Callable[[int], object] = lambda _: None,
 ) -> str:
     """Unpack a layer while it comes; return the digest of its plain bytes, if `is_hashed`.
 
-    A layer that is not is plain. Large ones are unpacked by a process of their own. Raises as
+    A layer that is not is plain, and its file never shrinks. Large ones are unpacked by a process of their own, which starts
+    at once if so many bytes are `expected`. Raises as
     `naru.images.layers.apart.apply_apart`, as are `is_hashed` and `moved`.
     """
     alone = unpacking.was_alone
-    if arrival.wait_beyond(LARGE) > LARGE:
+    if expected > LARGE or arrival.wait_beyond(LARGE) > LARGE:
         digest, applied = apply_apart(
             arrival, unpacking.mounts, alone=alone, is_hashed=is_hashed, moved=moved
         )

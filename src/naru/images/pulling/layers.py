@@ -183,6 +183,7 @@ class LayersPull:
                     layer.watcher.arrival,
                     unpacking,
                     is_hashed=True,
+                    expected=layer.descriptor.size,
                     moved=self._mover(layer),
                 )
             )
