@@ -6,6 +6,7 @@ Spec: Engine API 1.50, Versioning; moby's version middleware for the texts.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from naru.errors import InvalidInputError
 
@@ -20,6 +21,7 @@ def dotted(version: ApiVersion) -> str:
     return f"{version[0]}.{version[1]}"
 
 
+@lru_cache(maxsize=64)
 def parse_version(text: str) -> ApiVersion:
     """Read the version of a path, and check that it is spoken.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import enum
 import os
 import struct
 from collections.abc import Callable
@@ -21,8 +20,8 @@ _BUFFER_BYTES = 65536
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Mask(enum.IntFlag):
-    """The events that Naru uses.
+class Mask:
+    """The events that Naru uses: plain numbers, for an `IntFlag` takes longer than the event.
 
     Spec: inotify(7).
     """
@@ -39,7 +38,7 @@ class Event(NamedTuple):
     """One event: the watch, what happened, and the name inside the watched directory."""
 
     watch: int
-    mask: Mask
+    mask: int
     name: str
 
 
@@ -52,7 +51,7 @@ class Inotify:
         self._descriptor = _checked(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
         self._loop.add_reader(self._descriptor, self._readable)
 
-    def watch(self, path: Path, mask: Mask) -> int:
+    def watch(self, path: Path, mask: int) -> int:
         """Watch a file or directory; the same path gives the same watch again.
 
         Raises:
@@ -90,7 +89,7 @@ def _parse(data: bytes) -> list[Event]:
         offset += _HEADER.size
         name = os.fsdecode(data[offset : offset + length].rstrip(b"\0"))
         offset += length
-        events.append(Event(watch, Mask(mask), name))
+        events.append(Event(watch, mask, name))
     return events
 
 

@@ -21,6 +21,7 @@ from naru.server.connection import ApiConnection
 _log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CHANGES_NOTHING = ("GET", "HEAD")
 _HEADERS = {
     "Api-Version": dotted(MAXIMUM),
     "Docker-Experimental": "false",
@@ -62,6 +63,8 @@ async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse
     if request.match_info.http_exception is None:
         params.api_version(request)
     if not ends_with_client(request.match_info.handler):
+        if request.method in _CHANGES_NOTHING:
+            return await handler(request)
         # A client that goes away must not leave a change half done.
         return await uncancelled(handler(request))
     if isinstance(request.protocol, ApiConnection):
