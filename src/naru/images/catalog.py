@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
 from naru.clock import Clock
 from naru.db.images import ImageRow, ImageRows, NameRow
 from naru.errors import ConflictError, CorruptDataError, InvalidInputError, NotFoundError
+from naru.images.recently_read import RecentlyRead
 from naru.images.removal import Removed, UsersOf, remove_rows
 from naru.oci.digest import ChainId, DiffId, Digest, is_digest
 from naru.oci.image_config import MAX_CONFIG_SIZE, ImageConfig, parse_image_config
@@ -27,9 +25,6 @@ from naru.oci.reference import Reference
 from naru.store.content import ContentStore
 from naru.units import parse_time
 
-# A few kilobytes each; a list of more than these reads them all, every time.
-_MOST_KEPT = 2048
-T = TypeVar("T")
 # Before all times that an image can have.
 _NEVER = -(1 << 63)
 _log = logging.getLogger(__name__)
@@ -99,8 +94,8 @@ class Catalog:
         self._changed = changed
         self._collect = collect
         self._settle = settle
-        self._configs = _Recent(self._read_config)
-        self._manifests = _Recent(self._read_manifest)
+        self._configs = RecentlyRead(self._read_config)
+        self._manifests = RecentlyRead(self._read_manifest)
 
     def resolve(self, name: str, platform: Platform | None = None) -> Image:
         """Return the image that a user means: a name counts before an id.
@@ -134,9 +129,13 @@ class Catalog:
         """Return the manifest that an image came with, or that was made for it.
 
         Raises:
-            NotFoundError, CorruptDataError, NotSupportedError: it has just gone, or is damaged.
+            NotFoundError, CorruptDataError, NotSupportedError: it has just gone, is damaged, or
+                is not of this image.
         """
-        return self._manifests.get(image.manifest_digest)
+        manifest = self._manifests.get(image.manifest_digest)
+        if len(manifest.layers) != len(image.layers):
+            raise CorruptDataError(f"image {image.id} has no manifest that fits its config")
+        return manifest
 
     def in_repository(self, repository: Reference) -> list[Reference]:
         """Return all names of images in a repository, sorted, tags before digests."""
@@ -352,28 +351,6 @@ class Catalog:
         found = parse_manifest(self._content.read(digest, MAX_MANIFEST_SIZE))
         if not isinstance(found, Manifest):
             raise CorruptDataError(f"manifest {digest} is an index, not one of an image")
-        return found
-
-
-class _Recent(Generic[T]):
-    """What was read of blobs lately, by their digests: it can be no other the next time."""
-
-    def __init__(self, read: Callable[[Digest], T]) -> None:
-        self._read = read
-        self._kept: OrderedDict[Digest, T] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, digest: Digest) -> T:
-        with self._lock:
-            found = self._kept.get(digest)
-            if found is not None:
-                self._kept.move_to_end(digest)
-                return found
-        found = self._read(digest)
-        with self._lock:
-            self._kept[digest] = found
-            if len(self._kept) > _MOST_KEPT:
-                self._kept.popitem(last=False)
         return found
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from naru.db.images import ImageRow
-from naru.errors import ConflictError, CorruptDataError, NotFoundError
+from naru.errors import ConflictError, NotFoundError
 from naru.faults import fault_point
 from naru.images.catalog import Image
 from naru.images.layer_intake import LayerIntake, StoredLayer
@@ -24,7 +24,7 @@ from naru.oci import mediatype
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import ChainId, DiffId, Digest
 from naru.oci.image_config import History, ImageConfig, RunDefaults, build_image_config, chain_ids
-from naru.oci.manifest import MAX_MANIFEST_SIZE, Manifest, build_manifest, parse_manifest
+from naru.oci.manifest import build_manifest
 from naru.oci.platform import Platform, host_platform
 from naru.oci.reference import Reference
 from naru.store.tar_create import write_layer
@@ -34,12 +34,6 @@ OWNER = "images.commit"
 _BEFORE_LAYER = fault_point("images.commit.before_layer")
 _AFTER_LAYER = fault_point("images.commit.after_layer")
 _BEFORE_CATALOG = fault_point("images.commit.before_catalog")
-
-_OCI_LAYERS = {
-    "": mediatype.OCI_LAYER,
-    "gzip": mediatype.OCI_LAYER_GZIP,
-    "zstd": mediatype.OCI_LAYER_ZSTD,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +117,12 @@ def commit_layer(
 
         with written_by(write, "naru-commit") as pipe:
             taken = LayerIntake(services, lease_id, stack).take(
-                bytes(pipe.read_piece()), pipe.read_piece, unpack=True, parent=under
+                bytes(pipe.read_piece()),
+                pipe.read_piece,
+                unpack=True,
+                parent=under,
+                is_sole=True,
             )
-        if taken.unpack_failure is not None:
-            raise taken.unpack_failure
         _AFTER_LAYER()
         diff_id = DiffId(taken.stored.digest)
         chain_id = chain_ids([*below, diff_id])[-1]
@@ -149,7 +145,9 @@ def store_image(
     """
     parent = image.parent
     config = _build_config(services, image, layer)
-    layers = [_described(item) for item in _manifest_of(services, parent).layers] if parent else []
+    layers = (
+        [_described(item) for item in services.catalog.manifest(parent).layers] if parent else []
+    )
     if layer is not None:
         layers.append(layer.stored.descriptor())
     manifest = build_manifest(
@@ -210,17 +208,12 @@ def _build_config(
     )
 
 
-def _manifest_of(services: ImageServices, image: Image) -> Manifest:
-    manifest = parse_manifest(services.content.read(image.manifest_digest, MAX_MANIFEST_SIZE))
-    if not isinstance(manifest, Manifest) or len(manifest.layers) != len(image.layers):
-        raise CorruptDataError(f"image {image.id} has no manifest that fits its config")
-    return manifest
-
-
 def _described(layer: Descriptor) -> Descriptor:
     """Return a layer of the parent as an OCI manifest names it, whatever named it before."""
     compression = mediatype.layer_compression(layer.media_type)
-    return Descriptor(media_type=_OCI_LAYERS[compression], digest=layer.digest, size=layer.size)
+    return Descriptor(
+        media_type=mediatype.OCI_LAYERS[compression], digest=layer.digest, size=layer.size
+    )
 
 
 def stored_layers(services: ImageServices, image: Image) -> list[StoredLayer]:
@@ -231,5 +224,5 @@ def stored_layers(services: ImageServices, image: Image) -> list[StoredLayer]:
     """
     return [
         StoredLayer(layer.digest, layer.size, mediatype.layer_compression(layer.media_type), diff)
-        for layer, diff in zip(_manifest_of(services, image).layers, image.layers, strict=True)
+        for layer, diff in zip(services.catalog.manifest(image).layers, image.layers, strict=True)
     ]

@@ -36,12 +36,8 @@ class StoredLayer:
 
     def descriptor(self) -> Descriptor:
         """Return how a manifest of ours names it."""
-        kinds = {
-            "": mediatype.OCI_LAYER,
-            "gzip": mediatype.OCI_LAYER_GZIP,
-            "zstd": mediatype.OCI_LAYER_ZSTD,
-        }
-        return Descriptor(media_type=kinds[self.compression], digest=self.digest, size=self.size)
+        kind = mediatype.OCI_LAYERS[self.compression]
+        return Descriptor(media_type=kind, digest=self.digest, size=self.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ import threading
 
 from naru.db.images import ImageRow, ImageRows
 from naru.errors import NaruError
+from naru.oci.annotations import REF_NAME
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest
 from naru.oci.manifest import MAX_MANIFEST_SIZE, Index, build_index, parse_manifest
 from naru.oci.reference import Reference
 from naru.store.content import ContentStore
 
-_NAME = "org.opencontainers.image.ref.name"
 _log = logging.getLogger(__name__)
 
 
@@ -82,7 +82,7 @@ class LayoutIndex:
                 _log.warning("image %s has no readable manifest: %s", row.image_id, error)
                 return []
         media_type, size = known
-        named: list[dict[str, str] | None] = [{_NAME: tag.canonical} for tag in tags]
+        named: list[dict[str, str] | None] = [{REF_NAME: tag.canonical} for tag in tags]
         return [
             Descriptor(
                 media_type=media_type,

@@ -131,9 +131,7 @@ class _Plan:
 
 
 def _plan(services: ImageServices, image: Image) -> _Plan:
-    manifest = parse_manifest(services.content.read(image.manifest_digest, MAX_MANIFEST_SIZE))
-    if not isinstance(manifest, Manifest) or len(manifest.layers) != len(image.layers):
-        raise CorruptDataError(f"image {image.id} has no manifest that fits its config")
+    manifest = services.catalog.manifest(image)
     known = services.remote_blobs
     is_kept = known.is_known(manifest.digest) or not is_made_here(manifest)
     layers = [

@@ -19,14 +19,13 @@ from naru.images.catalog import Catalog, Image
 from naru.images.layers.compression import open_plain
 from naru.images.services import ImageServices
 from naru.oci import mediatype
+from naru.oci.annotations import FULL_NAME, REF_NAME
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import DiffId, Digest, Hasher, hex_of, is_digest
 from naru.oci.manifest import (
-    MAX_MANIFEST_SIZE,
     Manifest,
     build_index,
     build_manifest,
-    parse_manifest,
 )
 from naru.oci.platform import Platform
 from naru.oci.reference import Reference
@@ -37,8 +36,6 @@ from naru.store.tar_write import TarWriter, Write
 OWNER = "images.save"
 _BLOBS = "blobs/sha256"
 _LAYOUT = b'{"imageLayoutVersion": "1.0.0"}'
-_FULL_NAME = "io.containerd.image.name"
-_REF_NAME = "org.opencontainers.image.ref.name"
 _PIECE = 1 << 20
 
 
@@ -173,7 +170,7 @@ class _Saving:
     def _collect(self, chosen: ChosenImage) -> tuple[_ManifestItem, Manifest]:
         """Take in the documents and layers of one image; return how the archive lists it."""
         image = chosen.image
-        manifest = self._manifest(image)
+        manifest = self._services.catalog.manifest(image)
         layers = [
             self._layer(image, descriptor, diff_id)
             for descriptor, diff_id in zip(manifest.layers, image.layers, strict=True)
@@ -196,13 +193,6 @@ class _Saving:
             parent=image.parent_id if image.parent_id in saved else msgspec.UNSET,
         )
         return item, manifest
-
-    def _manifest(self, image: Image) -> Manifest:
-        content = self._services.content
-        manifest = parse_manifest(content.read(image.manifest_digest, MAX_MANIFEST_SIZE))
-        if not isinstance(manifest, Manifest) or len(manifest.layers) != len(image.layers):
-            raise CorruptDataError(f"image {image.id} has no manifest that fits its config")
-        return manifest
 
     def _layer(self, image: Image, descriptor: Descriptor, diff_id: DiffId) -> _Layer:
         known = self._layers.get(diff_id)
@@ -243,7 +233,7 @@ class _Hashed:
 
 def _index_entries(manifest: Manifest, tags: Sequence[Reference]) -> list[Descriptor]:
     named: list[dict[str, str] | None] = [
-        {_FULL_NAME: tag.canonical, _REF_NAME: tag.tag} for tag in tags
+        {FULL_NAME: tag.canonical, REF_NAME: tag.tag} for tag in tags
     ]
     return [
         Descriptor(

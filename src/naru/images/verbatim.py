@@ -1,4 +1,4 @@
-"""An image as it is stored: its documents to the byte, and such of its layers as are asked for.
+"""Layers of an image as they are stored, such of them as are asked for.
 
 What `image copy` takes, so that manifests and digests stay what they are. For worker threads.
 """
@@ -12,23 +12,10 @@ from naru.images.catalog import Image
 from naru.images.services import ImageServices
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest
-from naru.oci.manifest import MAX_MANIFEST_SIZE, Manifest, parse_manifest
 from naru.store.tar_write import Write
 
 OWNER = "images.verbatim"
 _PIECE = 1 << 20
-
-
-def stored_manifest(services: ImageServices, image: Image) -> Manifest:
-    """Return the manifest of an image, as it came with it or was made here.
-
-    Raises:
-        CorruptDataError: it is damaged, or gone.
-    """
-    manifest = parse_manifest(services.content.read(image.manifest_digest, MAX_MANIFEST_SIZE))
-    if not isinstance(manifest, Manifest):
-        raise CorruptDataError(f"image {image.id} has an index where its manifest belongs")
-    return manifest
 
 
 def write_layers(
@@ -48,7 +35,7 @@ def write_layers(
     """
     with services.lease(OWNER) as lease_id:
         services.leases.add(lease_id, "blob", image.id, image.manifest_digest)
-        known = {layer.digest: layer for layer in stored_manifest(services, image).layers}
+        known = {layer.digest: layer for layer in services.catalog.manifest(image).layers}
         for digest in digests:
             _check(services, image, digest, known.get(digest))
         for digest in digests:

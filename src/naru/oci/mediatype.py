@@ -32,10 +32,11 @@ SCHEMA1 = frozenset({DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED})
 ACCEPTED_MANIFESTS = (OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST)
 """What to put into `Accept` when asking a registry for a manifest, best first."""
 
+OCI_LAYERS = {"": OCI_LAYER, "gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD}
+"""Layer types of OCI's, by how a layer is compressed."""
+
 _COMPRESSION = {
-    OCI_LAYER: "",
-    OCI_LAYER_GZIP: "gzip",
-    OCI_LAYER_ZSTD: "zstd",
+    **{media_type: compression for compression, media_type in OCI_LAYERS.items()},
     OCI_FOREIGN_LAYER: "",
     f"{OCI_FOREIGN_LAYER}+gzip": "gzip",
     f"{OCI_FOREIGN_LAYER}+zstd": "zstd",

@@ -15,7 +15,7 @@ from naru.errors import CorruptDataError, FaultError, InvalidInputError
 from naru.images.archives.at_hand import missing_blobs, missing_layers
 from naru.images.load import load
 from naru.images.recover import recover
-from naru.images.verbatim import stored_manifest, write_layers
+from naru.images.verbatim import write_layers
 from naru.oci.digest import DiffId, Digest
 
 pytestmark = requires("root")
@@ -48,7 +48,7 @@ async def test_layers_that_are_here_need_not_be_in_an_archive(store: Store) -> N
     assert store.read("app:1", "etc/base") == CONTENT
     assert store.read("app:1", "etc/top") == b"top\n"
     image = store.services.catalog.resolve("app:1")
-    manifest = stored_manifest(store.services, image)
+    manifest = store.services.catalog.manifest(image)
     assert [layer.digest for layer in manifest.layers] == [digest(BASE), digest(UPPER), digest(TOP)]
     # The layers are the new image's own: they stay when the other one goes.
     store.remove("base:1")
@@ -59,7 +59,7 @@ async def test_layers_that_are_here_need_not_be_in_an_archive(store: Store) -> N
 async def test_a_layout_without_its_layers_keeps_its_manifest(store: Store) -> None:
     await store.load(oci_archive("base:1", [BASE]))
     whole = oci_archive("app:1", [BASE, TOP])
-    base = stored_manifest(store.services, store.services.catalog.resolve("base:1"))
+    base = store.services.catalog.manifest(store.services.catalog.resolve("base:1"))
     await store.load(without(whole, base.layers[0].digest.partition(":")[2]))
     index = json.loads(files(whole)["index.json"])
     image = store.services.catalog.resolve("app:1")
@@ -93,7 +93,7 @@ async def test_a_layer_that_is_damaged_here_is_no_help(store: Store) -> None:
 async def test_layers_go_out_as_they_are_stored(store: Store) -> None:
     await store.load(oci_archive("app:1", [BASE, TOP]))
     image = store.services.catalog.resolve("app:1")
-    layers = stored_manifest(store.services, image).layers
+    layers = store.services.catalog.manifest(image).layers
     out = bytearray()
     write_layers(store.services, image, [layers[1].digest, layers[0].digest], out.extend)
     sizes = [layer.size for layer in layers]

@@ -8,7 +8,7 @@ import stat
 import tarfile
 import tempfile
 import zlib
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from naru.client.copying.content import file_failure
@@ -192,18 +192,12 @@ def open_archive(path: str) -> TarFiles:
         raise NotFoundError(f"{path}: no such file") from error
     except OSError as error:
         raise file_failure(path, error) from error
-    try:
+    with _closed_on_failure(file, path):
         kind = detect(file.peek(_MAGIC_SIZE))
         if not kind and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return TarFiles(file, path)
         with file:
             return spooled(_plain(file, kind), path)
-    except OSError as error:
-        file.close()
-        raise file_failure(path, error) from error
-    except BaseException:
-        file.close()
-        raise
 
 
 def spooled(pieces: Iterable[bytes], label: str) -> TarFiles:
@@ -218,13 +212,19 @@ def spooled(pieces: Iterable[bytes], label: str) -> TarFiles:
         file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - TarFiles keeps it
     except OSError as error:
         raise file_failure(folder, error) from error
-    try:
+    with _closed_on_failure(file, folder):
         _write_all(file, pieces)
         file.seek(0)
         return TarFiles(file, label)
+
+
+@contextmanager
+def _closed_on_failure(file: IO[bytes], place: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         file.close()
-        raise file_failure(folder, error) from error
+        raise file_failure(place, error) from error
     except BaseException:
         file.close()
         raise

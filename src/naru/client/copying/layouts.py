@@ -16,6 +16,7 @@ from naru.client.copying.files import Files, FolderFiles, read_document, write_w
 from naru.client.copying.portable import ORIGINAL, blob_name, original, portable
 from naru.errors import CorruptDataError, InvalidInputError, NotFoundError, NotSupportedError
 from naru.oci import mediatype
+from naru.oci.annotations import FULL_NAME, REF_NAME
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest, Hasher, algorithm_of, digest_bytes
 from naru.oci.image_config import parse_image_config
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from naru.client.copying.content import Pieces
 
 LAYOUT = b'{"imageLayoutVersion": "1.0.0"}'
-_FULL_NAME = "io.containerd.image.name"
-_REF_NAME = "org.opencontainers.image.ref.name"
 _DEPTH = 8
 _MODE = 0o644
 _TEMPORARY = ".naru-copy-"
@@ -204,9 +203,9 @@ def index_entry(
     """
     annotations = {}
     if tag:
-        annotations = {_REF_NAME: tag}
+        annotations = {REF_NAME: tag}
     elif name is not None:
-        annotations = {_FULL_NAME: name.canonical, _REF_NAME: name.tag}
+        annotations = {FULL_NAME: name.canonical, REF_NAME: name.tag}
     if original is not None and original != manifest.digest:
         annotations[ORIGINAL] = original
     return Descriptor(
@@ -226,7 +225,7 @@ def _read_index(files: Files) -> Index:
 
 def _key(entry: Descriptor) -> tuple[str, str]:
     annotations = entry.annotations or {}
-    return annotations.get(_FULL_NAME, ""), annotations.get(_REF_NAME, "")
+    return annotations.get(FULL_NAME, ""), annotations.get(REF_NAME, "")
 
 
 def _name_of(entry: Descriptor) -> Reference | None:

@@ -15,11 +15,6 @@ from naru.oci.digest import Digest, algorithm_of, digest_bytes, hex_of, is_diges
 from naru.oci.manifest import Manifest, build_manifest, parse_manifest
 
 ORIGINAL = "naru.manifest.original"
-_LAYERS = {
-    "": mediatype.OCI_LAYER,
-    "gzip": mediatype.OCI_LAYER_GZIP,
-    "zstd": mediatype.OCI_LAYER_ZSTD,
-}
 
 
 def blob_name(digest: Digest) -> str:
@@ -36,7 +31,7 @@ def portable(manifest: Manifest) -> Manifest:
         Descriptor(media_type=mediatype.OCI_CONFIG, digest=config.digest, size=config.size),
         [
             Descriptor(
-                media_type=_LAYERS[mediatype.layer_compression(layer.media_type)],
+                media_type=mediatype.OCI_LAYERS[mediatype.layer_compression(layer.media_type)],
                 digest=layer.digest,
                 size=layer.size,
             )

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from naru.client.copying.content import Pieces
 
 MANIFESTS = "manifest.json"
-_TYPES = {"gzip": mediatype.OCI_LAYER_GZIP, "zstd": mediatype.OCI_LAYER_ZSTD}
 
 
 class SavedImage(msgspec.Struct, rename="pascal", kw_only=True):
@@ -83,17 +82,18 @@ class SavedSource:
         if size is None:
             raise NotFoundError(f"{self._files.label} has no {name}")
         compression = compression_of(self._files, name)
-        if not compression:
-            return Descriptor(media_type=mediatype.OCI_LAYER, digest=diff_id, size=size)
-        if compression not in _TYPES:
+        if compression not in mediatype.OCI_LAYERS:
             raise NotSupportedError(
                 f"{self._files.label}: {name} is compressed with {compression}",
                 hint="`load` reads it",
             )
+        kind = mediatype.OCI_LAYERS[compression]
+        if not compression:
+            return Descriptor(media_type=kind, digest=diff_id, size=size)
         hasher = Hasher()
         for piece in self._files.pieces(name):
             hasher.update(piece)
-        return Descriptor(media_type=_TYPES[compression], digest=hasher.digest(), size=size)
+        return Descriptor(media_type=kind, digest=hasher.digest(), size=size)
 
 
 def _read(files: Files) -> list[SavedImage]:

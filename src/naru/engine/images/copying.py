@@ -10,7 +10,7 @@ from naru.api.image_content import ImageContent, MissingAnswer, MissingRequest
 from naru.engine.context import EngineContext
 from naru.engine.images.images import publish_image_event
 from naru.images.archives.at_hand import missing_blobs, missing_layers
-from naru.images.verbatim import stored_manifest, write_layers
+from naru.images.verbatim import write_layers
 from naru.oci.digest import DiffId, is_digest, parse_digest
 from naru.oci.platform import Platform
 from naru.oci.reference import Reference
@@ -43,7 +43,7 @@ async def image_content(
         CorruptDataError: it is damaged.
     """
     image = ctx.images.catalog.resolve(name, platform)
-    manifest = await in_thread(stored_manifest, ctx.images, image)
+    manifest = await in_thread(ctx.images.catalog.manifest, image)
     return ImageContent(
         id=image.id,
         name=_tag_meant(name, image.repo_tags),

@@ -20,6 +20,7 @@ from naru.images.archives.at_hand import LayersAtHand
 from naru.images.archives.legacy import REPOSITORIES, legacy_images
 from naru.images.layer_intake import StoredLayer
 from naru.oci import mediatype
+from naru.oci.annotations import FULL_NAME, REF_NAME
 from naru.oci.descriptor import Descriptor
 from naru.oci.digest import Digest, algorithm_of, digest_bytes, hex_of, parse_digest
 from naru.oci.image_config import ImageConfig, parse_image_config
@@ -28,8 +29,6 @@ from naru.oci.platform import Platform, matches
 from naru.oci.reference import Reference
 
 _MANIFESTS, _INDEX = "manifest.json", "index.json"
-_FULL_NAME = "io.containerd.image.name"
-_REF_NAME = "org.opencontainers.image.ref.name"
 _INDEX_DEPTH = 8
 # What is called by its digest must have it; by no other way could a changed config be told.
 _CONFIG_NAME = re.compile(r"(?:\./)?(?:blobs/sha256/)?([0-9a-f]{64})(?:\.json)?")
@@ -231,7 +230,7 @@ def _may_be_image(archive: Archive, entry: Descriptor) -> bool:
 def _layout_name(entry: Descriptor) -> str:
     """Return the name that an entry gives its image; a bare tag is no name."""
     annotations = entry.annotations or {}
-    name = annotations.get(_FULL_NAME) or annotations.get(_REF_NAME, "")
+    name = annotations.get(FULL_NAME) or annotations.get(REF_NAME, "")
     return name if any(mark in name for mark in "/:") else ""
 
 

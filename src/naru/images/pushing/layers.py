@@ -41,7 +41,6 @@ _NO_MOUNT = (
     NotSupportedError,
     UnauthenticatedError,
 )
-_COMPRESSED_TYPES = {"gzip": mediatype.OCI_LAYER_GZIP, "zstd": mediatype.OCI_LAYER_ZSTD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,5 +186,5 @@ class BlobPush:
 
 
 def _typed(blob: Descriptor, compression: str) -> Descriptor:
-    kind = _COMPRESSED_TYPES[compression]
+    kind = mediatype.OCI_LAYERS[compression]
     return Descriptor(media_type=kind, digest=blob.digest, size=blob.size)

@@ -16,11 +16,6 @@ from naru.oci.descriptor import Descriptor
 from naru.oci.manifest import Manifest, build_manifest
 
 _DOCKER_LAYERS = {"": mediatype.DOCKER_LAYER, "gzip": mediatype.DOCKER_LAYER_GZIP}
-_OCI_LAYERS = {
-    "": mediatype.OCI_LAYER,
-    "gzip": mediatype.OCI_LAYER_GZIP,
-    "zstd": mediatype.OCI_LAYER_ZSTD,
-}
 
 
 def is_made_here(manifest: Manifest) -> bool:
@@ -43,7 +38,7 @@ def manifest_of(image_id: Descriptor, layers: Sequence[Descriptor]) -> Manifest:
     """
     compressions = [mediatype.layer_compression(layer.media_type) for layer in layers]
     is_docker = all(compression in _DOCKER_LAYERS for compression in compressions)
-    kinds = _DOCKER_LAYERS if is_docker else _OCI_LAYERS
+    kinds = _DOCKER_LAYERS if is_docker else mediatype.OCI_LAYERS
     return build_manifest(
         Descriptor(
             media_type=mediatype.DOCKER_CONFIG if is_docker else mediatype.OCI_CONFIG,
