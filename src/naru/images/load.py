@@ -56,8 +56,9 @@ async def load(
 
     All or nothing: whatever is wrong with the archive, there are the same images as before, and
     nothing is left of it. A power cut in the seconds after it may leave it undone (ADR 37), but
-    for a name that it took from another image. `report` is called on the loop with Docker's progress records: unless
-    `quiet`, while each layer comes in, and one `Loaded image…` for each name at the end.
+    for a name that it took from another image. `report` is called on the loop with Docker's
+    progress records: unless `quiet`, while each layer comes in, and one `Loaded image…` for each
+    name at the end.
 
     Raises:
         InvalidInputError: no archive of images, or one that contradicts itself.

@@ -62,7 +62,8 @@ def apply_apart(
     """Unpack what arrives, in another process; return the digest of its plain bytes and what it had.
 
     Without `is_hashed` the layer is plain, its file never shrinks, its digest is somebody else's
-    work, and that returned is empty. `moved` is told how many bytes were read; what it raises ends the process.
+    work, and that returned is empty. `moved` is told how many bytes were read; what it raises
+    ends the process.
 
     Raises:
         NaruError: what the arrival ended with, or as `store.tar_apply.apply_to_mounts`, as is

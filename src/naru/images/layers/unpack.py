@@ -209,8 +209,8 @@ def apply_arriving(
 ) -> str:
     """Unpack a layer while it comes; return the digest of its plain bytes, if `is_hashed`.
 
-    A layer that is not is plain, and its file never shrinks. Large ones are unpacked by a process of their own, which starts
-    at once if so many bytes are `expected`. Raises as
+    A layer that is not is plain, and its file never shrinks. Large ones are unpacked by a process
+    of their own, which starts at once if so many bytes are `expected`. Raises as
     `naru.images.layers.apart.apply_apart`, as are `is_hashed` and `moved`.
     """
     alone = unpacking.was_alone
