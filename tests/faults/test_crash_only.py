@@ -257,6 +257,30 @@ def test_restart_policies_resume(own_engine: EngineUnderTest) -> None:
     assert engine.await_status(plain, "exited")["ExitCode"] == 137
 
 
+def test_an_end_that_was_missed_is_not_that_of_the_next_run(own_engine: EngineUnderTest) -> None:
+    """What one container has to be tidied up for long must not outdate what is known of others."""
+    engine = own_engine
+    script = (
+        "until test -e /go; do sleep 0.02; done; yes loud | head -n 1000000; touch /done; sleep 99"
+    )
+    log = {"LogConfig": {"Type": "json-file", "Config": {"max-size": "999m"}}}
+    loud = engine.up("sh", "-c", script, host=log)
+    brief = engine.up("sh", "-c", "echo run; sleep 1000", host=_policy("on-failure", 1))
+    pids = [engine.state(container)["Pid"] for container in (loud, brief)]
+    root = Path(f"/proc/{pids[0]}/root")
+    engine.kill9()
+    # Nobody looks after the log now, and the next engine has all of it to do.
+    (root / "go").touch()
+    eventually((root / "done").exists, "it is written")
+    for pid in pids:
+        _end(pid)
+    engine.start_engine()
+    assert engine.await_status(loud, "exited")["ExitCode"] == 137
+    assert engine.await_status(brief, "running")["Pid"] != pids[1]
+    assert engine.inspect(brief)["RestartCount"] == 1
+    eventually(lambda: engine.logs(brief)["stdout"] == b"run\nrun\n", "it has begun anew")
+
+
 def test_what_was_stopped_stays_down(own_engine: EngineUnderTest) -> None:
     engine = own_engine
     stopped = engine.up(host=_policy("unless-stopped"))

@@ -10,7 +10,7 @@ from naru.engine.containers.finish import container_exited
 from naru.engine.containers.oom import ran_out_of_memory
 from naru.engine.context import EngineContext
 from naru.engine.health import watch_health
-from naru.engine.reconcile import reconcile
+from naru.engine.reconcile import reconcile, resume
 from naru.engine.streams.exec import exec_ended
 from naru.ids import short_id
 from naru.images.recover import recover
@@ -33,11 +33,14 @@ async def start_engine(ctx: EngineContext) -> None:
     for warning in await in_thread(ctx.networks.hindrances):
         _log.warning("%s", warning)
     ctx.resolver.start()
-    ctx.exits.start(lambda end: _ended(ctx, end))
+    ends = _Ends(ctx)
+    ctx.exits.start(ends.hear)
     ctx.ooms.start(lambda container_id: ran_out_of_memory(ctx, container_id))
     ctx.health.start(lambda container_id: watch_health(ctx, container_id))
     ctx.logs.start()
-    await reconcile(ctx)
+    decisions = await reconcile(ctx)
+    ends.let_go()
+    await resume(ctx, decisions)
     running = {container.id for container in ctx.registry if container.is_running}
     # Plugins may not answer, and nobody waits for that.
     ctx.tasks.start(in_thread(ctx.volumes.settle, running), name="settle volumes")
@@ -56,6 +59,28 @@ async def stop_engine(ctx: EngineContext) -> None:
     await in_thread(ctx.row_sync.close)
     await in_thread(ctx.networks.close)
     await in_thread(ctx.resolver.close)
+
+
+class _Ends:
+    """The news of exits. That of containers waits until it is decided what had become of them."""
+
+    def __init__(self, ctx: EngineContext) -> None:
+        self._ctx = ctx
+        self._waiting: list[ContainerExit] | None = []
+
+    def hear(self, end: ContainerExit) -> None:
+        if self._waiting is not None and self._ctx.registry.get(end.id) is not None:
+            self._waiting.append(end)
+        else:
+            _ended(self._ctx, end)
+
+    def let_go(self) -> None:
+        """Act on what was heard so far, but for what was dealt with since; wait no more."""
+        waiting, self._waiting = self._waiting or [], None
+        for end in waiting:
+            known = self._ctx.exits.take(end.id)
+            if known is not None and known.finished_ns == end.finished_ns:
+                _ended(self._ctx, end)
 
 
 def _ended(ctx: EngineContext, end: ContainerExit) -> None:

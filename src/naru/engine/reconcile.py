@@ -1,11 +1,12 @@
 """After a start of the engine: what the rows say against what the kernel has, and the repair.
 
-`plan` decides and is pure; `reconcile` looks, and carries the decisions out. Nothing here stops
-a container that runs as its row says.
+`plan` decides and is pure; `reconcile` looks, and carries the decisions out; `resume` goes on from
+there. Nothing here stops a container that runs as its row says.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from enum import Enum
@@ -30,9 +31,13 @@ from naru.engine.network_membership import agree_with_record
 from naru.errors import NaruError
 from naru.runtime import bundle as bundles
 from naru.runtime import user_namespaces
+from naru.runtime.bundle import Processes
 from naru.runtime.exits import UNKNOWN_EXIT_CODE, ContainerExit
 
 _log = logging.getLogger(__name__)
+# How long a monitor on a busy machine may take from the end of a process to its exit file.
+_LAST_WORDS_S = 10.0
+_LOOK_AGAIN_S = 0.02
 
 
 class Action(Enum):
@@ -67,11 +72,15 @@ def plan(status: Status, seen: Seen) -> Action:
     return Action.RESTART if status == "restarting" else Action.TIDY
 
 
-async def reconcile(ctx: EngineContext) -> None:
-    """Repair everything about containers, then start what its policy says.
+Decisions = list[tuple[Container, Action]]
 
-    Runs before the first request is served. A container that cannot be repaired is logged and
-    does not keep the others from it.
+
+async def reconcile(ctx: EngineContext) -> Decisions:
+    """Make the rows agree with what is there, and return what was decided: `resume` goes on.
+
+    Nobody else may change a container meanwhile, not even at the news of an exit: what was
+    decided about it would then be done to its next run. A container that cannot be repaired is
+    logged and does not keep the others from it.
     """
     decisions = []
     for container in ctx.registry:
@@ -86,13 +95,21 @@ async def reconcile(ctx: EngineContext) -> None:
             await _apply(ctx, container, seen, action)
         except NaruError:
             _log.exception("container %s was not repaired", container.short_id)
+    return [(container, action) for container, _, action in decisions]
+
+
+async def resume(ctx: EngineContext, decisions: Decisions) -> None:
+    """Finish what was cut short, sweep up, and start what its policy says.
+
+    Needs the news of exits. Runs before the first request is served.
+    """
     for container in ctx.registry:
         await _finish_recreation(ctx, container)
     await in_thread(_sweep, ctx)
     for container in ctx.registry:
         if container.state.takes_name:
             await _finish_take_over(ctx, container)
-    for container, _, action in decisions:
+    for container, action in decisions:
         if action in (Action.FINISH, Action.TIDY):
             _start_by_policy(ctx, container)
 
@@ -100,10 +117,24 @@ async def reconcile(ctx: EngineContext) -> None:
 async def _look(ctx: EngineContext, container: Container) -> Seen:
     processes = bundles.existing(ctx.config.exec_root, container.id).processes()
     if processes is None or not processes.is_alive:
+        if processes is not None:
+            await _hear_out(ctx, container, processes)
         return Seen(end=ctx.exits.take(container.id))
     state = await ctx.runtimes[container.host_config.runtime].state(container.id)
     started = state is not None and state.status in ("running", "paused")
     return Seen(process_runs=True, was_started=started, end=ctx.exits.take(container.id))
+
+
+async def _hear_out(ctx: EngineContext, container: Container, processes: Processes) -> None:
+    """Wait for what a monitor has still to say of a process that ended a moment ago.
+
+    Said later, it would be taken for the end of the next run.
+    """
+    for _ in range(round(_LAST_WORDS_S / _LOOK_AGAIN_S)):
+        if not processes.is_monitored or ctx.exits.take(container.id) is not None:
+            return
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    _log.warning("the monitor of container %s does not say how it ended", container.short_id)
 
 
 async def _apply(ctx: EngineContext, container: Container, seen: Seen, action: Action) -> None:
