@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -12,6 +11,7 @@ import pytest
 
 from fakes.fake_clock import FakeClock
 from fakes.fake_registry import FakeRegistry, digest_of
+from fakes.memory_sink import MemorySink
 from naru.distribution import session
 from naru.distribution.auth import RegistryAuth
 from naru.distribution.fetch import RemoteRepository
@@ -31,30 +31,9 @@ from naru.oci.distribution_errors import (
 MANIFEST = b'{"schemaVersion":2}'
 
 
-class Memory:
-    """A sink that keeps bytes."""
-
-    def __init__(self, data: bytes = b"") -> None:
-        self.data = bytearray(data)
-
-    @property
-    def offset(self) -> int:
-        return len(self.data)
-
-    def write_all(self, pieces: Sequence[bytes]) -> None:
-        self.data += b"".join(pieces)
-
-
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[HttpClient]:
-    made = HttpClient(HostsConfig())
-    yield made
-    await made.close()
 
 
 def repository(
@@ -71,8 +50,8 @@ def descriptor(data: bytes) -> Descriptor:
     return Descriptor(digest=Digest(digest_of(data)), size=len(data))
 
 
-async def fetched(remote: RemoteRepository, data: bytes, sink: Memory | None = None) -> bytes:
-    sink = sink or Memory()
+async def fetched(remote: RemoteRepository, data: bytes, sink: MemorySink | None = None) -> bytes:
+    sink = sink or MemorySink()
     await remote.blob(descriptor(data), sink, lambda _: None)
     return bytes(sink.data)
 
@@ -206,7 +185,7 @@ async def test_server_that_ignores_ranges_is_skipped_over(
     async with FakeRegistry() as registry:
         registry.add_blob(data)
         registry.faults.ignore_range = True
-        sink = Memory(data[:40_000])
+        sink = MemorySink(data[:40_000])
         assert await fetched(repository(client, registry, clock), data, sink) == data
 
 
@@ -218,7 +197,7 @@ async def test_server_that_gives_no_ranges_is_asked_for_the_whole(
     async with FakeRegistry() as registry:
         registry.add_blob(data)
         setattr(registry.faults, fault, value)
-        sink = Memory(data[:40_000])
+        sink = MemorySink(data[:40_000])
         assert await fetched(repository(client, registry, clock), data, sink) == data
         wanted = [headers.get("Range") for _, path, headers in registry.requests if "blobs" in path]
         assert wanted == ["bytes=40000-", None]
@@ -229,7 +208,11 @@ async def test_blob_of_another_size_is_not_waited_for(client: HttpClient, clock:
     data = b"x" * 1000
     async with FakeRegistry() as registry:
         digest = registry.add_blob(data)
-        for sent, sink in ((data[:-1], Memory()), (data[:-1], Memory(data[:10])), (data * 2, None)):
+        for sent, sink in (
+            (data[:-1], MemorySink()),
+            (data[:-1], MemorySink(data[:10])),
+            (data * 2, None),
+        ):
             registry.faults.wrong_bytes[digest] = sent
             with pytest.raises(
                 CorruptDataError, match=f"has {len(sent)} bytes, 1000 were expected"
@@ -253,9 +236,9 @@ async def test_layer_that_the_registry_lacks_comes_from_its_urls(
         remote = repository(client, registry, clock, RegistryAuth("me", "pw"))
         wanted = Descriptor(digest=Digest(digest), size=len(data), urls=useless)
         with pytest.raises(BlobUnknownError):
-            await remote.blob(wanted, Memory(), lambda _: None)
+            await remote.blob(wanted, MemorySink(), lambda _: None)
         urls = (*useless, f"{blobs}/{digest}")
-        sink = Memory()
+        sink = MemorySink()
         wanted = Descriptor(digest=Digest(digest), size=len(data), urls=urls)
         await remote.blob(wanted, sink, lambda _: None)
         assert sink.data == data
@@ -266,7 +249,9 @@ async def test_layer_that_the_registry_lacks_comes_from_its_urls(
 
 async def test_whole_blob_is_not_asked_for_again(client: HttpClient, clock: FakeClock) -> None:
     async with FakeRegistry() as registry:
-        assert await fetched(repository(client, registry, clock), b"abc", Memory(b"abc")) == b"abc"
+        assert (
+            await fetched(repository(client, registry, clock), b"abc", MemorySink(b"abc")) == b"abc"
+        )
         assert registry.requests == []
 
 

@@ -10,6 +10,7 @@ import pytest
 from yarl import URL
 
 from fakes.lying_registry import Lie, LyingRegistry, answer, challenge, dripping, endless
+from fakes.memory_sink import MemorySink
 from naru.clock import SystemClock
 from naru.distribution import failures, fetch, pace, session
 from naru.distribution.auth import RegistryAuth
@@ -158,19 +159,6 @@ async def test_peers_that_give_a_byte_now_and_then_are_left(
             await _remote(client, registry.host).manifest("1")
 
 
-class _Kept(_Sink):
-    def __init__(self) -> None:
-        self.data = b""
-
-    @property
-    def offset(self) -> int:  # type: ignore[override]
-        return len(self.data)
-
-    def write_all(self, pieces: object) -> None:
-        assert isinstance(pieces, list)
-        self.data += b"".join(pieces)
-
-
 def _slowly(data: bytes, start: int, sip: int, *, every_s: float) -> Lie:
     """Return a part of a blob that comes in sips."""
     head = (
@@ -195,7 +183,7 @@ async def test_blobs_that_drip_are_asked_for_again_and_given_up(
     data = os.urandom(200_000)
     layer = Descriptor(digest=digest_bytes(data), size=len(data))
     client = HttpClient(HostsConfig(), attempts=3)
-    sink = _Kept()
+    sink = MemorySink()
     async with LyingRegistry({"/v2/": answer(200)}) as registry:
         path = f"/v2/x/blobs/{layer.digest}"
         registry.lies[path] = _slowly(data, 0, 10, every_s=0.01)

@@ -16,7 +16,6 @@ from fakes.fake_registry import digest_of
 from fakes.writable_registry import WritableRegistry
 from naru.distribution import upload_session
 from naru.distribution.auth import RegistryAuth
-from naru.distribution.hosts import HostsConfig
 from naru.distribution.session import HttpClient, RegistryUnreachableError
 from naru.distribution.upload import RepositoryWriter
 from naru.distribution.upload_session import BlobUpload
@@ -56,13 +55,6 @@ class Growing:
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload_session, "PIECE_SIZE", _PIECE)
     monkeypatch.setattr(upload_session, "_READ_SIZE", 7_000)
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[HttpClient]:
-    made = HttpClient(HostsConfig())
-    yield made
-    await made.close()
 
 
 async def writer_of(
