@@ -125,7 +125,7 @@ class NumberedSnapshots(ABC):
         self._rows.set_state(number, "ready")
         return self._describe(directory, kind, parents)
 
-    def commit(self, name: ChainId, key: str) -> None:
+    def commit(self, name: ChainId, key: str, *, size: int | None = None) -> None:
         with self._database.write():
             row = self._active(key)
             present = self._rows.find(name)
@@ -134,6 +134,8 @@ class NumberedSnapshots(ABC):
             _BEFORE_COMMIT()
             if present is None:
                 self._rows.commit(row.number, name, self._boot)
+                if size is not None:
+                    self._rows.set_size(row.number, size)
             else:
                 self._rows.set_state(row.number, "removing")
         if present is not None:

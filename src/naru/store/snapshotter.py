@@ -107,11 +107,12 @@ class Snapshotter(Protocol):
             NotSupportedError: not `can_rebase`.
         """
 
-    def commit(self, name: ChainId, key: str) -> None:
+    def commit(self, name: ChainId, key: str, *, size: int | None = None) -> None:
         """Freeze the active snapshot `key` under `name`. It must not be mounted any more.
 
         Atomic: after a crash either `key` or `name` exists, never both, never neither.
         Idempotent on `name`: if it is there already with the same parent, `key` is dropped.
+        Whoever knows its `size`, as `usage` would tell it, saves that it is measured.
 
         Raises:
             NotFoundError: no active snapshot `key`.

@@ -32,12 +32,14 @@ class Applied:
     """What a layer brought.
 
     `entries` counts the archive's entries, `size` the bytes of files and of symbolic links, as
-    Docker does. `has_root` says whether there was an entry for the root directory itself.
+    Docker does; what was placed and then replaced is in it, too, if anything `has_removed`.
+    `has_root` says whether there was an entry for the root directory itself.
     """
 
     entries: int
     size: int
     has_root: bool
+    has_removed: bool
 
 
 @contextlib.contextmanager
@@ -156,7 +158,12 @@ class _Layer:
         finally:
             self._tree.close()
         placer = self._placer
-        return Applied(entries=self._count, size=placer.size, has_root=placer.has_root)
+        return Applied(
+            entries=self._count,
+            size=placer.size,
+            has_root=placer.has_root,
+            has_removed=self._tree.has_removed,
+        )
 
     def _place(self, entry: Entry) -> None:
         path = clean_name(entry.name)

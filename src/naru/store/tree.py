@@ -33,6 +33,8 @@ class Tree:
 
     def __init__(self, root: int, *, alone: bool = False) -> None:
         self.root = root
+        self.has_removed = False
+        """Whether anything had to go that was there before."""
         self._alone = alone
         self._open: dict[bytes, tuple[int, bytes]] = {b"": (root, b"")}
         self._placed: set[bytes] = set()
@@ -138,6 +140,7 @@ class Tree:
         if stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode):
             # Names may lead elsewhere from now on.
             self._forget(keep=parent)
+        self.has_removed = True
         fs.remove_at(parent, name)
 
     def hide(self, parent: int, parent_path: bytes, name: bytes) -> None:

@@ -20,8 +20,11 @@ from harness.archives import Tree, docker_archive, image_config, members, oci_ar
 from harness.image_store import Store
 from harness.requirements import requires
 from naru.errors import CorruptDataError, InvalidInputError, NaruError
+from naru.images.layers import unpack
 from naru.images.load import load
 from naru.images.removal import ImageUser
+from naru.linux.fs import tree_size
+from naru.oci.image_config import chain_ids
 
 pytestmark = requires("root")
 
@@ -51,6 +54,27 @@ def with_manifest(archive: bytes, change: Callable[[list[dict[str, Any]]], objec
         return json.dumps(document).encode()
 
     return rewritten(archive, edit)
+
+
+SIZES = {
+    "links": Tree().file("a", b"12345").hardlink("b", "a").symlink("c", "a/b").directory("d"),
+    "replaced": Tree().file("a", b"12345").file("a", b"123").directory("d").file("d/x", b"1"),
+    "removed": Tree().directory("d").file("d/x", b"12345").file("d", b"1"),
+}
+
+
+@pytest.mark.parametrize("large", [-1, 1 << 30], ids=["apart", "here"])
+@pytest.mark.parametrize("upper", SIZES)
+async def test_sizes_are_those_on_disk_whether_they_are_measured_or_known(
+    store: Store, monkeypatch: pytest.MonkeyPatch, upper: str, large: int
+) -> None:
+    monkeypatch.setattr(unpack, "LARGE", large)
+    await store.load(docker_archive(["x:1"], [BASE, SIZES[upper].tar(), UPPER]))
+    image = store.services.catalog.resolve("x:1")
+    for chain_id, size in zip(chain_ids(image.layers), image.layer_sizes, strict=True):
+        info = store.services.snapshots.stat(chain_id)
+        assert info is not None
+        assert size == tree_size(store.root / "snapshots" / str(info.number) / "fs") > 0
 
 
 @pytest.mark.parametrize("chunk", [1000, 65536, 1 << 22])

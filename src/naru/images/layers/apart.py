@@ -116,8 +116,10 @@ def _meaning(arrival: Arrival, result: list[str]) -> tuple[str, Applied]:
         # What was wrong with bytes that are of no use is of no interest.
         arrival.raise_failure()
         raise KINDS[kind](message, hint=hint)
-    digest, entries, size, has_root = result
-    return digest, Applied(int(entries), int(size), has_root=bool(int(has_root)))
+    digest, *numbers = result
+    entries, size, has_root, has_removed = map(int, numbers)
+    flags = bool(has_root), bool(has_removed)
+    return digest, Applied(entries, size, *flags)
 
 
 @contextlib.contextmanager

@@ -99,7 +99,8 @@ def main() -> None:
 
 
 def _success(digest: str, applied: Applied) -> list[str]:
-    return [digest, str(applied.entries), str(applied.size), str(int(applied.has_root))]
+    flags = applied.has_root, applied.has_removed
+    return [digest, *map(str, (applied.entries, applied.size, *map(int, flags)))]
 
 
 if __name__ == "__main__":

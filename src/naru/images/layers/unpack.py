@@ -139,6 +139,7 @@ class Unpacking:
 
     Who unpacks a layer before knowing what is below it does so without a parent, and says here
     how: `was_alone` if it was applied `alone`, `has_root` if it has a root directory of its own.
+    Who knows the `size` on disk saves that it is measured.
     """
 
     def __init__(
@@ -153,6 +154,7 @@ class Unpacking:
         self.is_committed = False
         self.was_alone = False
         self.has_root = True
+        self.size: int | None = None
         self._snapshots = snapshots
         self._key = key
 
@@ -182,7 +184,7 @@ class Unpacking:
     def commit(self, chain_id: ChainId) -> None:
         """Freeze it under `chain_id`; its bytes have been verified."""
         _BEFORE_COMMIT()
-        self._snapshots.commit(chain_id, self._key)
+        self._snapshots.commit(chain_id, self._key, size=self.size)
         self.is_committed = True
         _AFTER_COMMIT()
 
@@ -226,4 +228,7 @@ def apply_arriving(
             else:
                 digest, applied = "", apply_at(stream, root, alone=alone)
     unpacking.has_root = applied.has_root
+    if unpacking.parent is None and not applied.has_removed:
+        # On a parent, files of it may have been copied up.
+        unpacking.size = applied.size
     return digest
