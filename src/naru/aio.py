@@ -41,10 +41,12 @@ async def in_own_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.
     Clients that send nothing for hours must not use up the threads that all others share.
     """
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="naru-client") as thread:
-        future = loop.run_in_executor(thread, lambda: function(*args, **kwargs))
-        thread.shutdown(wait=False)
-        return await future
+    # As a context manager it would have a caller that is cancelled wait for the thread, and the
+    # loop with it.
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="naru-client")
+    future = loop.run_in_executor(thread, lambda: function(*args, **kwargs))
+    thread.shutdown(wait=False)
+    return await future
 
 
 async def uncancelled(work: Awaitable[T]) -> T:

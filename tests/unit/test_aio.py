@@ -22,6 +22,7 @@ from naru.aio import (
     TaskSet,
     all_or_first_failure,
     ended,
+    in_own_thread,
     in_thread,
     pieces_of_thread,
     uncancelled,
@@ -324,3 +325,15 @@ def test_nobody_waits_for_ever_for_a_loop_that_ends() -> None:
         threading.Thread(target=ask_on, daemon=True).start()
         thread.close(end)
         assert ended.wait(10)
+
+
+async def test_who_is_cancelled_does_not_wait_for_a_thread_of_its_own() -> None:
+    goes_on = threading.Event()
+    task = asyncio.ensure_future(in_own_thread(goes_on.wait, 30))
+    await asyncio.sleep(0.05)
+    began = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - began < 10
+    goes_on.set()

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import os
 import sys
+import threading
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import uvloop
 
@@ -36,6 +38,8 @@ from naru.server.api_server import ApiServer
 from naru.server.app import build_app
 
 _log = logging.getLogger("naru")
+# Beyond what requests get to finish.
+_TIDYING_S = 5.0
 
 
 def main() -> None:
@@ -54,6 +58,8 @@ def main() -> None:
             raise NotSupportedError("narud needs root", hint="run it with sudo")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(config))
+        # Python would wait for threads that wait for a plugin or a file server, maybe for ever.
+        _end()
     except NaruError as error:
         sys.stderr.write(f"narud: {error.message}\n")
         if error.hint:
@@ -62,6 +68,18 @@ def main() -> None:
     except OSError as error:
         sys.stderr.write(f"narud: {error}\n")
         sys.exit(1)
+
+
+def _end_in(seconds: float) -> None:
+    """End after so long, whatever is not done then: it is done by the next start, as after a kill."""
+    timer = threading.Timer(seconds, _end)
+    timer.daemon = True
+    timer.start()
+
+
+def _end() -> NoReturn:
+    logging.shutdown()
+    os._exit(0)
 
 
 def _load() -> DaemonConfig:
@@ -116,6 +134,7 @@ async def _serve(
     notify_ready()
     await stop.wait()
     _log.info("the engine ends; containers go on")
+    _end_in(config.shutdown_timeout + _TIDYING_S)
     await server.close(config.shutdown_timeout)
 
 

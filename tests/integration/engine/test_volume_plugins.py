@@ -87,7 +87,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
 
 @pytest.fixture(scope="module")
 def engine(shelf: Plugin) -> Iterator[EngineUnderTest]:
-    made = narud.started([f"--plugin-dir={shelf.socket.parent}"])
+    made = narud.started([f"--plugin-dir={shelf.socket.parent}", "--shutdown-timeout=1"])
     yield made
     made.destroy()
 
@@ -300,6 +300,24 @@ def test_many_starts_that_wait_for_a_plugin_leave_all_others_their_threads(
         shelf.stop()
         assert {answer.result() for answer in answers} <= {500, 503}
     shelf.start()
+
+
+def test_an_engine_that_is_told_to_end_does_not_wait_for_a_plugin(
+    engine: EngineUnderTest, shelf: Plugin
+) -> None:
+    _create(engine, "stuck").ok(201)
+    container = engine.create("true", host={"Binds": ["stuck:/d"]})
+    with ThreadPoolExecutor(1) as client:
+        with shelf.spoilt("Mount", "hang"):
+            answer = client.submit(engine.api, "POST", f"/containers/{container}/start")
+            eventually(lambda: shelf.calls("Mount")[-1:], "the start asks the plugin")
+            time.sleep(0.5)
+            assert engine.terminate() == 0
+        assert answer.exception() is not None
+    shelf.stop()
+    shelf.start()
+    engine.start_engine()
+    assert engine.state(container)["Status"] == "created"
 
 
 @pytest.mark.parametrize("point", ["volumes.mount.noted", "volumes.mount.mounted"])

@@ -77,15 +77,34 @@ def test_containers_stand_on_the_hosts_interface(
     assert _exists(parent)
 
 
-@_IPVLAN
-def test_an_ipvlan_of_layer_three_sends_everything_through_its_wire(rig: Rig) -> None:
+def test_an_interface_that_is_passed_through_is_one_containers(rig: Rig) -> None:
     parent, outside, pool = _parent(rig)
-    network = _network(rig, "ipvlan", parent, pool, ipvlan_mode="l3")
-    box = rig.connect(network=network.name)
+    network = _network(rig, "macvlan", parent, pool, macvlan_mode="passthru")
+    only = rig.connect(network=network.name)
+    rig.serve(outside, 80, "outside")
+    assert rig.ask(only, pool.gateway, 80) == f"outside {only.endpoints[0].ipv4}"
+    with pytest.raises(FaultError):
+        rig.connect(network=network.name)
+    rig.networks.release(only.container_id)
+    other = rig.connect(network=network.name)
+    assert rig.ask(other, pool.gateway, 80) == f"outside {other.endpoints[0].ipv4}"
+
+
+@_IPVLAN
+@pytest.mark.parametrize("mode", ["l3", "l3s"])
+def test_an_ipvlan_of_layer_three_sends_everything_through_its_wire(rig: Rig, mode: str) -> None:
+    parent, outside, pool = _parent(rig)
+    network = _network(rig, "ipvlan", parent, pool, ipvlan_mode=mode)
+    box, other = rig.connect(network=network.name), rig.connect(network=network.name)
     assert "default dev eth0 scope link" in rig.shell(box, "ip route")
     rig.serve(outside, 80, "outside")
-    # Layer 3 answers no ARP: the outside has to be told.
-    _run(f"ip -n {outside} route replace {box.endpoints[0].ipv4} dev eth0")
+    rig.serve(other, 80, "other")
+    address = box.endpoints[0].ipv4
+    assert rig.ask(box, other.endpoints[0].ipv4, 80) == f"other {address}"
+    # Layer 3 answers no ARP: the outside has to be told where to send answers.
+    link = Path("/sys/class/net", parent, "address").read_text().strip()
+    _run(f"ip -n {outside} neigh replace {address} lladdr {link} dev eth0")
+    assert rig.ask(box, pool.gateway, 80) == f"outside {address}"
     assert box.endpoints[0].mac_address == ""
     with pytest.raises(InvalidInputError, match="do not support custom mac address"):
         rig.connect(network=network.name, mac_address="02:00:00:00:00:01")
