@@ -91,9 +91,14 @@ fetch_program() {
         if (cd "$folder" && quietly apt-get -o Acquire::Retries=3 download "$package") 2>/dev/null; then
             dpkg-deb --extract "$folder"/*.deb "$folder/tree"
             for place in usr/bin usr/sbin; do
-                if [ -f "$folder/tree/$place/$program" ]; then
+                file=$folder/tree/$place/$program
+                # A link may lead to another package's program, which must be installed here.
+                if [ -L "$file" ] && [ ! -e "$file" ]; then
+                    file=$(command -v "$(basename "$(readlink "$file")")") || continue
+                fi
+                if [ -f "$file" ]; then
                     mkdir -p "$TOOLS"
-                    install -m 755 "$folder/tree/$place/$program" "$TOOLS/$program"
+                    install -m 755 "$file" "$TOOLS/$program"
                 fi
             done
         fi
