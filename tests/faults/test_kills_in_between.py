@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from fakes.writable_registry import WritableRegistry
-from harness import narud
+from harness import leaks, narud
 from harness.archives import Tree, busybox_layer, docker_archive, image_config
 from harness.narud import EngineUnderTest
 from harness.registry import in_thread
@@ -181,6 +181,7 @@ def test_a_kill_in_between_damages_and_costs_nothing(bench: Bench, name: str) ->
     whole = time.monotonic() - begun
     bench.clean()
     eventually(lambda: findings(engine) == [], "clean")
+    eventually(lambda: not leaks.unfreed(engine.data_root), "what was removed is gone")
     before = space(engine)
     for turn in range(ROUNDS):
         bench.clean()
