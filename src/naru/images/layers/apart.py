@@ -57,7 +57,7 @@ def apply_apart(
     *,
     alone: bool = False,
     is_hashed: bool,
-    moved: Callable[[int], object] = lambda _: None,
+    moved: Callable[[int], object] | None = None,
 ) -> tuple[str, Applied]:
     """Unpack what arrives, in another process; return the digest of its plain bytes and what it had.
 
@@ -82,6 +82,7 @@ def apply_apart(
             *map(str, (root, source, counter)),
             "hashed" if is_hashed else "plain",
             "alone" if alone else "merged",
+            "told" if moved else "silent",
             str(os.getpid()),
         ]
         with _closing(said):
@@ -100,13 +101,14 @@ def apply_apart(
     return _meaning(arrival, result)
 
 
-def _listen(words: BinaryIO, moved: Callable[[int], object]) -> list[str] | None:
+def _listen(words: BinaryIO, moved: Callable[[int], object] | None) -> list[str] | None:
     """Hear a process out; return its result, None if it ended without one."""
     while len(word := words.read(POSITION.size)) == POSITION.size:
         (position,) = POSITION.unpack(word)
         if position == RESULT:
             return words.read().decode(errors="surrogateescape").split("\0")
-        moved(position)
+        if moved:
+            moved(position)
     return None
 
 

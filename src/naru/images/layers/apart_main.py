@@ -1,9 +1,11 @@
-"""The process that `naru.images.layers.apart` starts: one layer onto one tree, then the end.
+r"""The process that `naru.images.layers.apart` starts: one layer onto one tree, then the end.
 
-    python -m naru.images.layers.apart_main ROOT SOURCE COUNTER hashed|plain alone|merged PARENT
+    python -m naru.images.layers.apart_main ROOT SOURCE COUNTER \
+        hashed|plain alone|merged told|silent PARENT
 
-Three descriptors, two words and the pid of the engine. How many bytes there are comes through the
-eventfd COUNTER; how far they are read goes to the standard output, and last of all the result.
+Three descriptors, three words and the pid of the engine. How many bytes there are comes through
+the eventfd COUNTER; how far they are read goes to the standard output if that is to be told, and
+last of all the result.
 Imports little, so that it starts quickly.
 """
 
@@ -32,9 +34,10 @@ class _Growing:
     With `is_mapped` they are not copied, and the file must never shrink.
     """
 
-    def __init__(self, source: int, counter: int, *, is_mapped: bool) -> None:
+    def __init__(self, source: int, counter: int, *, is_mapped: bool, is_told: bool) -> None:
         self._source = source
         self._counter = counter
+        self._is_told = is_told
         self._position = self._size = 0
         self._has_ended = False
         self._read = self._mapped if is_mapped else self._copied
@@ -54,7 +57,8 @@ class _Growing:
             # A file that is begun anew is shorter for a while than it was.
             if wanted > 0 and (piece := self._read(wanted)):
                 self._position += len(piece)
-                os.write(_OUT, POSITION.pack(self._position))
+                if self._is_told:
+                    os.write(_OUT, POSITION.pack(self._position))
                 return piece
             if self._has_ended:
                 return memoryview(b"")
@@ -83,8 +87,9 @@ def main() -> None:
     """Unpack, and say how that went."""
     root, source, counter = map(int, sys.argv[1:4])
     is_hashed, alone = sys.argv[4] == "hashed", sys.argv[5] == "alone"
-    die_with(int(sys.argv[6]))
-    stream = _Growing(source, counter, is_mapped=not is_hashed)
+    is_told = sys.argv[6] == "told"
+    die_with(int(sys.argv[7]))
+    stream = _Growing(source, counter, is_mapped=not is_hashed, is_told=is_told)
     try:
         if is_hashed:
             # Decompressors take their time to load.

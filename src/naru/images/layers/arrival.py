@@ -71,7 +71,7 @@ class Arrival:
         if self._file is not None:
             self._file.close()
 
-    def reader(self, moved: Callable[[int], object] = lambda _: None) -> ArrivalReader:
+    def reader(self, moved: Callable[[int], object] | None = None) -> ArrivalReader:
         """Return a reader that begins with the first byte, and tells `moved` how far it is."""
         return ArrivalReader(self, moved)
 
@@ -139,7 +139,7 @@ class Arrival:
 class ArrivalReader:
     """The bytes of an arrival in order."""
 
-    def __init__(self, arrival: Arrival, moved: Callable[[int], object]) -> None:
+    def __init__(self, arrival: Arrival, moved: Callable[[int], object] | None) -> None:
         self._arrival = arrival
         self._moved = moved
         self._position = 0
@@ -148,6 +148,6 @@ class ArrivalReader:
         """See `Arrival.read_at`; what `moved` raises is raised here, too."""
         data = self._arrival.read_at(self._position, count)
         self._position += len(data)
-        if data:
+        if data and self._moved:
             self._moved(self._position)
         return data

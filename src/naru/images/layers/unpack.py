@@ -207,7 +207,7 @@ def apply_arriving(
     *,
     is_hashed: bool,
     expected: int = 0,
-    moved: Callable[[int], object] = lambda _: None,
+    moved: Callable[[int], object] | None = None,
 ) -> str:
     """Unpack a layer while it comes; return the digest of its plain bytes, if `is_hashed`.
 
