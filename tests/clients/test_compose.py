@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,11 +97,11 @@ def shop(stocked_engine: EngineUnderTest) -> Iterator[Shop]:
 
 def test_services_start_when_what_they_need_is_healthy(shop: Shop) -> None:
     label = f"com.docker.compose.project={shop.project}"
-    lines = shop.engine.docker(
-        "events", "--since=1h", "--until=0s", f"--filter=label={label}", "--format={{json .}}"
-    ).ok()
+    # Docker's command cuts relative times to whole seconds.
+    times = "--since=1h", f"--until={time.time():.9f}"
+    lines = shop.engine.docker("events", *times, f"--filter=label={label}", "--format={{json .}}")
     told = []
-    for event in map(json.loads, lines.lines()):
+    for event in map(json.loads, lines.ok().lines()):
         attributes = event["Actor"]["Attributes"]
         told.append((attributes["com.docker.compose.service"], event["Action"]))
     first = {each: told.index(each) for each in told if each[1] != "exec_start"}

@@ -228,6 +228,8 @@ class _Tour:
             ("DELETE", f"/images/{_IMPORTED}", {"force": True}),
             ("DELETE", f"/images/{self._pulled}", {"force": True}),
             ("DELETE", f"/images/{self._pushed}", {"force": True}),
+            # Waits until all of that is freed.
+            ("POST", "/images/prune", {}),
         ):
             self.step = f"{method} {path}"
             try:

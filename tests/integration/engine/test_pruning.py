@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from harness import leaks
 from harness.answers import normal_text
+from harness.archives import Tree, docker_archive
 from harness.narud import EngineUnderTest
+from harness.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +165,19 @@ def test_port_prints_what_docker_prints(alone: EngineUnderTest) -> None:
         assert naru.err == docker.err, words
 
 
+def test_prune_of_images_frees_what_was_removed_before(alone: EngineUnderTest) -> None:
+    layer = Tree().file("f", bytes(1 << 20)).tar()
+    archive = docker_archive(["naru-test/removed:1"], [layer])
+    alone.api("POST", "/images/load", archive).ok(200)
+    alone.api("DELETE", "/images/naru-test/removed:1").ok(200)
+    assert _prune(alone, "images") == {"ImagesDeleted": None, "SpaceReclaimed": 0}
+    assert leaks.unfreed(alone.data_root) == []
+
+
 def test_du_agrees_about_layers(alone: EngineUnderTest) -> None:
     """What the kernel counts and what we tell are the same files."""
     layers = alone.data_root / "snapshots"
+    eventually(lambda: not leaks.unfreed(alone.data_root), "what was removed is gone")
     told = _df(alone)["LayersSize"]
     counted = subprocess.run(
         ["du", "--apparent-size", "--bytes", "--summarize", layers],

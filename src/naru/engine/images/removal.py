@@ -51,6 +51,8 @@ async def remove_image(
 async def prune_images(ctx: EngineContext, filters: Filters) -> Json:
     """Remove images that nobody needs: dangling ones, or with `dangling=false` all unused ones.
 
+    When this returns their space is free, and so is that of images that were removed before.
+
     Raises:
         InvalidInputError: a filter is unknown or has a value that it cannot have.
         ConflictError: something is being pruned already.
@@ -67,6 +69,8 @@ async def prune_images(ctx: EngineContext, filters: Filters) -> Json:
             [(each.image_id, each.names) for each in unused],
             users=_users(ctx),
         )
+        # Who prunes wants the space.
+        await in_thread(ctx.images.garbage.settle)
         # What comes last are layers, which nobody is told of.
         for each, gone in zip(unused, done[:-1], strict=True):
             _tell_of_untagging(ctx, each.image_id, gone, _labels(images[each.image_id]))
