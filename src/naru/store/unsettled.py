@@ -7,12 +7,11 @@ reads, and does without if it is not what its digest says: see `naru.images.reco
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 
 from naru.db.database import Database
 from naru.db.unsettled_blobs import UnsettledBlobRows
-from naru.errors import FaultError
+from naru.errors import FaultError, reason_of
 from naru.linux import durability
 from naru.oci.digest import Digest
 from naru.store.content import ContentStore
@@ -35,8 +34,8 @@ class UnsettledBlobs:
     def settle(self, *, but: Iterable[Digest] = ()) -> int:
         """Write all of them to the disk, and note that they are; return how many.
 
-        For those `but`, which are about to go, nothing has to be done. Takes as long as the disk needs for all that was written to it of late, by anybody; no
-        time if there are none.
+        For those `but`, which are about to go, nothing has to be done. Takes as long as the disk
+        needs for all that was written to it of late, by anybody; no time if there are none.
 
         Raises:
             FaultError: the disk fails; nothing is noted.
@@ -48,8 +47,7 @@ class UnsettledBlobs:
             try:
                 durability.sync_filesystem(root)
             except OSError as error:
-                reason = os.strerror(error.errno or 0).lower()
-                raise FaultError(f"sync blobs: {root}: {reason}") from error
+                raise FaultError(f"sync blobs: {root}: {reason_of(error)}") from error
             self._rows.remove(noted)
         return len(noted)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from naru.errors import CorruptDataError, FaultError, NaruError, NotFoundError
+from naru.errors import CorruptDataError, FaultError, NaruError, NotFoundError, reason_of
 from naru.oci.descriptor import Descriptor
 from naru.oci.image_config import ImageConfig
 from naru.oci.manifest import Manifest
@@ -135,11 +135,6 @@ def exactly(pieces: Iterable[bytes], layer: Descriptor) -> Pieces:
     if size != layer.size:
         found = f"only {size}" if size < layer.size else "more"
         raise CorruptDataError(f"layer {layer.digest} has {layer.size} bytes, {found} came")
-
-
-def reason_of(error: OSError) -> str:
-    """Return what the system says about a failure, as messages put it."""
-    return (error.strerror or str(error)).lower()
 
 
 def file_failure(path: str, error: OSError) -> FaultError:

@@ -69,8 +69,6 @@ async def prune_images(ctx: EngineContext, filters: Filters) -> Json:
             [(each.image_id, each.names) for each in unused],
             users=_users(ctx),
         )
-        # Who prunes wants the space.
-        await in_thread(ctx.images.garbage.settle)
         # What comes last are layers, which nobody is told of.
         for each, gone in zip(unused, done[:-1], strict=True):
             _tell_of_untagging(ctx, each.image_id, gone, _labels(images[each.image_id]))
@@ -78,6 +76,8 @@ async def prune_images(ctx: EngineContext, filters: Filters) -> Json:
         records = [record for gone in done for record in gone]
         reclaimed = sum(sizes.get(record.get("Deleted", ""), 0) for record in records)
         ctx.events.publish("image", "prune", "", {"reclaimed": str(reclaimed)})
+    # Who prunes wants the space. Listeners need not wait for that: the images are gone already.
+    await in_thread(ctx.images.garbage.settle)
     return {"ImagesDeleted": records or None, "SpaceReclaimed": reclaimed}
 
 
